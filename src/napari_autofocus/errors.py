@@ -1,0 +1,35 @@
+"""Everything that can go wrong and has a name, so that callers can tell a bad file from a refused move.
+
+None of these inherits ``RuntimeError``: generator workers swallow ``RuntimeError`` silently, and pymmcore raises it for
+every hardware fault. Each message is one sentence that says what was wrong, what was found and what to do.
+"""
+
+from __future__ import annotations
+
+
+class AutofocusError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class InputError(AutofocusError):
+    """A file, an image or an argument cannot be used; the message says what was found and what to do."""
+
+
+class HardwareError(AutofocusError):
+    """A device failed, timed out or answered nonsense."""
+
+
+class FrameError(HardwareError):
+    """The camera delivered no frame, a stale frame or one that cannot be an image of the sample."""
+
+
+class MoveRefused(AutofocusError):
+    """A move was asked for that must not be made; nothing has moved."""
+
+
+class ForeignMove(HardwareError):
+    """Somebody else moved the drive beyond its limits, or while a routine of ours was relying on its position."""
+
+
+class RoutineTimeout(AutofocusError):
+    """A routine used up the time it was given."""

@@ -1,0 +1,150 @@
+"""Where the patches of a field lie, how they are cut out and how per-patch values are laid back over the field.
+
+A patch is a square part of a field; everything here is in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.errors import InputError
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """A regular grid of square patches, centred on the field; pixels left over at the border belong to none.
+
+    Parameters
+    ----------
+    field_shape : tuple of int
+        Height and width of the field, px.
+    size : int
+        Side of a patch, px.
+    stride : int or None
+        Distance between neighbouring patches, px; None for patches that touch.
+
+    Raises
+    ------
+    InputError
+        If the size or the stride is not positive, or the field is smaller than one patch.
+    """
+
+    field_shape: tuple[int, int]
+    size: int
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.step < 1:
+            raise InputError(f"Patch size and stride must be at least 1 px; found {self.size} and {self.step}.")
+        if min(self.field_shape) < self.size:
+            height, width = self.field_shape
+            raise InputError(
+                f"A field of {height} x {width} px holds no patch of {self.size} px; choose a patch of at most"
+                f" {min(self.field_shape)} px."
+            )
+
+    @property
+    def step(self) -> int:
+        """Distance between neighbouring patches, px."""
+        return self.size if self.stride is None else self.stride
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of patch rows and columns."""
+        height, width = self.field_shape
+        return (height - self.size) // self.step + 1, (width - self.size) // self.step + 1
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the first patch's upper left pixel."""
+        (height, width), (rows, columns) = self.field_shape, self.shape
+        used = (rows - 1) * self.step + self.size, (columns - 1) * self.step + self.size
+        return (height - used[0]) // 2, (width - used[1]) // 2
+
+    def __len__(self) -> int:
+        rows, columns = self.shape
+        return rows * columns
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Upper left corners (y, x) of the patches, row by row, px."""
+        (y0, x0), (rows, columns) = self.origin, self.shape
+        for row in range(rows):
+            for column in range(columns):
+                yield y0 + row * self.step, x0 + column * self.step
+
+    def slices(self, index: int) -> tuple[slice, slice]:
+        """Rows and columns of the field that patch ``index`` (counted row by row) covers."""
+        if not 0 <= index < len(self):
+            raise InputError(f"Patch {index} does not exist; the grid has patches 0 to {len(self) - 1}.")
+        row, column = divmod(index, self.shape[1])
+        y, x = self.origin[0] + row * self.step, self.origin[1] + column * self.step
+        return slice(y, y + self.size), slice(x, x + self.size)
+
+    def cut(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """All patches as a read-only view.
+
+        Parameters
+        ----------
+        image : np.ndarray, shape (Y, X) or (Y, X, C)
+            The field.
+
+        Returns
+        -------
+        np.ndarray, shape (rows, columns, size, size) or (rows, columns, size, size, C)
+        """
+        self._check(image)
+        windows = np.lib.stride_tricks.sliding_window_view(image, (self.size, self.size), axis=(0, 1))
+        y0, x0 = self.origin
+        view = windows[y0 :: self.step, x0 :: self.step][: self.shape[0], : self.shape[1]]
+        return view if image.ndim == 2 else np.moveaxis(view, 2, -1)
+
+    def put_back(self, values: npt.NDArray[Any], *, fill: float = np.nan) -> npt.NDArray[np.float32]:
+        """Lay one value a patch over the field: the mean of the patches that cover a pixel, ``fill`` where none does.
+
+        Parameters
+        ----------
+        values : np.ndarray, shape (rows, columns)
+            One value for each patch; NaN means no value.
+
+        Returns
+        -------
+        np.ndarray, shape (Y, X), float32
+        """
+        if values.shape != self.shape:
+            raise InputError(f"The grid has {self.shape} patches, but {values.shape} values were given.")
+        total = np.zeros(self.field_shape, np.float32)
+        count = np.zeros(self.field_shape, np.float32)
+        for index, value in enumerate(values.ravel()):
+            if np.isfinite(value):
+                total[self.slices(index)] += value
+                count[self.slices(index)] += 1
+        return np.where(count > 0, total / np.maximum(count, 1), np.float32(fill)).astype(np.float32)
+
+    def block_sum(self, per_pixel: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Sum of a per-pixel quantity over each patch, in one pass whatever the overlap.
+
+        Parameters
+        ----------
+        per_pixel : np.ndarray, shape (Y, X)
+            The quantity.
+
+        Returns
+        -------
+        np.ndarray, shape (rows, columns), float64
+        """
+        self._check(per_pixel)
+        (y0, x0), (rows, columns) = self.origin, self.shape
+        if self.step == self.size:
+            part = per_pixel[y0 : y0 + rows * self.size, x0 : x0 + columns * self.size]
+            along_x = np.add.reduceat(part, np.arange(columns) * self.size, axis=1, dtype=np.float64)
+            return np.asarray(np.add.reduceat(along_x, np.arange(rows) * self.size, axis=0), np.float64)
+        return np.asarray(self.cut(per_pixel).sum(axis=(2, 3), dtype=np.float64), np.float64)
+
+    def _check(self, image: npt.NDArray[Any]) -> None:
+        if image.shape[:2] != self.field_shape:
+            raise InputError(f"This grid belongs to a field of {self.field_shape} px, not of {image.shape[:2]} px.")

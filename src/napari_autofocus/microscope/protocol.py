@@ -1,0 +1,125 @@
+"""What a routine may ask of a microscope, and nothing about how it is done.
+
+Routines, workflows and tests speak to these protocols only. ``mmcore.py`` fulfils them over any CMMCorePlus; a test may
+fulfil them with a ten-line fake. This module imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One camera frame and where and when it was exposed.
+
+    Parameters
+    ----------
+    image : np.ndarray, shape (Y, X) or (Y, X, 3)
+        As the camera gave it (u8 or u16; colour as RGB).
+    z_um : float
+        Position of the focus drive, read back from the hardware after the exposure, µm.
+    x_um, y_um : float
+        Position of the XY stage, µm; NaN where there is none.
+    exposure_ms : float
+        Exposure time.
+    started_s : float
+        Time of the microscope's clock when the exposure began.
+    pixel_size_um : float or None
+        Size of a pixel in the sample; None where the microscope does not know it.
+    """
+
+    image: Image
+    z_um: float
+    x_um: float
+    y_um: float
+    exposure_ms: float
+    started_s: float
+    pixel_size_um: float | None = None
+
+
+class Clock(Protocol):
+    """Where time comes from: the wall with hardware, a virtual clock in tests and simulated surveys."""
+
+    def now_s(self) -> float:
+        """Seconds since an arbitrary start; never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+
+
+class FocusDrive(Protocol):
+    """A focus drive that keeps itself inside its limits."""
+
+    @property
+    def label(self) -> str:
+        """Name of the device."""
+
+    @property
+    def focus_direction(self) -> int:
+        """+1 if a growing z brings sample and objective together, −1 if apart, 0 if unknown."""
+
+    @property
+    def limits_um(self) -> tuple[float, float]:
+        """Lowest and highest position that may ever be commanded, overshoot of a backlash approach included, µm."""
+
+    @property
+    def largest_step_um(self) -> float:
+        """Longest single move that may be commanded, µm."""
+
+    def position_um(self) -> float:
+        """Position as the hardware reports it now, µm. Raises HardwareError, ForeignMove."""
+
+    def move_to(self, z_um: float) -> float:
+        """Go to ``z_um``, always arriving from the same side, wait until the drive rests, and return the position read back, µm.
+
+        Raises
+        ------
+        MoveRefused
+            The target is not finite, outside the limits, or farther than the largest step. Nothing has moved.
+        ForeignMove
+            Somebody else has moved the drive beyond the limits. Nothing has moved.
+        HardwareError
+            The drive failed, timed out or did not arrive.
+        """
+
+    def stop(self) -> None:
+        """Halt the drive at once."""
+
+
+class Microscope(Protocol):
+    """A camera over a focus drive, with state that can be put back."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock this microscope lives by."""
+
+    @property
+    def focus(self) -> FocusDrive:
+        """The focus drive."""
+
+    def snap(self) -> Frame:
+        """Expose one frame that began after every earlier move had come to rest. Raises FrameError, HardwareError."""
+
+    def restoring(self) -> AbstractContextManager[None]:
+        """Put channel, exposure, ROI, shutter and live mode back on leaving, whatever happened; live mode is paused meanwhile."""
+
+
+def walk_to(drive: FocusDrive, z_um: float) -> float:
+    """Reach a far target in steps that the drive allows; returns the position read back, µm.
+
+    Raises whatever :meth:`FocusDrive.move_to` raises; the drive then rests at the last step that succeeded.
+    """
+    while True:
+        here = drive.position_um()
+        way = z_um - here
+        if not abs(way) > drive.largest_step_um:
+            return drive.move_to(z_um)
+        drive.move_to(here + np.sign(way) * drive.largest_step_um)
