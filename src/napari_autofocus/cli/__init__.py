@@ -1,0 +1,92 @@
+"""The command line: a file for each command, with no logic of its own.
+
+Commands are loaded when they run, so that ``napari-autofocus --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from napari_autofocus import __version__
+from napari_autofocus.cli.output import BAD_INPUT, INTERRUPTED, print_json, say
+from napari_autofocus.errors import AutofocusError
+
+COMMANDS = {
+    "demo": "Open napari on a simulated microscope and focus it; without a screen, leave screenshots and a report.",
+    "label": "Find the best focus of z-stacks: for the field and for each patch, and how far to trust it.",
+    "simulate": "Write z-stacks of a simulated slide together with their true best focus.",
+    "sweep": "Focus a microscope, simulated or real, by a classical search.",
+}
+
+
+class LazyCommands(TyperGroup):
+    """Knows what each command is for without loading it, and turns our errors into one sentence and an exit code."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=summary) for name, summary in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command to run, loaded now: what the group lists are stand-ins that carry a summary only."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return name, stand_in and load_command(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a refusal is one sentence on standard error, and in the JSON object where one was asked."""
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except AutofocusError as error:
+            say(f"Error: {error}")
+            if as_json:
+                print_json({"error": str(error)})
+            raise typer.Exit(BAD_INPUT) from error
+        except KeyboardInterrupt:
+            say("Stopped.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def load_command(name: str) -> Any:
+    """Import one command's module and make a command of the function that bears its name."""
+    function = getattr(importlib.import_module(f"napari_autofocus.cli.{name}"), name)
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    single.command(name)(function)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    name="napari-autofocus",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(
+    help="Autofocus for microscopes: label z-stacks, simulate them, focus a drive. Lengths are in µm.\n\n"
+    "With [bold]--json[/bold] a command prints one JSON object on standard output and nothing else there. Exit codes:"
+    " 0 done; 2 bad input, one sentence on standard error says what; 3 done in part, some of several inputs were bad.",
+    epilog="Every command explains itself: [bold]napari-autofocus label --help[/bold]",
+)
+def _napari_autofocus(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the ``napari-autofocus`` command."""
+    app()

@@ -1,0 +1,37 @@
+"""Progress bars on standard error, silent where nobody looks (a pipe, a log file)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+Advance = Callable[[float, float, str], None]
+"""Called with how much is done, out of how much, and a word on what is being done."""
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Advance]:
+    """Show a bar for as long as the block runs.
+
+    Parameters
+    ----------
+    title : str
+        What is being done, before any detail is known.
+
+    Yields
+    ------
+    Advance
+        A function ``(done, total, text)`` that moves the bar.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+
+        def advance(done: float, total: float, text: str) -> None:
+            bar.update(task, completed=done, total=total, description=text)
+
+        yield advance
