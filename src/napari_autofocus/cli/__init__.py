@@ -6,6 +6,7 @@ Commands are loaded when they run, so that ``napari-autofocus --help`` answers a
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Annotated, Any
 
 import typer
@@ -54,8 +55,14 @@ def load_command(name: str) -> Any:
     """Import one command's module and make a command of the function that bears its name."""
     function = getattr(importlib.import_module(f"napari_autofocus.cli.{name}"), name)
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(name)(function)
+    single.command(name, help=_without_line_breaks(inspect.getdoc(function) or ""))(function)
     return typer.main.get_command(single)
+
+
+def _without_line_breaks(docstring: str) -> str:
+    """The docstring with each paragraph on one line, as a help page of any width needs it; examples stay as they are."""
+    paragraphs = docstring.split("\n\n")
+    return "\n\n".join(text if text.startswith(" ") else text.replace("\n", " ") for text in paragraphs)
 
 
 app = typer.Typer(

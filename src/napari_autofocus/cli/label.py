@@ -1,0 +1,194 @@
+"""``napari-autofocus label``: best focus of z-stacks that anybody made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.progress import Advance, progress_bar
+from napari_autofocus.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_autofocus.workflows.batch import BatchResult, LabelSettings
+
+OUTPUT = "Output"
+JUDGING = "How stacks are judged"
+FILES = "What files may not say"
+
+
+def label(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Z-stack files, folders of planes, or folders that contain stacks.", show_default=False),
+    ],
+    step_um: Annotated[
+        float | None,
+        typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=FILES),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=FILES),
+    ] = None,
+    focus_direction: Annotated[
+        int | None,
+        typer.Option(
+            help="+1: a growing z brings sample and objective together; -1: it moves them apart.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    polarity: Annotated[
+        str,
+        typer.Option(
+            help="max: focus is where sharpness is greatest; min: where it is least (transparent specimens); auto:"
+            " by the shape of the curve.",
+            rich_help_panel=JUDGING,
+        ),
+    ] = "auto",
+    measure: Annotated[str, typer.Option(help="Sharpness measure.", rich_help_panel=JUDGING)] = "brenner",
+    patch_px: Annotated[
+        int | None, typer.Option("--patch-px", help="Side of a patch, in pixels.", rich_help_panel=JUDGING)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Table to write (.csv or .parquet): a row a stack, a row a patch.", rich_help_panel=OUTPUT),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a picture of each stack: focus curve, patches, sharpest plane.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object instead of the overview.", rich_help_panel=OUTPUT),
+    ] = False,
+) -> None:
+    """Find the best focus of z-stacks: for the field and for each patch, and how far to trust it.
+
+    Reads OME-TIFF, TIFF, OME-Zarr, Micro-Manager data sets and folders of planes. The z of each plane comes from the
+    file, from file names such as z-010.2260um.tiff, or from a table z_um.csv beside the planes; otherwise give
+    --step-um, in µm. One bad stack does not stop the others (exit code 3); if all are bad the exit code is 2.
+
+    Examples:
+
+        napari-autofocus label stacks/ --out labels.csv --plot curves
+        napari-autofocus label yeast.tif --step-um 0.3 --json
+    """
+    settings = _settings(step_um, channel, focus_direction, polarity, measure, patch_px)
+    with reserved_stdout(as_json):
+        _check_outputs(out, plot)
+        result = _run(paths, settings, plot)
+        if result.labelled and out is not None:
+            _write_table(out, result)
+        if as_json:
+            print_json(_as_dictionary(result))
+    if not as_json:
+        _print_overview(result)
+    for failure in result.failed:
+        say(f"Error: {failure.path}: {failure.reason}")
+    if result.failed:
+        raise typer.Exit(DONE_IN_PART if result.labelled else BAD_INPUT)
+
+
+def _settings(
+    step_um: float | None,
+    channel: str | None,
+    focus_direction: int | None,
+    polarity: str,
+    measure: str,
+    patch_px: int | None,
+) -> LabelSettings:
+    from napari_autofocus.focus.zstack import FocusSettings
+    from napari_autofocus.workflows.batch import LabelSettings
+
+    if polarity not in ("auto", "max", "min"):
+        raise InputError(f"The polarity is auto, max or min; found {polarity!r}.")
+    patches: dict[str, Any] = {} if patch_px is None else {"patch_px": patch_px}
+    return LabelSettings(
+        FocusSettings(polarity=polarity, measure=measure, **patches),  # type: ignore[arg-type]
+        step_um=step_um,
+        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
+        focus_direction=focus_direction,
+    )
+
+
+def _check_outputs(out: Path | None, plot: Path | None) -> None:
+    """Refuse outputs that could not be written before any stack is measured."""
+    from napari_autofocus.workflows.tables import check_table_path
+
+    if out is not None:
+        check_table_path(out)
+    if plot is not None and plot.exists() and not plot.is_dir():
+        raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
+
+
+def _run(paths: list[Path], settings: LabelSettings, plot: Path | None) -> BatchResult:
+    from napari_autofocus.workflows.batch import label_stacks
+
+    labelling = label_stacks(paths, settings)
+    with progress_bar("labelling") as advance:
+        while True:
+            try:
+                step = next(labelling)
+            except StopIteration as finished:
+                result: BatchResult = finished.value
+                return result
+            _follow(step, advance, plot)
+
+
+def _follow(step: object, advance: Advance, plot: Path | None) -> None:
+    from napari_autofocus.workflows.batch import PlaneMeasured, StackLabelled
+
+    if isinstance(step, PlaneMeasured):
+        done = (step.stack - 1) * step.planes + step.plane
+        advance(done, step.stacks * step.planes, Path(step.path).name)
+    elif isinstance(step, StackLabelled) and plot is not None:
+        from napari_autofocus.workflows.report import save_report
+
+        save_report(step.path, step.stack, step.focus, plot)
+
+
+def _write_table(out: Path, result: BatchResult) -> None:
+    from napari_autofocus.workflows.tables import failed_row, rows_of, write_table
+
+    rows = [row for path, focus in result.labelled for row in rows_of(path, focus)]
+    write_table(out, rows + [failed_row(failure.path, failure.reason) for failure in result.failed])
+
+
+def _as_dictionary(result: BatchResult) -> dict[str, Any]:
+    from napari_autofocus.workflows.tables import as_dictionary
+
+    return {
+        "stacks": [as_dictionary(path, focus) for path, focus in result.labelled],
+        "failed": [{"path": failure.path, "reason": failure.reason} for failure in result.failed],
+    }
+
+
+def _print_overview(result: BatchResult) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from napari_autofocus.workflows.tables import VERDICT_WORDS, trusted_patches
+
+    if not result.labelled:
+        return
+    table = Table("stack", "planes", "best z, µm", "what the curve shows", "trusted", "patches trusted")
+    for path, focus in result.labelled:
+        table.add_row(
+            path,
+            str(focus.planes),
+            _with_uncertainty(focus.field.best_z_um, focus.field.uncertainty_um),
+            VERDICT_WORDS[focus.field.verdict],
+            "[green]yes[/green]" if focus.field.trusted else "[yellow]no[/yellow]",
+            f"{trusted_patches(focus)} of {len(focus.patches)}",
+        )
+    Console().print(table)
+
+
+def _with_uncertainty(z_um: float | None, uncertainty_um: float | None) -> str:
+    if z_um is None:
+        return "none"
+    return f"{z_um:.3f}" if uncertainty_um is None else f"{z_um:.3f} ± {uncertainty_um:.3f}"

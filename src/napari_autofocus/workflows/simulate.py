@@ -1,0 +1,268 @@
+"""Z-stacks of a simulated slide, written to files with their true best focus: for training, teaching and tests.
+
+The truth is the optics' own (see :mod:`napari_autofocus.simulation.imaging`), not a measure's, and it never sits at the
+same plane: each field's best focus lies at a random drive position, between planes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus import __version__
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.zstack import ZStack
+from napari_autofocus.io import write_stack
+from napari_autofocus.optics import PRESETS, Objective
+from napari_autofocus.simulation.scene import Scene
+from napari_autofocus.workflows.tables import appears_when_complete, write_table
+
+LABELS = "labels.csv"
+SETTINGS = "simulation.json"
+SLIDE_UM = 5000.0
+"""Fields lie within this distance of the slide's centre, along x and along y."""
+OFFSET_SHARE = 0.2
+"""Best focus of a field lies within this share of the range from the middle of the stack."""
+_LABEL_COLUMNS = {"path": str, "best_z_um": float}
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What to simulate; the same settings always give the same files.
+
+    Parameters
+    ----------
+    stain, density : str
+        As spelled in :mod:`napari_autofocus.simulation.specimen`.
+    objective : Objective
+        Magnification, NA and the camera's pixel.
+    fields : int
+        Number of z-stacks, each at a random place of one slide.
+    range_um, step_um : float
+        Planes reach from −range to +range in steps of ``step_um``.
+    seed : int
+        Decides on the slide, the places, the focus offsets and the noise.
+    shape : tuple of int
+        Height and width of a field, px.
+    even : bool
+        Optics that make the same image on both sides of focus: a negative control.
+    tilt_um_per_mm : tuple of float
+        How much the slide rises along x and along y.
+    bit_depth : int
+        Of the camera, 8 to 16.
+    mono : bool
+        A camera without colour.
+    start_offsets : bool
+        Shift the planes of successive fields by −1/3, 0 and +1/3 step, for a denser set of defocus values (Liao et al.,
+        Biomed. Opt. Express 13, 314, 2021).
+    focus_direction : {1, -1}
+        +1 if a growing z brings sample and objective together.
+    """
+
+    stain: str = "he"
+    density: str = "dense"
+    objective: Objective = PRESETS["20x/0.75"]
+    fields: int = 20
+    range_um: float = 10.0
+    step_um: float = 0.5
+    seed: int = 0
+    shape: tuple[int, int] = (1024, 1224)
+    even: bool = False
+    tilt_um_per_mm: tuple[float, float] = (0.0, 0.0)
+    bit_depth: int = 8
+    mono: bool = False
+    start_offsets: bool = False
+    focus_direction: int = 1
+
+    def __post_init__(self) -> None:
+        if self.fields < 1:
+            raise InputError(f"At least one field is needed; found {self.fields}.")
+        if not 0 < self.step_um <= self.range_um < float("inf"):
+            raise InputError(
+                f"The range must be finite and at least one positive step; found a range of ±{self.range_um:g} µm and a"
+                f" step of {self.step_um:g} µm."
+            )
+        if self.focus_direction not in (1, -1):
+            raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+        if self.seed < 0:
+            raise InputError(f"The seed is a whole number of at least 0; found {self.seed}.")
+
+    @property
+    def planes(self) -> int:
+        """Number of planes of a stack."""
+        return 2 * int(self.range_um / self.step_um + 1e-9) + 1
+
+    def z_um(self, field: int) -> npt.NDArray[np.float64]:
+        """Drive positions of the planes of field ``field`` (counted from 0), rising, µm."""
+        start_um = (field % 3 - 1) * self.step_um / 3 if self.start_offsets else 0.0
+        steps = np.arange(self.planes) - self.planes // 2
+        return np.asarray(np.round(steps * self.step_um + start_um, 6), np.float64)
+
+
+@dataclass(frozen=True)
+class SimulatedStack:
+    """A stack that was written, and its truth.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    best_z_um : float
+        Drive position of best focus: the median over the field's content, µm.
+    spread_um : float
+        10th to 90th percentile of best focus over the field, µm.
+    x_um, y_um : float
+        Where on the slide the field lies.
+    content : float
+        Share of the field that carries stain or signal.
+    """
+
+    path: Path
+    best_z_um: float
+    spread_um: float
+    x_um: float
+    y_um: float
+    content: float
+
+
+@dataclass(frozen=True)
+class PlaneRendered:
+    """Progress: plane ``plane`` of ``planes`` of field ``field`` of ``fields``, all counted from 1."""
+
+    field: int
+    fields: int
+    plane: int
+    planes: int
+
+
+def simulate_stacks(
+    settings: SimulationSettings, folder: Path, *, overwrite: bool = False
+) -> Generator[PlaneRendered, None, tuple[SimulatedStack, ...]]:
+    """Write OME-TIFF z-stacks, their truth (``labels.csv``) and the settings (``simulation.json``).
+
+    Closing the generator early, or any failure, removes the stacks that were written; ``labels.csv`` comes last.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+        What to simulate.
+    folder : Path
+        Made if need be.
+    overwrite : bool
+        Replace an earlier simulation in that folder. Files that are not a simulation's are never removed.
+
+    Yields
+    ------
+    PlaneRendered
+        After each plane.
+
+    Returns
+    -------
+    tuple of SimulatedStack
+
+    Raises
+    ------
+    InputError
+        If the folder is not empty (and not an earlier simulation to be overwritten), or the settings make no scene.
+    """
+    scene = build_scene(settings)
+    is_new = not folder.exists()
+    prepare_folder(folder, overwrite=overwrite)
+    written: list[SimulatedStack] = []
+    finished = False
+    try:
+        for field in range(settings.fields):
+            written.append((yield from _simulate_field(scene, settings, folder, field)))
+        _write_settings(folder / SETTINGS, settings, scene, written)
+        rows = [{"path": stack.path.name, "best_z_um": stack.best_z_um} for stack in written]
+        write_table(folder / LABELS, rows, _LABEL_COLUMNS)
+        finished = True
+    finally:
+        if not finished:
+            _remove(folder, [stack.path.name for stack in written])
+            if is_new:
+                folder.rmdir()
+    return tuple(written)
+
+
+def build_scene(settings: SimulationSettings) -> Scene:
+    """The slide, the optics and the camera that the settings describe."""
+    return Scene.build(
+        stain=settings.stain,
+        density=settings.density,
+        objective=settings.objective,
+        seed=settings.seed,
+        shape=settings.shape,
+        even=settings.even,
+    )
+
+
+def _simulate_field(
+    scene: Scene, settings: SimulationSettings, folder: Path, field: int
+) -> Generator[PlaneRendered, None, SimulatedStack]:
+    rng = np.random.default_rng([settings.seed, field])
+    x_um, y_um = rng.uniform(-SLIDE_UM, SLIDE_UM, 2)
+    best_z_um = round(float(rng.uniform(-OFFSET_SHARE, OFFSET_SHARE) * settings.range_um), 4)
+    reference_um = scene.best_focus_um(x_um, y_um)
+    z_um = settings.z_um(field)
+    planes = []
+    for done, z in enumerate(z_um, 1):
+        axial_um = reference_um + settings.focus_direction * (z - best_z_um)
+        planes.append(scene.snap(x_um, y_um, axial_um, rng=rng))
+        yield PlaneRendered(field + 1, settings.fields, done, len(z_um))
+    path = folder / f"{settings.stain}_{settings.density}_{field:04d}.ome.tif"
+    stack = ZStack(np.stack(planes), z_um, pixel_size_um=scene.pixel_size_um, source=str(path))
+    stack = replace(stack, objective=settings.objective, focus_direction=settings.focus_direction)
+    with appears_when_complete(path) as unfinished:
+        write_stack(unfinished, stack)
+    low, high = np.percentile(scene.best_focus_map(x_um, y_um), (10, 90))
+    content = scene.content_at(x_um, y_um)
+    share = float(np.mean(np.any([content.inner(sheet.content) for sheet in content.sheets], axis=0)))
+    return SimulatedStack(path, best_z_um, float(high - low), float(x_um), float(y_um), share)
+
+
+def _write_settings(path: Path, settings: SimulationSettings, scene: Scene, stacks: Sequence[SimulatedStack]) -> None:
+    record: dict[str, Any] = {
+        "made_by": f"napari-autofocus {__version__}",
+        "settings": {**asdict(settings), "objective": settings.objective.name},
+        "pixel_size_um": scene.pixel_size_um,
+        "dof_um": settings.objective.dof_um,
+        "stacks": [{**asdict(stack), "path": stack.path.name} for stack in stacks],
+    }
+    with appears_when_complete(path) as unfinished:
+        unfinished.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def prepare_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder; refuse one that holds anything, unless it is an earlier simulation to be overwritten."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder; name a folder for the stacks.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise InputError(f"The folder {folder} is not empty; name another, or allow it with --overwrite.")
+        _remove(folder, _earlier_stacks(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _earlier_stacks(folder: Path) -> list[str]:
+    """Names of the stacks of the simulation that this folder holds."""
+    try:
+        record = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        return [Path(stack["path"]).name for stack in record["stacks"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"The folder {folder} holds files but no readable {SETTINGS} of an earlier simulation; nothing was"
+            " overwritten: name another folder."
+        ) from error
+
+
+def _remove(folder: Path, stacks: Sequence[str]) -> None:
+    """Remove a simulation's own files, the truth first."""
+    for name in [LABELS, SETTINGS, *stacks]:
+        (folder / name).unlink(missing_ok=True)

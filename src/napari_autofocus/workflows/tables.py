@@ -1,0 +1,157 @@
+"""Labels of z-stacks as tables and as plain dictionaries: what a script, a spreadsheet or a trainer reads.
+
+One table holds everything; its column ``scope`` says what a row is about: ``field`` (one row a stack), ``patch`` (one
+row a patch) or ``failed`` (a stack that could not be labelled; ``reasons`` says why). A cell is empty where a column
+does not apply or nothing was found. Files appear complete or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.zstack import CurveVerdict, PatchFocus, StackFocus
+
+COLUMNS: dict[str, type] = {
+    "scope": str,
+    "path": str,
+    "planes": int,
+    "y": int,
+    "x": int,
+    "size": int,
+    "best_z_um": float,
+    "uncertainty_um": float,
+    "verdict": str,
+    "trusted": bool,
+    "importance": float,
+    "reasons": str,
+}
+"""Columns of the table of labels and what they hold; ``y``, ``x`` and ``size`` of a patch are in pixels."""
+
+SUFFIXES = (".csv", ".parquet")
+
+VERDICT_WORDS: dict[CurveVerdict, str] = {
+    "peak": "one clear peak",
+    "phase_minimum": "contrast minimum between two peaks (transparent specimen)",
+    "no_peak": "no peak",
+    "peak_at_edge": "still rising at the edge of the range",
+    "several_peaks": "several peaks",
+    "spike": "a single plane stands out",
+    "undersampled": "planes too far apart",
+}
+
+Row = Mapping[str, Any]
+
+
+def focus_from_patches_um(patches: Iterable[PatchFocus]) -> float | None:
+    """Median best focus of the trusted patches, each counted by its importance, µm; None where none is trusted."""
+    trusted = [(p.best_z_um, p.importance) for p in patches if p.trusted and p.best_z_um is not None]
+    if not trusted:
+        return None
+    z_um, weight = np.array(sorted(trusted), float).T
+    share = np.cumsum(weight) - weight / 2
+    return float(np.interp(weight.sum() / 2, share, z_um))
+
+
+def trusted_patches(focus: StackFocus) -> int:
+    """How many patches have a best focus that can be relied on."""
+    return sum(patch.trusted for patch in focus.patches)
+
+
+def as_dictionary(path: str, focus: StackFocus) -> dict[str, Any]:
+    """One stack's labels as ``napari-autofocus label --json`` prints them."""
+    return {
+        "path": path,
+        "planes": focus.planes,
+        "best_z_um": focus.field.best_z_um,
+        "uncertainty_um": focus.field.uncertainty_um,
+        "verdict": focus.field.verdict,
+        "trusted": focus.field.trusted,
+        "reasons": list(focus.field.reasons),
+        "best_z_from_patches_um": focus_from_patches_um(focus.patches),
+        "trusted_patches": trusted_patches(focus),
+        "patches": [_patch_dictionary(patch) for patch in focus.patches],
+    }
+
+
+def _patch_dictionary(patch: PatchFocus) -> dict[str, Any]:
+    names = "y", "x", "size", "best_z_um", "uncertainty_um", "importance", "trusted", "verdict"
+    return {name: getattr(patch, name) for name in names}
+
+
+def rows_of(path: str, focus: StackFocus) -> list[Row]:
+    """One stack's rows of the table: the field first, then its patches."""
+    label = as_dictionary(path, focus)
+    field = {**label, "scope": "field", "reasons": " ".join(focus.field.reasons)}
+    patches = [{**patch, "scope": "patch", "path": path, "planes": focus.planes} for patch in label["patches"]]
+    return [{name: row.get(name) for name in COLUMNS} for row in [field, *patches]]
+
+
+def failed_row(path: str, reason: str) -> Row:
+    """The row of a stack that could not be labelled."""
+    return {**dict.fromkeys(COLUMNS), "scope": "failed", "path": path, "reasons": reason}
+
+
+def check_table_path(path: Path) -> None:
+    """Refuse a table that could not be written, before any work is done for it."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"A table is written as .csv or .parquet; {path.name!r} is neither: change its ending.")
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} for the table does not exist; make it first.")
+
+
+def write_table(path: Path, rows: Sequence[Row], columns: Mapping[str, type] = COLUMNS) -> None:
+    """Write rows as CSV or Parquet, by the file's ending; the file appears when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.csv`` or ``.parquet``; an existing table is replaced.
+    rows : sequence of mappings
+        What is missing or None becomes an empty cell.
+    columns : mapping
+        Names of the columns, in order, and what they hold.
+
+    Raises
+    ------
+    InputError
+        If the ending is another, or the folder does not exist.
+    """
+    check_table_path(path)
+    write = _write_csv if path.suffix.lower() == ".csv" else _write_parquet
+    with appears_when_complete(path) as unfinished:
+        write(unfinished, rows, columns)
+
+
+def _write_csv(path: Path, rows: Sequence[Row], columns: Mapping[str, type]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_parquet(path: Path, rows: Sequence[Row], columns: Mapping[str, type]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    schema = pa.schema([(name, types[holds]) for name, holds in columns.items()])
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path)
+
+
+@contextlib.contextmanager
+def appears_when_complete(path: Path) -> Iterator[Path]:
+    """Give a hidden name beside ``path`` to write to; it becomes ``path`` when the block ends well, else it goes."""
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
