@@ -126,24 +126,31 @@ class PatchGrid:
         return np.where(count > 0, total / np.maximum(count, 1), np.float32(fill)).astype(np.float32)
 
     def block_sum(self, per_pixel: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Sum of a per-pixel quantity over each patch, in one pass whatever the overlap.
+        """Sum of a per-pixel quantity over each patch, in one pass.
 
         Parameters
         ----------
-        per_pixel : np.ndarray, shape (Y, X)
-            The quantity.
+        per_pixel : np.ndarray, shape (Y, X) or (Y − h, X − w)
+            The quantity. A smaller array holds what was computed from h + 1 by w + 1 pixels whose upper left one is
+            at the same row and column (a difference of neighbours, say); a patch then sums what lies wholly inside it.
 
         Returns
         -------
         np.ndarray, shape (rows, columns), float64
         """
-        self._check(per_pixel)
+        height, width = (self.size - lost for lost in self._lost(per_pixel))
         (y0, x0), (rows, columns) = self.origin, self.shape
-        if self.step == self.size:
-            part = per_pixel[y0 : y0 + rows * self.size, x0 : x0 + columns * self.size]
-            along_x = np.add.reduceat(part, np.arange(columns) * self.size, axis=1, dtype=np.float64)
-            return np.asarray(np.add.reduceat(along_x, np.arange(rows) * self.size, axis=0), np.float64)
-        return np.asarray(self.cut(per_pixel).sum(axis=(2, 3), dtype=np.float64), np.float64)
+        bands = (per_pixel[y0 + row * self.step :][:height] for row in range(rows))
+        along_y = np.stack([band.sum(axis=0, dtype=np.float64) for band in bands])
+        ends = (x0 + column * self.step for column in range(columns))
+        return np.stack([along_y[:, x : x + width].sum(axis=1) for x in ends], axis=1)
+
+    def _lost(self, per_pixel: npt.NDArray[Any]) -> tuple[int, int]:
+        """How many rows and columns a per-pixel quantity has less than the field."""
+        lost = tuple(field - given for field, given in zip(self.field_shape, per_pixel.shape, strict=False))
+        if per_pixel.ndim != 2 or not all(0 <= missing < self.size for missing in lost):
+            raise InputError(f"This grid belongs to a field of {self.field_shape} px, not of {per_pixel.shape} px.")
+        return lost[0], lost[1]
 
     def _check(self, image: npt.NDArray[Any]) -> None:
         if image.shape[:2] != self.field_shape:

@@ -1,0 +1,1 @@
+"""The focus measures by family; :mod:`napari_autofocus.focus.sharpness` is where they are called from."""

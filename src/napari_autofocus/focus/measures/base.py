@@ -1,0 +1,165 @@
+"""What every focus measure is given (a region) and what it is (a named function with a polarity and a source)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.patches import PatchGrid
+
+Image = npt.NDArray[Any]
+BoolImage = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+
+class Sum(NamedTuple):
+    """A sum over the region, or over each patch, and how many terms it has; shapes () or (rows, columns)."""
+
+    total: FloatArray
+    terms: FloatArray
+
+    def __add__(self, other: Sum) -> Sum:  # type: ignore[override]
+        return Sum(self.total + other.total, self.terms + other.terms)
+
+    @property
+    def mean(self) -> FloatArray:
+        """Total over number of terms; NaN where no term was left."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.total / self.terms, np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The pixels to measure, which of them count, and the patches to measure one by one.
+
+    Parameters
+    ----------
+    grey : np.ndarray, shape (Y, X)
+        u8, u16, float32 or float64, counts.
+    valid : np.ndarray, shape (Y, X), bool, or None
+        False where a pixel is to be left out; None where all count.
+    grid : PatchGrid or None
+        None to measure all pixels together.
+    """
+
+    grey: Image
+    valid: BoolImage | None = None
+    grid: PatchGrid | None = None
+
+    def squared_differences(self, down: int, right: int) -> Sum:
+        """Σ [s(i + down, j + right) − s(i, j)]², one of the steps being 0, counts²; exact for integer images."""
+        first = self.grey[: self._height - down, : self._width - right]
+        second = self.grey[down:, right:]
+        self._require(down + 1, right + 1)
+        if self.grid is None and self.valid is None:
+            return Sum(np.float64(cv2.norm(first, second, cv2.NORM_L2SQR)), np.float64(first.size))  # type: ignore
+        footprint = np.zeros((down + 1, right + 1), np.bool_)
+        footprint[0, 0] = footprint[-1, -1] = True
+        return self.sum(_squared_difference(first, second), footprint)
+
+    def sum(self, values: Image, footprint: BoolImage) -> Sum:
+        """Sum of a quantity computed from the pixels under a footprint, where all of those pixels count.
+
+        Parameters
+        ----------
+        values : np.ndarray, shape (Y − h + 1, X − w + 1)
+            The quantity, at the row and column of its footprint's upper left corner.
+        footprint : np.ndarray, shape (h, w), bool
+            True at the pixels that the quantity depends on.
+        """
+        self._require(*footprint.shape)
+        if self.valid is None:
+            return Sum(self._add(values), np.asarray(self._area(footprint), np.float64))
+        usable = self._usable(footprint)
+        return Sum(self._add(np.where(usable, values, 0)), self._add(usable))
+
+    def each(self, measure: Callable[[Image, BoolImage | None], FloatArray]) -> FloatArray:
+        """Apply a function of whole images to the region, or to each patch.
+
+        Parameters
+        ----------
+        measure : callable
+            Takes pixels and validity, both of shape (…, Y, X), and returns one value for each image, shape (…).
+        """
+        if self.grid is None:
+            return np.asarray(measure(self.grey, self.valid), np.float64)
+        grey = self.grid.cut(self.grey)
+        if self.valid is None:
+            return np.stack([measure(row, None) for row in grey])
+        return np.stack([measure(row, usable) for row, usable in zip(grey, self.grid.cut(self.valid), strict=True)])
+
+    @property
+    def _height(self) -> int:
+        return int(self.grey.shape[0])
+
+    @property
+    def _width(self) -> int:
+        return int(self.grey.shape[1])
+
+    def _require(self, height: int, width: int) -> None:
+        given = self.grey.shape if self.grid is None else (self.grid.size, self.grid.size)
+        if given[0] < height or given[1] < width:
+            raise InputError(f"This measure needs at least {height} x {width} px; found {given[0]} x {given[1]} px.")
+
+    def _area(self, footprint: BoolImage) -> int:
+        """How many footprints lie inside the region, or inside each patch."""
+        height, width = self.grey.shape if self.grid is None else (self.grid.size, self.grid.size)
+        return (height - footprint.shape[0] + 1) * (width - footprint.shape[1] + 1)
+
+    def _usable(self, footprint: BoolImage) -> BoolImage:
+        """Where every pixel under the footprint counts, shape (Y − h + 1, X − w + 1)."""
+        assert self.valid is not None
+        height, width = self._height - footprint.shape[0] + 1, self._width - footprint.shape[1] + 1
+        usable = np.ones((height, width), np.bool_)
+        for y, x in np.argwhere(footprint):
+            usable &= self.valid[y : y + height, x : x + width]
+        return usable
+
+    def _add(self, values: Image) -> FloatArray:
+        if self.grid is None:
+            return np.asarray(values.sum(dtype=np.float64))
+        return self.grid.block_sum(values)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A focus measure: how it is called, which way it points, where it comes from.
+
+    Parameters
+    ----------
+    name : str
+        Key in ``MEASURES``.
+    title : str
+        For menus and plots.
+    polarity : {'maximum', 'minimum'}
+        Which extreme an amplitude object reaches in focus.
+    unit : str
+        Of the value: ``counts²``, ``counts``, ``bit`` or ``1``.
+    gain : float
+        Exponent of a gain: an image g times as bright measures g**gain times as much.
+    citation : str
+        Author, year and equation.
+    function : callable
+        From a region to its value, or to one value for each patch.
+    """
+
+    name: str
+    title: str
+    polarity: Literal["maximum", "minimum"]
+    unit: str
+    gain: float
+    citation: str
+    function: Callable[[Region], FloatArray]
+
+
+def _squared_difference(first: Image, second: Image) -> Image:
+    """(second − first)², exact for u8, to 1e-7 for u16."""
+    difference = cv2.absdiff(first, second)
+    wide = difference.astype(np.uint16 if difference.dtype == np.uint8 else np.promote_types(difference.dtype, "f4"))
+    return np.multiply(wide, wide, out=wide)
