@@ -1,0 +1,81 @@
+"""Reader libraries at arm's length: what they raise and log becomes one sentence of our own."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from napari_autofocus.errors import InputError
+
+# imagecodecs raises RuntimeError, tifffile and the XML parsers ValueError or SyntaxError, damaged structures the rest.
+LIBRARY_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+    SyntaxError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    struct.error,
+)
+
+_overheard: ContextVar[list[str] | None] = ContextVar("overheard", default=None)
+
+
+class _Overhear(logging.Filter):
+    """Keeps a library's complaints from the screen while we read, and keeps them for our own sentence."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        messages = _overheard.get()
+        if messages is None:
+            return True
+        messages.append(record.getMessage())
+        return False
+
+
+_OVERHEAR = _Overhear()
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[list[str]]:
+    """Read ``path`` with a library; yields the list that its log messages are added to.
+
+    Raises
+    ------
+    InputError
+        In place of whatever the library raises: one sentence that names the file and says what to do.
+    """
+    logging.getLogger("tifffile").addFilter(_OVERHEAR)
+    messages: list[str] = []
+    token = _overheard.set(messages)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield messages
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename or path} does not exist; check the path.") from error
+    except PermissionError as error:
+        raise InputError(f"{error.filename or path} may not be read; check its permissions.") from error
+    except LIBRARY_ERRORS as error:
+        raise InputError(
+            f"{path} cannot be read as {what} ({first_line(error)}); it may be damaged, cut short or of another type:"
+            " copy or export it again."
+        ) from error
+    finally:
+        _overheard.reset(token)
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line of bounded length."""
+    text = str(error).strip().splitlines()
+    line = text[0] if text else type(error).__name__
+    return line.rstrip(".") if len(line) <= 160 else line[:157] + "..."
