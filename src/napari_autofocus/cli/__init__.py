@@ -60,7 +60,7 @@ def load_command(name: str) -> Any:
 
 
 def _without_line_breaks(docstring: str) -> str:
-    """The docstring with each paragraph on one line, as a help page of any width needs it; examples stay as they are."""
+    """The docstring with each paragraph on one line, for help pages of any width; examples stay as they are."""
     paragraphs = docstring.split("\n\n")
     return "\n\n".join(text if text.startswith(" ") else text.replace("\n", " ") for text in paragraphs)
 

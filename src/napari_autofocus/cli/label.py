@@ -106,9 +106,8 @@ def _settings(
 
     if polarity not in ("auto", "max", "min"):
         raise InputError(f"The polarity is auto, max or min; found {polarity!r}.")
-    patches: dict[str, Any] = {} if patch_px is None else {"patch_px": patch_px}
     return LabelSettings(
-        FocusSettings(polarity=polarity, measure=measure, **patches),  # type: ignore[arg-type]
+        FocusSettings(polarity=polarity, measure=measure, patch_px=patch_px),  # type: ignore[arg-type]
         step_um=step_um,
         channel=int(channel) if channel is not None and channel.isdecimal() else channel,
         focus_direction=focus_direction,
@@ -171,7 +170,7 @@ def _print_overview(result: BatchResult) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from napari_autofocus.workflows.tables import VERDICT_WORDS, trusted_patches
+    from napari_autofocus.workflows.tables import VERDICT_WORDS
 
     if not result.labelled:
         return
@@ -183,7 +182,7 @@ def _print_overview(result: BatchResult) -> None:
             _with_uncertainty(focus.field.best_z_um, focus.field.uncertainty_um),
             VERDICT_WORDS[focus.field.verdict],
             "[green]yes[/green]" if focus.field.trusted else "[yellow]no[/yellow]",
-            f"{trusted_patches(focus)} of {len(focus.patches)}",
+            f"{len(focus.trusted_patches)} of {len(focus.patches)}",
         )
     Console().print(table)
 

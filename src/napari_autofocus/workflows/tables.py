@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import CurveVerdict, PatchFocus, StackFocus
@@ -50,21 +48,6 @@ VERDICT_WORDS: dict[CurveVerdict, str] = {
 Row = Mapping[str, Any]
 
 
-def focus_from_patches_um(patches: Iterable[PatchFocus]) -> float | None:
-    """Median best focus of the trusted patches, each counted by its importance, µm; None where none is trusted."""
-    trusted = [(p.best_z_um, p.importance) for p in patches if p.trusted and p.best_z_um is not None]
-    if not trusted:
-        return None
-    z_um, weight = np.array(sorted(trusted), float).T
-    share = np.cumsum(weight) - weight / 2
-    return float(np.interp(weight.sum() / 2, share, z_um))
-
-
-def trusted_patches(focus: StackFocus) -> int:
-    """How many patches have a best focus that can be relied on."""
-    return sum(patch.trusted for patch in focus.patches)
-
-
 def as_dictionary(path: str, focus: StackFocus) -> dict[str, Any]:
     """One stack's labels as ``napari-autofocus label --json`` prints them."""
     return {
@@ -75,8 +58,8 @@ def as_dictionary(path: str, focus: StackFocus) -> dict[str, Any]:
         "verdict": focus.field.verdict,
         "trusted": focus.field.trusted,
         "reasons": list(focus.field.reasons),
-        "best_z_from_patches_um": focus_from_patches_um(focus.patches),
-        "trusted_patches": trusted_patches(focus),
+        "best_z_from_patches_um": focus.best_z_from_patches_um,
+        "trusted_patches": len(focus.trusted_patches),
         "patches": [_patch_dictionary(patch) for patch in focus.patches],
     }
 
