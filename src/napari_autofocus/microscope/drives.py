@@ -1,0 +1,274 @@
+"""The focus drive over the z stage of any Micro-Manager core: the only place from which one of our moves reaches a stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import RLock
+
+from pymmcore_plus import CMMCorePlus
+
+from napari_autofocus.errors import ForeignMove, HardwareError
+from napari_autofocus.microscope.edge import translated
+from napari_autofocus.microscope.foreign import MoveLedger
+from napari_autofocus.microscope.protocol import Clock
+from napari_autofocus.microscope.travel import TravelRules
+
+POLL_S = 0.005
+LATE_REPORT_S = 0.5
+# A drive that says it is at rest may still be creeping or reporting late: so long it is asked again.
+CREEP_S = 0.5
+
+
+class StageDrive:
+    """A z stage as a focus drive that keeps itself inside its limits. Fulfils ``FocusDrive``.
+
+    Every target is approached from the same side. Near the limit where the drive would have to turn, the overshoot is
+    cut short to what the limits allow; :attr:`play_left_um` then says how much of the play may not be taken up.
+
+    Moves that others make are noticed by the core's events and by reading back. While the drive stands beyond the limits
+    every call raises ForeignMove; if it has been there and is back, the next move does. Inside the limits they are
+    counted in :attr:`moved_by_others`, and within :meth:`watch`, while somebody relies on the position, every call after
+    them raises ForeignMove: whoever took the drive keeps it.
+
+    Parameters
+    ----------
+    core : CMMCorePlus
+        Any core, C++ or with Python devices.
+    label : str
+        The stage.
+    rules : TravelRules
+        Limits, largest step and approach.
+    focus_direction : int
+        +1, −1, or 0 for unknown.
+    clock : Clock
+        The clock that the stage lives by.
+    tolerance_um : float
+        How far from the target the drive may come to rest, µm.
+    timeout_s : float
+        How long a move may take.
+    late_report_s : float
+        How long the core's events may lag behind a move, real seconds.
+    """
+
+    def __init__(
+        self,
+        core: CMMCorePlus,
+        label: str,
+        *,
+        rules: TravelRules,
+        focus_direction: int,
+        clock: Clock,
+        tolerance_um: float,
+        timeout_s: float,
+        late_report_s: float = LATE_REPORT_S,
+    ) -> None:
+        self._core = core
+        self._label = label
+        self._rules = rules
+        self._focus_direction = focus_direction
+        self._clock = clock
+        self._tolerance_um = tolerance_um
+        self._timeout_s = timeout_s
+        self._lock = RLock()
+        self._halts = 0
+        self._watchers = 0
+        self._ledger = MoveLedger(self._read(), tolerance_um=tolerance_um, late_s=late_report_s)
+        self._moved_before_watch = 0
+        self._play_taken_up_at: int | None = None
+        self.moves = 0
+        self.play_left_um = 0.0
+        core.events.stagePositionChanged.connect(self._on_stage_position_changed)
+
+    @property
+    def label(self) -> str:
+        """Name of the stage."""
+        return self._label
+
+    @property
+    def focus_direction(self) -> int:
+        """+1 if a growing z brings sample and objective together, −1 if apart, 0 if unknown."""
+        return self._focus_direction
+
+    @property
+    def limits_um(self) -> tuple[float, float]:
+        """Lowest and highest position that may ever be commanded, µm."""
+        return self._rules.limits_um
+
+    @property
+    def largest_step_um(self) -> float:
+        """Longest single move, µm."""
+        return self._rules.largest_step_um
+
+    @property
+    def backlash_um(self) -> float:
+        """Length of the final stretch that is always travelled in the same direction, µm."""
+        return self._rules.backlash_um
+
+    @property
+    def moved_by_others(self) -> int:
+        """How often somebody else was seen to have moved this drive."""
+        return self._ledger.moved_by_others
+
+    def set_limits(self, low_um: float, high_um: float) -> None:
+        """Allow other positions from now on. Raises InputError if the two are not finite and in order."""
+        self._rules = replace(self._rules, limits_um=(low_um, high_um))
+
+    def position_um(self) -> float:
+        """Position as the hardware reports it now, µm. Raises HardwareError, ForeignMove."""
+        z_um = self._read()
+        self._ledger.read_back(z_um)
+        self._require_inside(z_um)
+        self._require_untouched(z_um)
+        return z_um
+
+    def move_to(self, z_um: float) -> float:
+        """Go to ``z_um`` from the usual side, wait until the drive rests, and return the position read back, µm.
+
+        Raises
+        ------
+        MoveRefused
+            The target is not finite, outside the limits, or farther than the largest step. Nothing has moved.
+        ForeignMove
+            Somebody else moved the drive beyond its limits, or while it was being watched.
+        HardwareError
+            The drive failed, timed out, was halted or did not arrive.
+        """
+        with self._lock:
+            halts = self._halts
+            self.wait()
+            here_um = self.position_um()
+            self._require_no_excursion()
+            self._rules.require(here_um, z_um, self._tolerance_um)
+            route = self._rules.route(here_um, z_um, play_taken_up=self._play_is_taken_up())
+            self._play_taken_up_at = None
+            reached_um = self._travel(here_um, route.waypoints_um, halts)
+            self.moves += 1
+            self.play_left_um = route.play_left_um
+            self._play_taken_up_at = self._ledger.moved_by_others if route.play_left_um == 0 else None
+            return reached_um
+
+    def stop(self) -> None:
+        """Halt the drive at once; a move under way in another thread ends with HardwareError."""
+        self._halts += 1
+        with translated(f"The focus drive {self._label} could not be halted"):
+            self._core.stop(self._label)
+
+    def wait(self) -> None:
+        """Return when the drive is no longer busy. Raises HardwareError after the time-out."""
+        deadline_s = self._clock.now_s() + self._timeout_s
+        while self._busy():
+            if self._clock.now_s() > deadline_s:
+                raise HardwareError(
+                    f"The focus drive {self._label} is still busy after {self._timeout_s:g} s; check whether it is blocked."
+                )
+            self._clock.sleep(POLL_S)
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """While inside, a move that somebody else makes raises ForeignMove on the next call, even inside the limits."""
+        if self._watchers == 0:
+            self._moved_before_watch = self._ledger.moved_by_others
+        self._watchers += 1
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+
+    def close(self) -> None:
+        """Stop listening to the core."""
+        self._core.events.stagePositionChanged.disconnect(self._on_stage_position_changed)
+
+    def _on_stage_position_changed(self, label: str, z_um: float) -> None:
+        if label == self._label:
+            self._ledger.report(z_um)
+
+    def _travel(self, here_um: float, way_um: tuple[float, ...], halts: int) -> float:
+        reached_um = here_um
+        for leg_um in way_um:
+            self._require_not_halted(halts, way_um[-1])
+            reached_um = self._go(reached_um, leg_um, halts)
+        return reached_um
+
+    def _go(self, from_um: float, to_um: float, halts: int) -> float:
+        """One command to the stage: nothing else of ours moves it."""
+        seen = self._ledger.moved_by_others
+        self._ledger.begin(from_um, to_um)
+        try:
+            with translated(f"The focus drive {self._label} refused to go to {to_um:g} µm"):
+                self._core.setPosition(self._label, to_um)
+            reached_um = self._arrive(to_um)
+            self._require_not_halted(halts, to_um)
+            self._require_alone(seen, reached_um, to_um)
+            self._require_arrival(reached_um, to_um)
+        except BaseException:
+            self._ledger.lose_track()
+            raise
+        self._ledger.end(reached_um)
+        return reached_um
+
+    def _arrive(self, to_um: float) -> float:
+        """Wait for the drive to rest, a little longer if it is not yet where it should be; position read back, µm."""
+        self.wait()
+        deadline_s = self._clock.now_s() + CREEP_S
+        reached_um = self._read()
+        while abs(reached_um - to_um) > self._tolerance_um and self._clock.now_s() < deadline_s:
+            self._clock.sleep(POLL_S)
+            reached_um = self._read()
+        return reached_um
+
+    def _require_arrival(self, reached_um: float, to_um: float) -> None:
+        if abs(reached_um - to_um) > self._tolerance_um:
+            raise HardwareError(
+                f"The focus drive {self._label} was sent to {to_um:g} µm and rests at {reached_um:g} µm; it may be stuck or at"
+                " the end of its travel. Move it by hand or restart its controller."
+            )
+
+    def _require_not_halted(self, halts: int, to_um: float) -> None:
+        if self._halts != halts:
+            raise HardwareError(f"The focus drive {self._label} was halted before it reached {to_um:g} µm.")
+
+    def _require_alone(self, seen: int, reached_um: float, to_um: float) -> None:
+        if self._ledger.moved_by_others != seen:
+            raise ForeignMove(
+                f"Somebody else moved the focus drive {self._label} while it was on its way to {to_um:g} µm; it stands at"
+                f" {reached_um:g} µm. Stop the other program, then start again."
+            )
+
+    def _require_inside(self, z_um: float) -> None:
+        if not self._rules.allows(z_um, self._tolerance_um):
+            low, high = self.limits_um
+            raise ForeignMove(
+                f"Somebody else moved the focus drive {self._label} to {z_um:g} µm, beyond its limits ({low:g} to {high:g}"
+                " µm); bring it back between them, or set other limits, before going on."
+            )
+
+    def _require_untouched(self, z_um: float) -> None:
+        if self._watchers and self._ledger.moved_by_others != self._moved_before_watch:
+            raise ForeignMove(
+                f"Somebody else moved the focus drive {self._label} to {z_um:g} µm while a routine relied on its position;"
+                " stop the other program, then start again."
+            )
+
+    def _require_no_excursion(self) -> None:
+        for z_um in self._ledger.take_farthest_um():
+            if math.isfinite(z_um):
+                self._require_inside(z_um)
+
+    def _play_is_taken_up(self) -> bool:
+        return self._play_taken_up_at == self._ledger.moved_by_others
+
+    def _busy(self) -> bool:
+        with translated(f"The focus drive {self._label} does not say whether it is busy"):
+            return bool(self._core.deviceBusy(self._label))
+
+    def _read(self) -> float:
+        with translated(f"The focus drive {self._label} does not tell its position"):
+            z_um = float(self._core.getPosition(self._label))
+        if not math.isfinite(z_um):
+            raise HardwareError(
+                f"The focus drive {self._label} reports its position as {z_um}; restart its controller."
+            )
+        return z_um

@@ -1,0 +1,188 @@
+"""A whole microscope made of Python devices on a Micro-Manager core, looking at a simulated slide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from pymmcore_plus.experimental.unicore import UniMMCore
+
+from napari_autofocus.microscope.clock import VirtualClock, WallClock
+from napari_autofocus.microscope.faults import Fault, FaultSchedule
+from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.microscope.protocol import Clock
+from napari_autofocus.microscope.simulated_camera import SceneLike, SimulatedCamera
+from napari_autofocus.microscope.simulated_stages import (
+    SimulatedLens,
+    SimulatedShutter,
+    SimulatedXYStage,
+    SimulatedZStage,
+)
+
+CONTINUOUS_FRAMES = 8
+LARGEST_BUFFER_BYTES = 2**30
+
+
+class SimulatedCore(UniMMCore):
+    """A UniMMCore whose ring buffer always holds a whole number of frames.
+
+    Otherwise (pymmcore-plus 0.18) ``getLastImage`` raises IndexError now and then and finite sequences end early.
+    """
+
+    def startContinuousSequenceAcquisition(self, intervalMs: float = 0) -> None:
+        """Start live mode."""
+        self._fit_buffer(CONTINUOUS_FRAMES)
+        super().startContinuousSequenceAcquisition(intervalMs)
+
+    def startSequenceAcquisition(self, *args: Any) -> None:
+        """Start a sequence of so many frames."""
+        self._fit_buffer(int(args[-3]))
+        super().startSequenceAcquisition(*args)
+
+    def _fit_buffer(self, frames: int) -> None:
+        frame_bytes = self.getImageBufferSize()
+        frames = max(CONTINUOUS_FRAMES, min(frames, LARGEST_BUFFER_BYTES // frame_bytes))
+        # A float: MMCore counts in whole MiB, its Python twin takes any number.
+        self.setCircularBufferMemoryFootprint(frames * frame_bytes / 2**20)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedRig:
+    """A simulated microscope with everything a test may want to touch; close it when done.
+
+    Parameters
+    ----------
+    core : SimulatedCore
+        Camera ``Camera``, z stage ``Z``, XY stage ``XY``, shutter ``Shutter``, tunable lens ``Lens``.
+    microscope : CoreMicroscope
+        What routines get.
+    scene : SceneLike
+        What stands in front of the objective.
+    camera, z_stage, xy_stage, shutter, lens : Device
+        The devices themselves, for tests and for the truth.
+    """
+
+    core: SimulatedCore
+    microscope: CoreMicroscope
+    scene: SceneLike
+    camera: SimulatedCamera
+    z_stage: SimulatedZStage
+    xy_stage: SimulatedXYStage
+    shutter: SimulatedShutter
+    lens: SimulatedLens
+
+    @property
+    def clock(self) -> Clock:
+        """What the whole rig lives by."""
+        return self.microscope.clock
+
+    def true_axial_um(self) -> float:
+        """Axial position of the sample now, µm: play, drift and tunable lens included."""
+        return self.z_stage.axial_um() + self.lens.shift_um()
+
+    def true_defocus_um(self) -> float:
+        """True defocus of the field under the objective now, µm; positive = sample and objective too close."""
+        return self.true_axial_um() - self.scene.best_focus_um(*self.xy_stage.get_position_um())
+
+    def close(self) -> None:
+        """Stop the camera and unload the core."""
+        self.microscope.close()
+        if self.core.isSequenceRunning():
+            self.core.stopSequenceAcquisition()
+        self.core.unloadAllDevices()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def simulated_rig(
+    scene: SceneLike,
+    *,
+    focus_direction: int = 1,
+    tells_direction: bool = True,
+    backlash_um: float = 1.0,
+    speed_um_s: float = 1000.0,
+    settling_s: float = 0.01,
+    drift_um_s: float = 0.0,
+    travel_um: tuple[float, float] = (-1000.0, 1000.0),
+    exposure_ms: float = 10.0,
+    clock: Clock | None = None,
+    seed: int = 0,
+    faults: Iterable[Fault] = (),
+    **settings: Any,
+) -> SimulatedRig:
+    """A simulated microscope that looks at ``scene``, its drives at 0.
+
+    Parameters
+    ----------
+    scene : SceneLike
+        A ``simulation.scene.Scene``, or planes to replay.
+    focus_direction : int
+        +1 or −1: whether a growing z brings sample and objective together or apart.
+    tells_direction : bool
+        Whether the core knows that direction.
+    backlash_um, speed_um_s, settling_s, drift_um_s, travel_um
+        Of the z stage, as in :class:`SimulatedZStage`.
+    exposure_ms : float
+        Exposure time to begin with.
+    clock : Clock, optional
+        The wall clock by default; a ``VirtualClock`` makes every wait free.
+    seed : int
+        For the camera's noise.
+    faults : iterable of Fault
+        What goes wrong, and when.
+    **settings
+        Passed on to :class:`CoreMicroscope`; the approach is 1.5 times the play unless ``approach_um`` says otherwise.
+    """
+    clock = clock or WallClock()
+    schedule = FaultSchedule(faults)
+    z_stage = SimulatedZStage(
+        clock,
+        focus_direction=focus_direction,
+        tells_direction=tells_direction,
+        backlash_um=backlash_um,
+        speed_um_s=speed_um_s,
+        settling_s=settling_s,
+        drift_um_s=drift_um_s,
+        travel_um=travel_um,
+        faults=schedule,
+    )
+    xy_stage, shutter, lens = SimulatedXYStage(clock), SimulatedShutter(), SimulatedLens()
+
+    def where() -> tuple[float, float, float]:
+        return (*xy_stage.get_position_um(), z_stage.axial_um() + lens.shift_um())
+
+    camera = SimulatedCamera(scene, where, clock, np.random.default_rng(seed), exposure_ms=exposure_ms, faults=schedule)
+    core = _loaded_core(camera, z_stage, xy_stage, shutter, lens, scene.pixel_size_um)
+    settings.setdefault("backlash_um", settings.pop("approach_um", 1.5 * backlash_um))
+    # Python devices report at once, in the thread that commands them.
+    settings.setdefault("late_report_s", 0.0)
+    microscope = CoreMicroscope(core, clock=clock, **settings)
+    return SimulatedRig(core, microscope, scene, camera, z_stage, xy_stage, shutter, lens)
+
+
+def _loaded_core(
+    camera: SimulatedCamera,
+    z_stage: SimulatedZStage,
+    xy_stage: SimulatedXYStage,
+    shutter: SimulatedShutter,
+    lens: SimulatedLens,
+    pixel_size_um: float,
+) -> SimulatedCore:
+    core = SimulatedCore()
+    devices = {"Camera": camera, "Z": z_stage, "XY": xy_stage, "Shutter": shutter, "Lens": lens}
+    for label, device in devices.items():
+        core.loadPyDevice(label, device)
+        core.initializeDevice(label)
+    core.setCameraDevice("Camera")
+    core.setFocusDevice("Z")
+    core.setXYStageDevice("XY")
+    core.setShutterDevice("Shutter")
+    core.definePixelSizeConfig("Objective")
+    core.setPixelSizeUm("Objective", pixel_size_um)
+    return core
