@@ -1,7 +1,7 @@
 """Focus curves: where sharpness peaks between the planes, how precisely that is known, and whether to believe it.
 
-Works on numbers alone (z and sharpness), so that z-stacks, live sweeps and saved records are judged alike. What needs the
-images themselves (contrast inversion of phase objects) is in ``phase.py``.
+Works on numbers alone (z and sharpness), so that z-stacks, live sweeps and saved records are judged alike. What
+needs the images themselves (contrast inversion of phase objects) is in ``phase.py``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import least_squares
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.peak import FloatArray, Peak, baseline, fit_peak, neighbourhood
 
 CurveVerdict = Literal["peak", "phase_minimum", "no_peak", "peak_at_edge", "several_peaks", "spike", "undersampled"]
 Polarity = Literal["auto", "max", "min"]
-FloatArray = npt.NDArray[np.float64]
 
 # Our own thresholds, chosen on simulated fields and checked on real stacks (docs/focus_curves.md).
 SIGNIFICANT = 6.0  # height of a peak over the noise of one sample
@@ -29,7 +28,6 @@ SUPPORT_PLANES = 3
 MIN_POINTS_FOR_NOISE = 15  # with fewer, the curvature of the peak itself would pass for noise
 BROADEST = 0.7  # width at half height over the range, above which a curve has no peak inside the range
 VAGUE = 0.25  # uncertainty over width, above which a peak is not located
-MODEL_ERROR_STEPS = 0.04  # interpolation error of the peak model, in local steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +64,6 @@ class FocusCurve:
     significance: float
     reasons: tuple[str, ...]
     width_um: float | None = None
-
-
-@dataclass(frozen=True)
-class Peak:
-    """A located peak: position and standard uncertainty, full width at half height (all µm), height over the baseline."""
-
-    z_um: float
-    uncertainty_um: float
-    width_um: float
-    height: float
 
 
 def judge_curve(
@@ -130,69 +118,6 @@ def curve_noise(z_um: FloatArray, sharpness: FloatArray) -> float:
     return float(1.4826 * np.median(np.abs(residual)))
 
 
-def fit_peak(z_um: FloatArray, sharpness: FloatArray, noise: float) -> Peak:
-    """Locate the highest peak between the samples.
-
-    The model is a Moffat profile with a width of its own on either side, A/(1 + ((z − z0)/w±)²)^1.5 + c: Brenner curves
-    fall off like it, and spherical aberration makes them lopsided. Our own choice.
-
-    Parameters
-    ----------
-    z_um, sharpness : np.ndarray, shape (N,)
-        At least three samples, z increasing.
-    noise : float
-        Standard deviation of one sample.
-    """
-    top = int(np.argmax(sharpness))
-    base = baseline(sharpness)
-    height = float(sharpness[top] - base)
-    near = _neighbourhood(sharpness, top, base + 0.3 * height)
-    z, s = z_um[near], (sharpness[near] - base) / height
-    start = _parabola_vertex(z_um, sharpness, top)
-    step = float(np.min(np.diff(z))) if z.size > 1 else 1.0
-    width = max(_half_width(z_um, sharpness, top, base), step)
-    solution = _fit_moffat(z, s, start, width, _bracket(z_um, sharpness, top, base + 0.8 * height))
-    z0, widths = solution.x[0], np.exp(solution.x[1:3])
-    full_width = float(np.sum(widths) * _MOFFAT_HALF)
-    error = _position_error(solution, noise / height, step)
-    return Peak(float(z0), error, full_width, height)
-
-
-def baseline(sharpness: FloatArray) -> float:
-    """Level of the curve far from focus: its tenth percentile."""
-    return float(np.quantile(sharpness, 0.1))
-
-
-_EXPONENT = 1.5
-_MOFFAT_HALF = float(np.sqrt(2 ** (1 / _EXPONENT) - 1))
-
-
-def _fit_moffat(z: FloatArray, s: FloatArray, start: float, width: float, bracket: tuple[float, float]):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Least squares of the two-sided Moffat; s runs from 0 (baseline) to 1 (top)."""
-
-    def residual(p: FloatArray) -> FloatArray:
-        side = np.where(z < p[0], np.exp(p[1]), np.exp(p[2]))
-        model = p[3] / (1 + ((z - p[0]) / side) ** 2) ** _EXPONENT
-        # With few samples the two sides and the height are held together by weak expectations.
-        tie = [0.15 * (p[1] - p[2]), 0.05 * (p[3] - 1)]
-        return np.concatenate([(model - s), tie])
-
-    w = np.log(width / _MOFFAT_HALF)
-    x0 = [float(np.clip(start, *bracket)), w, w, 1.0]
-    lower = [bracket[0] - 1e-9, w - 3, w - 3, 0.3]
-    upper = [bracket[1] + 1e-9, w + 3, w + 3, 3.0]
-    return least_squares(residual, x0, bounds=(lower, upper), x_scale=[width, 1, 1, 1])
-
-
-def _position_error(solution, relative_noise: float, step: float) -> float:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Standard uncertainty of the fitted position: from the residuals or the noise, whichever is larger, and the model."""
-    jacobian = solution.jac
-    freedom = max(jacobian.shape[0] - jacobian.shape[1], 1)
-    scatter = max(float(np.sqrt(2 * solution.cost / freedom)), relative_noise)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian)
-    return float(np.hypot(scatter * np.sqrt(max(covariance[0, 0], 0.0)), MODEL_ERROR_STEPS * step))
-
-
 def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | None) -> FocusCurve:
     top = int(np.argmax(s))
     height = float(s[top] - baseline(s))
@@ -208,12 +133,13 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
     if significance < SIGNIFICANT:
         return verdict(
             "no_peak",
-            f"The highest sample rises {significance:.1f} times the noise over the others; {SIGNIFICANT:g} times is needed.",
+            f"The highest sample rises {significance:.1f} times the noise over the others;"
+            f" {SIGNIFICANT:g} times is needed.",
         )
     edge = _edge_reason(z, s, top, noise)
     if edge:
         return verdict("peak_at_edge", edge, guess=float(z[top]))
-    rival = _rival(z, s, top, noise)
+    rival = _rival(s, top, noise)
     if rival is not None:
         return verdict(
             "several_peaks",
@@ -295,14 +221,13 @@ def _edge_reason(z: FloatArray, s: FloatArray, top: int, noise: float) -> str | 
     for side, values in sides:
         fall = float(s[top] - values.min()) if values.size else 0.0
         if fall < max(EDGE_FALL * height, 2 * noise):
-            return (
-                f"Sharpness still rises towards the {'lower' if side == 'below' else 'upper'} end: {side} {z[top]:.2f} µm"
-                f" it falls by only {100 * fall / height:.0f} % of its range; extend the range that way."
-            )
+            end = "lower" if side == "below" else "upper"
+                f"Sharpness still rises towards the {end} end: {side} {z[top]:.2f} µm it falls by only"
+                f" {100 * fall / height:.0f} % of its range; extend the range that way."
     return None
 
 
-def _rival(z: FloatArray, s: FloatArray, top: int, noise: float) -> int | None:
+def _rival(s: FloatArray, top: int, noise: float) -> int | None:
     """Index of a second peak that is nearly as high as the first and stands apart from it, or None."""
     base = baseline(s)
     height = s[top] - base
@@ -323,7 +248,7 @@ def _narrow_verdict(
     """Whether too few planes carry the peak: (verdict, reason, least uncertainty in µm), or None."""
     base = baseline(s)
     level = base + max(SUPPORT_HEIGHT * (s[top] - base), 3 * noise)
-    support = np.flatnonzero(_neighbourhood(s, top, level, margin=0))
+    support = np.flatnonzero(neighbourhood(s, top, level, margin=0))
     # Planes taken almost at the same place support each other, not the peak.
     distinct = 1 + np.count_nonzero(np.diff(z[support]) > 0.1 * np.median(np.diff(z)))
     if distinct >= SUPPORT_PLANES:
@@ -342,38 +267,3 @@ def _narrow_verdict(
         " take smaller steps.",
         gap / 2,
     )
-
-
-def _neighbourhood(s: FloatArray, top: int, level: float, margin: int = 1) -> npt.NDArray[np.bool_]:
-    """Samples around ``top`` that stay above ``level`` without a gap, and ``margin`` more on either side."""
-    above = s >= level
-    low = top
-    while low > 0 and above[low - 1]:
-        low -= 1
-    high = top
-    while high < s.size - 1 and above[high + 1]:
-        high += 1
-    mask = np.zeros(s.size, bool)
-    mask[max(low - margin, 0) : high + margin + 1] = True
-    return mask
-
-
-def _bracket(z: FloatArray, s: FloatArray, top: int, level: float) -> tuple[float, float]:
-    """The peak lies between the nearest samples on either side that are clearly lower than the highest."""
-    inside = z[_neighbourhood(s, top, level)]
-    return float(inside[0]), float(inside[-1])
-
-
-def _half_width(z: FloatArray, s: FloatArray, top: int, base: float) -> float:
-    """Rough half width at half height, µm."""
-    wide = z[_neighbourhood(s, top, base + 0.5 * (s[top] - base), margin=0)]
-    return float(wide[-1] - wide[0]) / 2
-
-
-def _parabola_vertex(z: FloatArray, s: FloatArray, top: int) -> float:
-    """Vertex of the parabola through the highest sample and its neighbours; the sample itself at an end."""
-    if top in (0, z.size - 1):
-        return float(z[top])
-    x, y = z[top - 1 : top + 2] - z[top], s[top - 1 : top + 2]
-    a, b, _ = np.polyfit(x, y, 2)
-    return float(z[top] - b / (2 * a)) if a < 0 else float(z[top])

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.curve import FloatArray, FocusCurve, flanks, judge_curve
+from napari_autofocus.focus.curve import FocusCurve, flanks, judge_curve
+from napari_autofocus.focus.peak import FloatArray
 
 REDUCED_PX = 384  # longest side of the reduced planes
 BACKGROUND_SHARE = 1 / 12  # structure larger than this share of the field counts as illumination
@@ -33,7 +34,7 @@ class PhaseEvidence:
     Parameters
     ----------
     curve : FocusCurve
-        The judged contrast (root mean square of the flattened planes) with verdict ``phase_minimum`` where it has a minimum.
+        The judged contrast (root mean square of the flattened planes): ``phase_minimum`` where it has a minimum.
     correlation : float
         Correlation of the planes on the two flanks; negative where contrast inverts.
     grows_outwards : bool

@@ -1,4 +1,4 @@
-"""Z-stacks, and what their focus curves say: where a field and each of its patches is sharpest, and whether to trust it.
+"""Z-stacks, and what their focus curves say: where a field and its patches are sharpest, and whether to trust it.
 
 One plane is in memory at a time, so a stack larger than memory works. Judging a curve is in ``curve.py``; telling
 transparent specimens is in ``phase.py``.
@@ -6,18 +6,20 @@ transparent specimens is in ``phase.py``.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.curve import CurveVerdict, FloatArray, FocusCurve, Polarity, judge_curve
+from napari_autofocus.focus.curve import CurveVerdict, FocusCurve, Polarity, judge_curve
 from napari_autofocus.focus.grey import Colour, to_grey
 from napari_autofocus.focus.noise_free import noise_of_brenner, split_brenner
 from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.focus.peak import FloatArray
 from napari_autofocus.focus.phase import PhaseEvidence, Reduced, phase_evidence, reduce_plane
 from napari_autofocus.focus.sharpness import sharpness
 from napari_autofocus.optics import Objective
@@ -207,8 +209,8 @@ class StackFocus:
     planes: int
     field: FocusCurve
     grid: PatchGrid
-    patches: tuple[PatchFocus, ...] = field(default=())
-    patch_curves: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    patches: tuple[PatchFocus, ...] = ()
+    patch_curves: FloatArray = dataclasses.field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def trusted_patches(self) -> tuple[PatchFocus, ...]:
