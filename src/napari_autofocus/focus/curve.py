@@ -222,8 +222,10 @@ def _edge_reason(z: FloatArray, s: FloatArray, top: int, noise: float) -> str | 
         fall = float(s[top] - values.min()) if values.size else 0.0
         if fall < max(EDGE_FALL * height, 2 * noise):
             end = "lower" if side == "below" else "upper"
+            return (
                 f"Sharpness still rises towards the {end} end: {side} {z[top]:.2f} µm it falls by only"
                 f" {100 * fall / height:.0f} % of its range; extend the range that way."
+            )
     return None
 
 
