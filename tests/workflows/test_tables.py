@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +15,6 @@ from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.focus.zstack import FocusCurve, PatchFocus, StackFocus
 from napari_autofocus.workflows.tables import (
     COLUMNS,
-    appears_when_complete,
     as_dictionary,
     failed_row,
     rows_of,
@@ -71,10 +71,10 @@ def test_table_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
         write_table(tmp_path / "no" / "t.csv", [])
 
 
-def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    target = tmp_path / "t.csv"
+def test_a_failing_write_leaves_the_old_table_and_nothing_else(focus: StackFocus, tmp_path: Path) -> None:
+    target = tmp_path / "t.parquet"
     target.write_text("old")
-    with pytest.raises(TypeError), appears_when_complete(target) as unfinished:
-        unfinished.write_text(len(unfinished.write_bytes(b"half")))  # fails once half of it is written
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    with pytest.raises(pa.ArrowInvalid):
+        write_table(target, [{**rows_of("a.tif", focus)[0], "planes": "three"}])
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
     assert target.read_text() == "old"

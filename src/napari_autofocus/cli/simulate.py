@@ -13,7 +13,8 @@ from napari_autofocus.cli.progress import progress_bar
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.simulate import SimulatedStack, SimulationSettings
+    from napari_autofocus.workflows.simulate import SimulatedStack
+    from napari_autofocus.workflows.simulation_settings import SimulationSettings
 
 SLIDE = "Slide"
 STACK = "Z-stack"
@@ -29,10 +30,19 @@ def simulate(
     density: Annotated[
         str, typer.Option(help="dense, sparse, extremely-sparse or empty.", rich_help_panel=SLIDE)
     ] = "dense",
+    topography: Annotated[
+        str | None,
+        typer.Option(
+            help="flat, slight (1 µm per mm of tilt, the default), tilted (5 µm per mm), wavy, folded or thick.",
+            rich_help_panel=SLIDE,
+        ),
+    ] = None,
     tilt: Annotated[
-        tuple[float, float],
-        typer.Option(help="Slope of the slide along x and along y, in µm per mm.", rich_help_panel=SLIDE),
-    ] = (0.0, 0.0),
+        tuple[float, float] | None,
+        typer.Option(
+            help="Slope along x and along y, in µm per mm, instead of the topography's own.", rich_help_panel=SLIDE
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Same seed, same files: slide, places, focus offsets and noise.", rich_help_panel=SLIDE)
     ] = 0,
@@ -103,7 +113,8 @@ def simulate(
         napari-autofocus simulate --stain unstained --objective 40x/0.95 --range-um 6 --step-um 0.3 --out cells
     """
     from napari_autofocus.optics import Objective
-    from napari_autofocus.workflows.simulate import SimulationSettings
+    from napari_autofocus.simulation.camera import Camera
+    from napari_autofocus.workflows.simulation_settings import SimulationSettings, choose_topography
 
     with reserved_stdout(as_json):
         settings = SimulationSettings(
@@ -116,9 +127,8 @@ def simulate(
             seed=seed,
             shape=parse_shape(shape),
             even=even,
-            tilt_um_per_mm=tilt,
-            bit_depth=bit_depth,
-            mono=mono,
+            topography=choose_topography(topography, tilt, even=even),
+            camera=Camera(colour="mono" if mono else "rgb", bit_depth=bit_depth),
             start_offsets=start_offsets,
             focus_direction=focus_direction,
         )

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.focus.zstack import FocusCurve, StackFocus, ZStack
-from napari_autofocus.workflows.tables import VERDICT_WORDS, appears_when_complete
+from napari_autofocus.io.writing import replacing
+from napari_autofocus.workflows.tables import VERDICT_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def save_report(path: str, stack: ZStack, focus: StackFocus, folder: Path, taken
 
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / report_name(path, taken)
-    with appears_when_complete(target) as unfinished:
+    with replacing(target) as unfinished:
         FigureCanvasAgg(draw_report(path, stack, focus)).figure.savefig(unfinished, format="png")
     return target
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
-from napari_autofocus.optics import PRESETS, Objective
+from napari_autofocus.io.writing import replacing
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.workflows.tables import appears_when_complete, write_table
+from napari_autofocus.workflows.simulation_settings import SimulationSettings
+from napari_autofocus.workflows.tables import write_table
 
 LABELS = "labels.csv"
 SETTINGS = "simulation.json"
@@ -30,79 +30,6 @@ SLIDE_UM = 5000.0
 OFFSET_SHARE = 0.2
 """Best focus of a field lies within this share of the range from the middle of the stack."""
 _LABEL_COLUMNS = {"path": str, "best_z_um": float}
-
-
-@dataclass(frozen=True)
-class SimulationSettings:
-    """What to simulate; the same settings always give the same files.
-
-    Parameters
-    ----------
-    stain, density : str
-        As spelled in :mod:`napari_autofocus.simulation.specimen`.
-    objective : Objective
-        Magnification, NA and the camera's pixel.
-    fields : int
-        Number of z-stacks, each at a random place of one slide.
-    range_um, step_um : float
-        Planes reach from −range to +range in steps of ``step_um``.
-    seed : int
-        Decides on the slide, the places, the focus offsets and the noise.
-    shape : tuple of int
-        Height and width of a field, px.
-    even : bool
-        Optics that make the same image on both sides of focus: a negative control.
-    tilt_um_per_mm : tuple of float
-        How much the slide rises along x and along y.
-    bit_depth : int
-        Of the camera, 8 to 16.
-    mono : bool
-        A camera without colour.
-    start_offsets : bool
-        Shift the planes of successive fields by −1/3, 0 and +1/3 step, for a denser set of defocus values (Liao et al.,
-        Biomed. Opt. Express 13, 314, 2021).
-    focus_direction : {1, -1}
-        +1 if a growing z brings sample and objective together.
-    """
-
-    stain: str = "he"
-    density: str = "dense"
-    objective: Objective = PRESETS["20x/0.75"]
-    fields: int = 20
-    range_um: float = 10.0
-    step_um: float = 0.5
-    seed: int = 0
-    shape: tuple[int, int] = (1024, 1224)
-    even: bool = False
-    tilt_um_per_mm: tuple[float, float] = (0.0, 0.0)
-    bit_depth: int = 8
-    mono: bool = False
-    start_offsets: bool = False
-    focus_direction: int = 1
-
-    def __post_init__(self) -> None:
-        if self.fields < 1:
-            raise InputError(f"At least one field is needed; found {self.fields}.")
-        if not 0 < self.step_um <= self.range_um < float("inf"):
-            raise InputError(
-                f"The range must be finite and at least one positive step; found a range of ±{self.range_um:g} µm and a"
-                f" step of {self.step_um:g} µm."
-            )
-        if self.focus_direction not in (1, -1):
-            raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
-        if self.seed < 0:
-            raise InputError(f"The seed is a whole number of at least 0; found {self.seed}.")
-
-    @property
-    def planes(self) -> int:
-        """Number of planes of a stack."""
-        return 2 * int(self.range_um / self.step_um + 1e-9) + 1
-
-    def z_um(self, field: int) -> npt.NDArray[np.float64]:
-        """Drive positions of the planes of field ``field`` (counted from 0), rising, µm."""
-        start_um = (field % 3 - 1) * self.step_um / 3 if self.start_offsets else 0.0
-        steps = np.arange(self.planes) - self.planes // 2
-        return np.asarray(np.round(steps * self.step_um + start_um, 6), np.float64)
 
 
 @dataclass(frozen=True)
@@ -171,7 +98,7 @@ def simulate_stacks(
     InputError
         If the folder is not empty (and not an earlier simulation to be overwritten), or the settings make no scene.
     """
-    scene = build_scene(settings)
+    scene = settings.scene()
     is_new = not folder.exists()
     prepare_folder(folder, overwrite=overwrite)
     written: list[SimulatedStack] = []
@@ -191,18 +118,6 @@ def simulate_stacks(
     return tuple(written)
 
 
-def build_scene(settings: SimulationSettings) -> Scene:
-    """The slide, the optics and the camera that the settings describe."""
-    return Scene.build(
-        stain=settings.stain,
-        density=settings.density,
-        objective=settings.objective,
-        seed=settings.seed,
-        shape=settings.shape,
-        even=settings.even,
-    )
-
-
 def _simulate_field(
     scene: Scene, settings: SimulationSettings, folder: Path, field: int
 ) -> Generator[PlaneRendered, None, SimulatedStack]:
@@ -219,8 +134,7 @@ def _simulate_field(
     path = folder / f"{settings.stain}_{settings.density}_{field:04d}.ome.tif"
     stack = ZStack(np.stack(planes), z_um, pixel_size_um=scene.pixel_size_um, source=str(path))
     stack = replace(stack, objective=settings.objective, focus_direction=settings.focus_direction)
-    with appears_when_complete(path) as unfinished:
-        write_stack(unfinished, stack)
+    write_stack(path, stack)
     low, high = np.percentile(scene.best_focus_map(x_um, y_um), (10, 90))
     content = scene.content_at(x_um, y_um)
     share = float(np.mean(np.any([content.inner(sheet.content) for sheet in content.sheets], axis=0)))
@@ -235,7 +149,7 @@ def _write_settings(path: Path, settings: SimulationSettings, scene: Scene, stac
         "dof_um": settings.objective.dof_um,
         "stacks": [{**asdict(stack), "path": stack.path.name} for stack in stacks],
     }
-    with appears_when_complete(path) as unfinished:
+    with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 

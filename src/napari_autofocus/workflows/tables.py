@@ -7,15 +7,14 @@ does not apply or nothing was found. Files appear complete or not at all.
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import CurveVerdict, PatchFocus, StackFocus
+from napari_autofocus.io.writing import replacing
 
 COLUMNS: dict[str, type] = {
     "scope": str,
@@ -109,7 +108,7 @@ def write_table(path: Path, rows: Sequence[Row], columns: Mapping[str, type] = C
     """
     check_table_path(path)
     write = _write_csv if path.suffix.lower() == ".csv" else _write_parquet
-    with appears_when_complete(path) as unfinished:
+    with replacing(path) as unfinished:
         write(unfinished, rows, columns)
 
 
@@ -127,14 +126,3 @@ def _write_parquet(path: Path, rows: Sequence[Row], columns: Mapping[str, type])
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema([(name, types[holds]) for name, holds in columns.items()])
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path)
-
-
-@contextlib.contextmanager
-def appears_when_complete(path: Path) -> Iterator[Path]:
-    """Give a hidden name beside ``path`` to write to; it becomes ``path`` when the block ends well, else it goes."""
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
