@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ def z_planes(
     """
     lengths = dict(zip(axes, shape, strict=True))
     z_axis = _z_axis(lengths)
-    _refuse_other_axes(source, lengths, z_axis)
+    refuse_other_axes(source, lengths, z_axis)
     number = choose_channel(source, lengths.get("C", 1), channels, channel)
     numbers = np.arange(int(np.prod(shape, dtype=int)), dtype=np.intp).reshape(tuple(shape))
     keep: dict[str, int | slice] = {z_axis: slice(None), "C": number}
@@ -60,7 +60,8 @@ def _z_axis(lengths: dict[str, int]) -> str:
     return next((axis for axis in _UNNAMED if lengths.get(axis, 1) > 1), "Z")
 
 
-def _refuse_other_axes(source: str, lengths: dict[str, int], z_axis: str) -> None:
+def refuse_other_axes(source: str, lengths: Mapping[str, int], z_axis: str) -> None:
+    """Raise InputError if planes differ in anything but z and channel: time points, tiles, angles."""
     for axis, length in lengths.items():
         if axis in (z_axis, "C") or length == 1:
             continue

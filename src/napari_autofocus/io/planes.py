@@ -60,8 +60,8 @@ def open_folder(folder: Path, *, need_z: bool = True) -> FileStack:
     if not files:
         raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)}); give a folder of planes or a stack file.")
     _refuse_mixed_sizes(files)
-    first = _read_plane(files[0])
-    planes = LazyPlanes([partial(_read_plane, file) for file in files], first.shape, first.dtype)
+    first = read_plane(files[0])
+    planes = LazyPlanes([partial(read_plane, file) for file in files], first.shape, first.dtype)
     said = FileStack(
         planes,
         names=tuple(file.name for file in files),
@@ -173,7 +173,8 @@ def _size(file: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def _read_plane(file: Path) -> Plane:
+def read_plane(file: Path) -> Plane:
+    """The plane in an image file, shape (Y, X) or (Y, X, C)."""
     if file.suffix.lower() in tiff.SUFFIXES:
         return tiff.read_page(file)
     with reading(file, "an image"):

@@ -61,8 +61,6 @@ def reading(path: Path, what: str) -> Iterator[list[str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield messages
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename or path} does not exist; check the path.") from error
     except PermissionError as error:
         raise InputError(f"{error.filename or path} may not be read; check its permissions.") from error
     except LIBRARY_ERRORS as error:

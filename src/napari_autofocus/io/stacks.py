@@ -6,13 +6,15 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
-from napari_autofocus.io import planes, tiff
+from napari_autofocus.io import micromanager, planes, tiff, vendors, zarr
 from napari_autofocus.io.lazy import FileStack
 
 PathLike = str | os.PathLike[str]
+_KNOWN = "give OME-TIFF, TIFF, OME-Zarr, a Micro-Manager data set, a folder of planes, CZI or ND2."
 _POSITION = re.compile(r"^(?P<path>.+)::(?P<position>\d+)$")
 
 
@@ -60,31 +62,48 @@ def _read(path: Path, *, channel: int | str | None, position: int | None, need_z
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path.")
     if path.is_dir():
-        return planes.open_folder(path, need_z=need_z)
-    if path.suffix.lower() in tiff.SUFFIXES:
-        return tiff.open_tiff(path, channel=channel, position=position)
-    if path.suffix.lower() in planes.SUFFIXES:
+        return _read_folder(path, channel=channel, position=position, need_z=need_z)
+    suffix = path.suffix.lower()
+    if suffix in tiff.SUFFIXES:
+        micro_manager = micromanager.is_image_stack(path)
+        opener = micromanager.open_image_stack if micro_manager else tiff.open_tiff
+        return opener(path, channel=channel, position=position)
+    if suffix in vendors.SUFFIXES:
+        return vendors.open_vendor(path, channel=channel, position=position)
+    if suffix in planes.SUFFIXES:
         raise InputError(f"{path} holds one plane only; give the folder that holds all planes of the stack.")
     raise InputError(f"{path} is not a form of z-stack that is known here; {_KNOWN}")
 
 
-_KNOWN = "give OME-TIFF, TIFF, OME-Zarr, a Micro-Manager data set, a folder of planes, or CZI or ND2."
+def _read_folder(folder: Path, *, channel: int | str | None, position: int | None, need_z: bool) -> FileStack:
+    if zarr.is_zarr(folder):
+        return zarr.open_zarr(folder, channel=channel)
+    if micromanager.is_ndtiff(folder):
+        return micromanager.open_ndtiff(folder, channel=channel, position=position)
+    if micromanager.is_separate(folder) and planes.image_files(folder) and not _stack_files(folder):
+        return micromanager.open_separate(folder, channel=channel, position=position)
+    files = _stack_files(folder)
+    if len(files) > 1:
+        raise InputError(f"{folder} holds {len(files)} stacks, {files[0].name} the first; name one of them.")
+    if files:
+        return _read(files[0], channel=channel, position=position, need_z=need_z)
+    return planes.open_folder(folder, need_z=need_z)
 
 
 def find_stacks(paths: Iterable[PathLike]) -> list[Path]:
     """The stacks among files and folders, each as a path that :func:`open_stack` takes.
 
-    A folder of plane images is one stack; a folder of multi-page TIFFs holds many; other folders are searched. Files
-    that are named are taken as they are, so that a bad one is reported when it is opened.
+    A folder of plane images is one stack; a folder of multi-page TIFFs holds many; other folders are searched. Of a
+    file with several stage positions each is named (``file::0``). A file that cannot be read is kept, to be reported
+    when it is opened; single images beside multi-page files, tables and texts are none of ours.
 
     Raises
     ------
     InputError
-        If a path does not exist, or there is no stack at all.
+        If a path does not exist, or holds no stack at all.
     """
-    given = [Path(path) for path in paths]
     stacks: dict[Path, None] = {}
-    for path in given:
+    for path in map(Path, paths):
         found = _in_folder(path) if path.is_dir() else _in_file(path)
         if not found:
             raise InputError(f"{path} holds no z-stack; {_KNOWN}")
@@ -95,25 +114,21 @@ def find_stacks(paths: Iterable[PathLike]) -> list[Path]:
 
 
 def _in_file(path: Path) -> list[Path]:
-    if not _split_position(path)[0].exists():
-        raise InputError(f"{path} does not exist; check the path.")
-    return _positions(path) if path.suffix.lower() in tiff.SUFFIXES else [path]
-
-
-def _positions(path: Path) -> list[Path]:
-    """The file itself, or one path for each position in it. A file that cannot be read is kept, to be reported."""
-    try:
-        count = tiff.positions_in(path)
-    except InputError:
-        return [path]
-    return [path] if count == 1 else [path.with_name(f"{path.name}::{i}") for i in range(count)]
+    place, position = _split_position(path)
+    if not place.exists():
+        raise InputError(f"{place} does not exist; check the path.")
+    return [path] if position is not None else _positions(path)
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    multi_page = [f for f in planes.image_files(folder) if f.suffix.lower() in tiff.SUFFIXES and _is_stack_file(f)]
+    if zarr.is_zarr(folder):
+        return zarr.images_in(folder)
+    if micromanager.is_ndtiff(folder):
+        return _positions(folder)
     below = [stack for sub in sorted(_subfolders(folder)) for stack in _in_folder(sub)]
-    if multi_page:
-        return [position for file in multi_page for position in _positions(file)] + below
+    files = _stack_files(folder)
+    if files:
+        return [position for file in files for position in _positions(file)] + below
     images = planes.image_files(folder)
     # A lone image above folders of stacks is a picture of something else.
     own = [folder] if len(images) > 1 or (images and not below) else []
@@ -124,8 +139,36 @@ def _subfolders(folder: Path) -> list[Path]:
     return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__"))]
 
 
-def _is_stack_file(file: Path) -> bool:
+def _stack_files(folder: Path) -> list[Path]:
+    """Files of a folder that hold a stack each; unreadable TIFFs too, unless the rest are planes."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    vendor = [file for file in files if file.suffix.lower() in vendors.SUFFIXES]
+    tiffs = [file for file in files if file.suffix.lower() in tiff.SUFFIXES and not micromanager.is_continuation(file)]
+    pages = {file: _page_kind(file) for file in tiffs}
+    if "many" not in pages.values() and ("one" in pages.values() or len(planes.image_files(folder)) > len(tiffs)):
+        return vendor
+    return vendor + [file for file in tiffs if pages[file] != "one"]
+
+
+def _page_kind(file: Path) -> Literal["one", "many", "unreadable"]:
     try:
-        return tiff.is_multi_page(file)
+        return "many" if tiff.is_multi_page(file) else "one"
     except InputError:
-        return False
+        return "unreadable"
+
+
+def _positions(path: Path) -> list[Path]:
+    """The file itself, or one path for each position in it. What cannot be read is kept, to be reported."""
+    try:
+        count = _count_positions(path)
+    except InputError:
+        return [path]
+    return [path] if count == 1 else [path.with_name(f"{path.name}::{i}") for i in range(count)]
+
+
+def _count_positions(path: Path) -> int:
+    if path.is_dir() or (path.suffix.lower() in tiff.SUFFIXES and micromanager.is_image_stack(path)):
+        return micromanager.positions_in(path)
+    if path.suffix.lower() in tiff.SUFFIXES:
+        return tiff.positions_in(path)
+    return vendors.positions_in(path) if path.suffix.lower() in vendors.SUFFIXES else 1

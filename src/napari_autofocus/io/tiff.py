@@ -40,7 +40,7 @@ def open_tiff(path: Path, *, channel: int | str | None = None, position: int | N
     """
     with reading(path, _WHAT) as complaints, tifffile.TiffFile(path) as tif:
         series = _choose_series(tif, path, position)
-        _refuse_truncated(tif, path, complaints)
+        refuse_truncated(tif, path, complaints)
         image = _ome_image(tif, position or 0)
         readers, page_axes = _readers(tif, series, path)
         axes, shape = series.axes[: -len(page_axes)], series.shape[: -len(page_axes)]
@@ -68,7 +68,9 @@ def is_multi_page(path: Path) -> bool:
 def read_page(path: Path) -> Plane:
     """The only page of a TIFF, shape (Y, X) or (Y, X, C)."""
     with reading(path, _WHAT) as complaints, tifffile.TiffFile(path) as tif:
-        _refuse_truncated(tif, path, complaints)
+        refuse_truncated(tif, path, complaints)
+        if len(tif.pages) > 1:
+            raise InputError(f"{path} holds {len(tif.pages)} planes among files of one plane each; open it on its own.")
         page = tif.pages.first
         return _colour_last(page.asarray(), page.axes)
 
@@ -110,7 +112,7 @@ def _size(series: Any) -> str:
     return f"{series.keyframe.imagelength} x {series.keyframe.imagewidth} px ({series.dtype})"
 
 
-def _refuse_truncated(tif: Any, path: Path, complaints: list[str]) -> None:
+def refuse_truncated(tif: Any, path: Path, complaints: list[str]) -> None:
     """Refuse a file that ends before its pages do: the library would leave them out, or invent their pixels."""
     found = len(tif.pages)
     ends = [max((o + n for o, n in zip(p.dataoffsets, p.databytecounts, strict=False)), default=0) for p in tif.pages]
@@ -138,10 +140,11 @@ def _readers(tif: Any, series: Any, path: Path) -> tuple[list[Callable[[], Plane
             " missing: copy it again with all its files."
         )
     lock = threading.Lock()
-    return [partial(_read_series_page, page, path, axes, lock) for page in series.pages], axes
+    return [partial(read_series_page, page, path, axes, lock) for page in series.pages], axes
 
 
-def _read_series_page(page: Any, path: Path, axes: str, lock: threading.Lock) -> Plane:
+def read_series_page(page: Any, path: Path, axes: str, lock: threading.Lock) -> Plane:
+    """One page of a TIFF that has been closed since it was opened, shape (Y, X) or (Y, X, C)."""
     # tifffile opens the closed file again for as long as it reads the page.
     with lock, reading(path, _WHAT):
         return _colour_last(page.asarray(), axes)

@@ -1,0 +1,143 @@
+"""OME-Zarr images (versions 0.4 and 0.5): the zarr library reads the arrays, the OME metadata say what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.io.axes import z_planes
+from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
+from napari_autofocus.io.reading import reading
+
+_MARKERS = (".zattrs", ".zgroup", ".zarray", "zarr.json")
+_WHAT = "an OME-Zarr image"
+_LETTERS = {"t": "T", "c": "C", "z": "Z", "y": "Y", "x": "X"}
+
+
+def is_zarr(folder: Path) -> bool:
+    """Whether a folder is (part of) a zarr store, by the files that it must hold."""
+    return folder.suffix.lower() == ".zarr" or any((folder / marker).is_file() for marker in _MARKERS)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images of a store: itself, or those below it (positions, wells). A damaged one is kept, to be reported."""
+    try:
+        _multiscales(folder)
+    except InputError:
+        below = [image for sub in sorted(folder.iterdir()) if sub.is_dir() for image in _images_below(sub)]
+        return below or [folder]
+    return [folder]
+
+
+def _images_below(folder: Path) -> list[Path]:
+    if not is_zarr(folder):
+        return []
+    found = images_in(folder)
+    # A group without images (labels, tables) is none of ours; only the store itself is reported as damaged.
+    return [image for image in found if image != folder or _has_multiscales(folder)]
+
+
+def _has_multiscales(folder: Path) -> bool:
+    try:
+        _multiscales(folder)
+    except InputError:
+        return False
+    return True
+
+
+def open_zarr(folder: Path, *, channel: int | str | None = None) -> FileStack:
+    """What an OME-Zarr image says about its stack, at full resolution.
+
+    Raises
+    ------
+    InputError
+        If the store is damaged, holds no OME image, or not one z-stack.
+    """
+    attributes, multiscale = _multiscales(folder)
+    with reading(folder, _WHAT):
+        axes = [_axis(axis) for axis in multiscale["axes"]]
+        dataset = multiscale["datasets"][0]
+        array = _array(folder, dataset["path"])
+        letters = "".join(letter for letter, _ in axes)
+        if letters[-2:] != "YX" or array.ndim != len(letters):
+            raise InputError(
+                f"{folder} has an array of shape {array.shape} for the axes {letters}; images with the axes (t, c, z,"
+                " y, x), in that order, are read."
+            )
+        names = _channel_names(attributes)
+        numbers, _ = z_planes(str(folder), letters[:-2], array.shape[:-2], names, channel)
+        scale, offset = _transform(multiscale, dataset, len(letters))
+    readers = [partial(_read, array, folder, np.unravel_index(i, array.shape[:-2])) for i in numbers]
+    return _with_lengths(LazyPlanes(readers, array.shape[-2:], array.dtype), axes, scale, offset)
+
+
+def _multiscales(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The OME attributes of a group, and its first multiscale image."""
+    import zarr
+
+    with reading(folder, _WHAT):
+        attributes = dict(zarr.open_group(str(folder), mode="r").attrs)
+        ome: Mapping[str, Any] = attributes.get("ome", attributes)
+        multiscales = ome.get("multiscales")
+        if not multiscales:
+            found = ", ".join(attributes) or "no attributes"
+            raise InputError(
+                f"{folder} is a zarr group without an OME image (no multiscales, only {found}); give one with."
+            )
+        return ome, multiscales[0]
+
+
+def _array(folder: Path, name: str) -> Any:
+    import zarr
+
+    return zarr.open_array(str(folder / name), mode="r")
+
+
+def _axis(axis: Any) -> tuple[str, str | None]:
+    """Letter and unit of an axis; versions before 0.4 give the bare name."""
+    if isinstance(axis, str):
+        return _LETTERS.get(axis, "Q"), None
+    return _LETTERS.get(axis["name"].lower(), "Q"), axis.get("unit")
+
+
+def _channel_names(attributes: Mapping[str, Any]) -> list[str]:
+    return [str(channel.get("label", "")) for channel in attributes.get("omero", {}).get("channels", [])]
+
+
+def _transform(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int) -> tuple[Plane, Plane]:
+    """Scale and translation of the full resolution along each axis, in the axes' units."""
+    scale, offset = np.ones(ndim), np.zeros(ndim)
+    steps = [*dataset.get("coordinateTransformations", []), *multiscale.get("coordinateTransformations", [])]
+    for step in steps:
+        if step["type"] == "scale":
+            scale, offset = scale * step["scale"], offset * step["scale"]
+        elif step["type"] == "translation":
+            offset = offset + step["translation"]
+    return scale, offset
+
+
+def _read(array: Any, folder: Path, index: tuple[int, ...]) -> Plane:
+    with reading(folder, _WHAT):
+        return np.asarray(array[index])
+
+
+def _with_lengths(planes: LazyPlanes, axes: list[tuple[str, str | None]], scale: Plane, offset: Plane) -> FileStack:
+    """The stack with z and pixel size in µm, where the axes state a unit of length."""
+    letters = [letter for letter, _ in axes]
+    lengths = {letter: to_um(scale[i], unit) for i, (letter, unit) in enumerate(axes)}
+    x_um, y_um, step_um = lengths.get("X"), lengths.get("Y"), lengths.get("Z")
+    pixel_um = x_um if x_um and y_um and np.isclose(x_um, y_um, rtol=0.01) else None
+    if "Z" in letters and not step_um:
+        z_scale = scale[letters.index("Z")]
+        said = f"states a z scale of {z_scale:g} without a unit of length"
+        return FileStack(planes, pixel_size_um=pixel_um, unknown_z=said)
+    if not step_um:
+        return FileStack(planes, pixel_size_um=pixel_um)
+    z = letters.index("Z")
+    start_um = to_um(offset[z], axes[z][1]) or 0.0
+    return FileStack(planes, z_um=even_steps(len(planes), step_um) + start_um, pixel_size_um=pixel_um)
