@@ -71,13 +71,53 @@ class Outlines:
     @property
     def reach_um(self) -> FloatArray:
         """Radius beyond which no part of each outline lies, shape (N,), µm."""
-        return self.long_um * (1 + np.hypot(*self.lobes[:, :2].T) + np.hypot(*self.lobes[:, 2:].T))
+        bulge = 1 + np.hypot(self.lobes[:, 0], self.lobes[:, 1]) + np.hypot(self.lobes[:, 2], self.lobes[:, 3])
+        return np.asarray(self.long_um * bulge, np.float64)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Outlines:
         """The outlines where ``mask``, shape (N,), is true."""
         return Outlines(
             self.sites.keep(mask), self.long_um[mask], self.short_um[mask], self.angle[mask], self.lobes[mask]
         )
+
+    def along(
+        self, index: npt.NDArray[np.int64], theta: FloatArray, inset_um: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Points inside outlines, relative to their centres, and the direction outwards there.
+
+        Parameters
+        ----------
+        index : np.ndarray, shape (K,)
+            Which outline each point belongs to.
+        theta : np.ndarray, shape (K,)
+            Where around the outline, radians.
+        inset_um : np.ndarray, shape (K,)
+            How far inside, µm.
+
+        Returns
+        -------
+        dx_um, dy_um, outwards : np.ndarray, shape (K,)
+            Offsets, µm, and a direction, radians.
+        """
+        lobes, angle = self.lobes[index], self.angle[index]
+        radius = 1 + lobes[:, 0] * np.cos(2 * theta) + lobes[:, 1] * np.sin(2 * theta)
+        radius = radius + lobes[:, 2] * np.cos(3 * theta) + lobes[:, 3] * np.sin(3 * theta)
+        radius = radius * (1 - inset_um / np.sqrt(self.long_um * self.short_um)[index])
+        u, v = self.long_um[index] * radius * np.cos(theta), self.short_um[index] * radius * np.sin(theta)
+        dx, dy = u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle)
+        return dx, dy, np.arctan2(dy, dx)
+
+    def depth_at(self, x_um: FloatArray, y_um: FloatArray, lowest_um: float) -> FloatArray:
+        """How deep inside the nearest outline each point lies, shape (N,), µm; ``lowest_um`` where farther outside."""
+        depth = np.full(len(x_um), lowest_um)
+        reach = self.reach_um - lowest_um
+        for number in range(len(self)):
+            dx, dy = x_um - self.sites.x_um[number], y_um - self.sites.y_um[number]
+            near = np.flatnonzero((np.abs(dx) < reach[number]) & (np.abs(dy) < reach[number]))
+            offsets = (offset[near].astype(np.float32).reshape(1, 1, -1) for offset in (dx, dy))
+            found = self.distance_um(np.array([number]), *offsets)
+            depth[near] = np.maximum(depth[near], found.ravel())
+        return depth
 
     def distance_um(
         self, index: npt.NDArray[np.int64], dx_um: npt.NDArray[np.float32], dy_um: npt.NDArray[np.float32]

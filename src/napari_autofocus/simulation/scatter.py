@@ -1,4 +1,4 @@
-"""Seeded chance on an unlimited plane: every lattice site has its own random numbers, whoever asks and in whatever order.
+"""Seeded chance on an unlimited plane: every lattice site has random numbers of its own, whoever asks for them.
 
 Numbers come from hashing a site's lattice indices with a key made from the specimen's seed, so two fields that overlap
 draw the same objects without either knowing of the other.
@@ -36,7 +36,8 @@ def mix(value: HashArray) -> HashArray:
 @lru_cache(maxsize=1024)
 def make_key(seed: int, purpose: str) -> HashArray:
     """A 64-bit key, shape (1,), for one purpose of one specimen, independent of all other purposes."""
-    return np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1, np.uint64)
+    state = np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1, np.uint64)
+    return np.asarray(state, np.uint64)
 
 
 def hash_sites(key: HashArray, ix: npt.NDArray[np.int64], iy: npt.NDArray[np.int64]) -> HashArray:
@@ -79,7 +80,7 @@ class Sites:
 
     def normal(self, name: str, mean: float = 0.0, sd: float = 1.0) -> FloatArray:
         """One normally distributed number for each point."""
-        return mean + sd * ndtri(np.clip(self.uniform(name), 1e-6, 1 - 1e-6))
+        return np.asarray(mean + sd * ndtri(np.clip(self.uniform(name), 1e-6, 1 - 1e-6)), np.float64)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Sites:
         """The points where ``mask``, shape (N,), is true."""
@@ -127,10 +128,22 @@ class Layer:
 
     def scatter(self, purpose: str, view: View, pitch_um: float, *, jitter: float, reach_um: float) -> Sites:
         """This layer's share of the points that :func:`scatter` finds; those of all layers together are one slide's."""
-        sites = scatter(make_key(self.seed, purpose), view, pitch_um, jitter=jitter, reach_um=reach_um)
+        return self.deal(self.scatter_through(purpose, view, pitch_um, jitter=jitter, reach_um=reach_um))
+
+    def scatter_through(self, purpose: str, view: View, pitch_um: float, *, jitter: float, reach_um: float) -> Sites:
+        """Points that go through all layers alike."""
+        return scatter(make_key(self.seed, purpose), view, pitch_um, jitter=jitter, reach_um=reach_um)
+
+    def deal(self, sites: Sites) -> Sites:
+        """The sites that belong to this layer."""
         if self.count == 1:
             return sites
         return sites.keep(np.floor(sites.uniform("layer") * self.count) == self.index)
+
+
+def join(groups: list[Sites]) -> Sites:
+    """All points of several groups."""
+    return Sites(*(np.concatenate([getattr(group, name) for group in groups]) for name in ("identity", "x_um", "y_um")))
 
 
 def scatter(key: HashArray, view: View, pitch_um: float, *, jitter: float, reach_um: float) -> Sites:
@@ -156,7 +169,7 @@ def scatter(key: HashArray, view: View, pitch_um: float, *, jitter: float, reach
     iy = _indices(view.rows_um, far, pitch_um)
     grid_x, grid_y = np.meshgrid(ix, iy)
     identity = hash_sites(key, grid_x.ravel(), grid_y.ravel())
-    sites = Sites(identity, grid_x.ravel() * pitch_um, grid_y.ravel() * pitch_um)
+    sites = Sites(identity, *(np.asarray(grid.ravel() * pitch_um, np.float64) for grid in (grid_x, grid_y)))
     span = jitter * pitch_um / 2
     return sites.moved(sites.uniform("jitter x", -span, span), sites.uniform("jitter y", -span, span))
 

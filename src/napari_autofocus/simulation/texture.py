@@ -38,6 +38,17 @@ def noise(view: View, key: HashArray, spacing_um: float) -> FloatImage:
     return np.asarray(rows @ np.ascontiguousarray(along_x.T), np.float32)
 
 
+def noise_at(x_um: FloatArray, y_um: FloatArray, key: HashArray, spacing_um: float) -> FloatArray:
+    """:func:`noise` at single points, x and y of shape (N,), as an infinitely fine camera would see it."""
+    column, row = np.floor(x_um / spacing_um), np.floor(y_um / spacing_um)
+    taps_x, taps_y = _spline_taps(x_um / spacing_um - column), _spline_taps(y_um / spacing_um - row)
+    near = np.arange(-1, 3, dtype=np.int64)
+    ix = column.astype(np.int64)[:, None, None] + near[:, None]
+    iy = row.astype(np.int64)[:, None, None] + near
+    lattice = 2 * to_uniform(hash_sites(key, ix, iy)) - 1
+    return np.asarray(np.einsum("nij,ni,nj->n", lattice, taps_x, taps_y) / _NOISE_SD, np.float64)
+
+
 def rough_noise(view: View, key: HashArray, spacing_um: float, octaves: int) -> FloatImage:
     """:func:`noise` of several spacings, each half the one before and half as strong; standard deviation about 1."""
     total = view.blank()
@@ -73,11 +84,16 @@ def ease(value: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _spline_weights(position: FloatArray) -> tuple[csr_array, int, int]:
     """Cubic B-spline weights of each position, (positions, sites), the first site's index and the number of sites."""
     base = np.floor(position)
-    t = position - base
-    taps = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
+    taps = _spline_taps(position - base)
     first = int(base[0]) - 1
     count = int(base[-1]) - first + 3
     index = (base[:, None] - 1 - first).astype(np.int32) + np.arange(4, dtype=np.int32)
     starts = np.arange(0, 4 * len(position) + 1, 4)
     weights = csr_array((taps.astype(np.float32).ravel(), index.ravel(), starts), shape=(len(position), count))
     return weights, first, count
+
+
+def _spline_taps(t: FloatArray) -> FloatArray:
+    """Cubic B-spline weights of the sites −1, 0, 1 and 2, shape (N, 4), at ``t`` in [0, 1) beyond site 0."""
+    taps = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    return np.asarray(np.stack(taps, axis=1) / 6, np.float64)

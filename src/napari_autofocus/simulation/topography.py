@@ -139,4 +139,4 @@ class Topography:
 
 
 def _chances(seed: int, purpose: str, count: int) -> npt.NDArray[np.float64]:
-    return to_uniform(mix(make_key(seed, purpose) + np.arange(count, dtype=np.uint64)))
+    return to_uniform(mix(np.asarray(make_key(seed, purpose) + np.arange(count, dtype=np.uint64), np.uint64)))

@@ -51,13 +51,17 @@ class View:
     @property
     def columns_um(self) -> FloatArray:
         """Slide x of the centre of each column, µm."""
-        return self.x_um + (np.arange(self.shape[1]) - (self.shape[1] - 1) / 2) * self.pixel_size_um
+        return self._positions(self.x_um, self.shape[1])
 
     @property
     def rows_um(self) -> FloatArray:
         """Slide y of the centre of each row, µm."""
-        return self.y_um + (np.arange(self.shape[0]) - (self.shape[0] - 1) / 2) * self.pixel_size_um
+        return self._positions(self.y_um, self.shape[0])
 
     def blank(self, value: float = 0.0, channels: int | None = None) -> npt.NDArray[np.float32]:
         """An array of the view's shape, (Y, X) or (Y, X, channels), filled with ``value``."""
         return np.full(self.shape if channels is None else (*self.shape, channels), value, np.float32)
+
+    def _positions(self, centre_um: float, count: int) -> FloatArray:
+        steps = np.arange(count, dtype=np.float64) - (count - 1) / 2
+        return np.asarray(centre_um + steps * self.pixel_size_um, np.float64)

@@ -3,50 +3,61 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_autofocus.simulation.dyes import DAB, EOSIN, HAEMATOXYLIN, absorbance
-from napari_autofocus.simulation.outlines import Outlines, stamps
 from napari_autofocus.simulation.scatter import Layer
-from napari_autofocus.simulation.stains.paint import Crowd, Paint, crowds
-from napari_autofocus.simulation.texture import ease, noise, rough_noise
+from napari_autofocus.simulation.stains.architecture import Architecture, build_cells, build_pieces
+from napari_autofocus.simulation.stains.glands import build_glands
+from napari_autofocus.simulation.stains.nuclei import chromatin
+from napari_autofocus.simulation.stains.paint import Paint
+from napari_autofocus.simulation.texture import rough_noise
 from napari_autofocus.simulation.view import View
 
-_CROWDS = crowds(dense=Crowd(11.0, 0.7), sparse=Crowd(75.0, 0.7))
+FloatImage = npt.NDArray[np.float32]
+
+_BUILDS = {"dense": build_glands, "sparse": build_pieces, "extremely-sparse": build_cells}
 
 
 def paint_he(view: View, density: str, layer: Layer) -> Paint:
-    """Haematoxylin and eosin."""
-    tissue, nuclei, _ = _draw(view, density, layer)
-    eosin = tissue * (0.5 + 0.1 * rough_noise(view, layer.key("fibres"), 3.0, 3)) / layer.count
-    return Paint((tissue > 0.5) | (nuclei > 0.1), absorbance=absorbance({HAEMATOXYLIN: nuclei, EOSIN: eosin}))
+    """Haematoxylin makes nuclei blue-purple; eosin makes fibres and cytoplasm pink."""
+    if density == "empty":
+        return _nothing(view)
+    tissue = _BUILDS[density](view, layer)
+    ground, cytoplasm = _ground(tissue, layer), _cytoplasm(view, layer)
+    lining = tissue.epithelium * cytoplasm
+    eosin = ground * ((1 - tissue.epithelium) * (0.16 + 0.75 * tissue.fibres) + 0.4 * lining)
+    nuclei = np.maximum.reduce([tissue.lining.dye, tissue.marked.dye, tissue.stroma.dye])
+    blue = np.maximum(0.2 * ground * lining, 1.35 * nuclei * chromatin(view, layer))
+    return _stained(tissue, {HAEMATOXYLIN: blue, EOSIN: eosin})
 
 
 def paint_ihc(view: View, density: str, layer: Layer) -> Paint:
-    """DAB on some nuclei."""
-    tissue, nuclei, brown = _draw(view, density, layer)
-    blue = 0.12 * tissue / layer.count + 0.6 * nuclei * (1 - brown)
-    return Paint(
-        (tissue > 0.5) | (nuclei > 0.1), absorbance=absorbance({HAEMATOXYLIN: blue, DAB: 1.2 * nuclei * brown})
-    )
-
-
-def _draw(view: View, density: str, layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    tissue, nuclei, brown = view.blank(), view.blank(), view.blank()
+    """DAB makes the nuclei that carry the marker brown; haematoxylin makes all others pale blue."""
     if density == "empty":
-        return tissue, nuclei, brown
-    crowd = _CROWDS[density]
-    sites = layer.scatter("nucleus", view, crowd.pitch_um, jitter=crowd.jitter, reach_um=30.0)
-    if density == "dense":
-        tissue = ease(2.5 * (noise(view, layer.key("gaps"), 14.0) + 1.2))
-    else:
-        body = Outlines.draw_lots(sites, (14.0, 22.0) if density == "sparse" else (8.0, 14.0), stretch=1.5, lobed=0.06)
-        for stamp in stamps(view, body):
-            stamp.raise_to(tissue, stamp.coverage(0.5))
-    outlines = Outlines.draw_lots(sites, (2.6, 4.2), stretch=2.2, lobed=0.03)
-    positive = sites.uniform("positive") < 0.4
-    for stamp in stamps(view, outlines):
-        inside = stamp.coverage(0.4)
-        stamp.raise_to(nuclei, inside)
-        stamp.raise_to(brown, inside * stamp.pick(positive.astype(float)))
-    texture = np.clip(1 + 0.35 * rough_noise(view, layer.key("chromatin"), 1.0, 2), 0.2, 2)
-    return tissue, nuclei * texture, brown
+        return _nothing(view)
+    tissue = _BUILDS[density](view, layer)
+    ground, cytoplasm = _ground(tissue, layer), _cytoplasm(view, layer)
+    grain = chromatin(view, layer)
+    haze = ground * cytoplasm * (0.07 + 0.08 * tissue.fibres * (1 - tissue.epithelium) + 0.04 * tissue.epithelium)
+    blue = np.maximum(haze, 0.8 * np.maximum(tissue.stroma.dye, tissue.lining.dye) * grain)
+    brown = 1.5 * tissue.marked.dye * (0.4 + 0.6 * grain) + 0.06 * ground * cytoplasm * tissue.epithelium
+    return _stained(tissue, {HAEMATOXYLIN: blue, DAB: brown})
+
+
+def _nothing(view: View) -> Paint:
+    return Paint(np.zeros(view.shape, bool), absorbance=view.blank(channels=3))
+
+
+def _stained(tissue: Architecture, dyes: dict[tuple[float, float, float], FloatImage]) -> Paint:
+    return Paint(np.asarray(tissue.tissue > 0.5), absorbance=absorbance(dyes))
+
+
+def _ground(tissue: Architecture, layer: Layer) -> FloatImage:
+    """Cytoplasm and fibres, divided among the layers; mucus takes hardly any dye."""
+    return np.asarray(tissue.tissue * (1 - 0.8 * tissue.pale) / layer.count, np.float32)
+
+
+def _cytoplasm(view: View, layer: Layer) -> FloatImage:
+    """Texture of cytoplasm, about 1."""
+    return np.asarray(np.clip(1 + 0.25 * rough_noise(view, layer.key("cytoplasm"), 2.4, 3), 0.3, 1.8), np.float32)
