@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,9 @@ from napari_autofocus.cli.progress import Advance, progress_bar
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.batch import BatchResult, LabelSettings
+    from napari_autofocus.workflows.batch import BatchResult, LabelSettings, StackFailed
 
+WIDTH_IN_A_PIPE = 160
 OUTPUT = "Output"
 JUDGING = "How stacks are judged"
 FILES = "What files may not say"
@@ -88,7 +90,7 @@ def label(
     if not as_json:
         _print_overview(result)
     for failure in result.failed:
-        say(f"Error: {failure.path}: {failure.reason}")
+        say(f"Error: {_sentence(failure)}")
     if result.failed:
         raise typer.Exit(DONE_IN_PART if result.labelled else BAD_INPUT)
 
@@ -174,17 +176,35 @@ def _print_overview(result: BatchResult) -> None:
 
     if not result.labelled:
         return
-    table = Table("stack", "planes", "best z, µm", "what the curve shows", "trusted", "patches trusted")
-    for path, focus in result.labelled:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("stack", overflow="fold")
+    for heading in ("planes", "best z, µm"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("trusted", "patches", "what the curve shows"):
+        table.add_column(heading)
+    names = _short_names([path for path, _ in result.labelled])
+    for name, (_, focus) in zip(names, result.labelled, strict=True):
         table.add_row(
-            path,
+            name,
             str(focus.planes),
             _with_uncertainty(focus.field.best_z_um, focus.field.uncertainty_um),
-            VERDICT_WORDS[focus.field.verdict],
             "[green]yes[/green]" if focus.field.trusted else "[yellow]no[/yellow]",
             f"{len(focus.trusted_patches)} of {len(focus.patches)}",
+            VERDICT_WORDS[focus.field.verdict],
         )
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else WIDTH_IN_A_PIPE)
+
+
+def _sentence(failure: StackFailed) -> str:
+    """The reason, with the path where the reason does not name it."""
+    return failure.reason if failure.path in failure.reason else f"{failure.path}: {failure.reason}"
+
+
+def _short_names(paths: list[str]) -> list[str]:
+    """The paths without the folder they share."""
+    shared = Path(os.path.commonpath([Path(path).parent for path in paths]))
+    return [str(Path(path).relative_to(shared)) for path in paths]
 
 
 def _with_uncertainty(z_um: float | None, uncertainty_um: float | None) -> str:

@@ -94,7 +94,7 @@ def nearest_plane(curve: FocusCurve) -> int:
 
 
 def thumbnail(plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """A plane small enough to draw, its values stretched to 0 to 1.
+    """A plane small enough to draw: grey values stretched to 0 to 1, colours only brightened, to stay as they are.
 
     Parameters
     ----------
@@ -110,6 +110,8 @@ def thumbnail(plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if small.ndim == 3:
         small = small[..., :3] if small.shape[-1] >= 3 else small[..., 0]
     low, high = np.percentile(small, (0.2, 99.8))
+    if small.ndim == 3:
+        low = min(low, 0.0)
     return np.asarray(np.clip((small - low) / max(high - low, 1e-6), 0, 1), np.float32)
 
 
@@ -131,10 +133,10 @@ def _signed(value: float, digits: int = 4) -> str:
 
 def _headline(focus: StackFocus) -> str:
     best_um, error_um = focus.field.best_z_um, focus.field.uncertainty_um
-    trust = "Trusted" if focus.field.trusted else "Not trusted"
     if best_um is None:
-        return f"{trust}: no best focus"
-    return f"{trust}: best focus at {best_um:.3f}" + ("" if error_um is None else f" ± {error_um:.3f}") + " µm"
+        return "Not trusted: no best focus"
+    place = f"{best_um:.3f}".replace("-", "−") + ("" if error_um is None else f" ± {error_um:.3f}") + " µm"
+    return f"Trusted: best focus at {place}" if focus.field.trusted else f"Not trusted: best guess {place}"
 
 
 def _patch_line(focus: StackFocus) -> str:
@@ -163,7 +165,7 @@ def _draw_best(axes: Axes, focus: StackFocus) -> None:
     best_um, error_um = focus.field.best_z_um, focus.field.uncertainty_um
     colour = TRUSTED if focus.field.trusted else DOUBTED
     if best_um is not None:
-        name = "best focus" if focus.field.trusted else "best focus, not trusted"
+        name = "best focus" if focus.field.trusted else "best guess, not trusted"
         axes.axvline(best_um, color=colour, lw=1.5, label=name, zorder=2)
         if error_um is not None:
             axes.axvspan(best_um - error_um, best_um + error_um, color=colour, alpha=0.18, lw=0, label="± uncertainty")
@@ -186,7 +188,8 @@ def _draw_patches(axes: Axes, image: npt.NDArray[np.float32], focus: StackFocus)
     axes.set_title("Best z of each trusted patch, µm", loc="left", size=10.5, color=INK)
     axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
     if not trusted:
-        axes.text(0.5, 0.5, "no patch is trusted", transform=axes.transAxes, ha="center", size=11, color=DOUBTED)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 6}
+        axes.text(0.5, 0.5, "no patch is trusted", transform=axes.transAxes, ha="center", color=DOUBTED, bbox=box)
         return
     values = np.array([patch.best_z_um for patch in trusted], float)
     low, high = _colour_limits(values, focus.field.z_um)

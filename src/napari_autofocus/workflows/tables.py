@@ -36,9 +36,9 @@ SUFFIXES = (".csv", ".parquet")
 
 VERDICT_WORDS: dict[CurveVerdict, str] = {
     "peak": "one clear peak",
-    "phase_minimum": "contrast minimum between two peaks (transparent specimen)",
+    "phase_minimum": "contrast minimum, transparent specimen",
     "no_peak": "no peak",
-    "peak_at_edge": "still rising at the edge of the range",
+    "peak_at_edge": "sharpest at the edge of the range",
     "several_peaks": "several peaks",
     "spike": "a single plane stands out",
     "undersampled": "planes too far apart",
