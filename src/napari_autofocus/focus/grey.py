@@ -17,7 +17,7 @@ Colour = Literal["luminance", "red", "green", "blue"]
 Image = npt.NDArray[Any]
 
 _CHANNELS = {"red": 0, "green": 1, "blue": 2}
-_TYPES = (np.uint8, np.uint16, np.float32, np.float64)
+_TYPES = {np.dtype(kind) for kind in (np.uint8, np.uint16, np.float32, np.float64)}
 
 
 def to_grey(image: Image, colour: Colour = "luminance") -> Image:
@@ -26,7 +26,7 @@ def to_grey(image: Image, colour: Colour = "luminance") -> Image:
     Parameters
     ----------
     image : np.ndarray, shape (Y, X), (Y, X, 1), (Y, X, 3) RGB or (Y, X, 4) RGBA
-        u8, u16, float32 or float64, counts; bool counts as u8, float16 as float32.
+        u8, u16, float32 or float64, counts; other real numbers are converted to the next of these that holds them.
     colour : {'luminance', 'red', 'green', 'blue'}
         What to take from a colour image; a grey image is taken as it is. Luminance is 0.299 R + 0.587 G + 0.114 B
         (ITU-R BT.601, as ``cv2.cvtColor``), rounded to whole counts for integer images.
@@ -72,13 +72,17 @@ def _measurable(image: Image) -> Image:
         raise InputError(
             f"Cannot measure an array of shape {image.shape}; give one image of shape (Y, X) or, in colour, (Y, X, 3)."
         )
-    if image.dtype == np.bool_:
-        return image.view(np.uint8)
-    if image.dtype == np.float16:
-        return image.astype(np.float32)
-    if image.dtype not in _TYPES:
+    if image.dtype in _TYPES:
+        return image
+    if image.dtype.kind not in "buif":
         raise InputError(f"Cannot measure an image of type {image.dtype}; convert it to uint8, uint16 or float32.")
-    return image
+    return image.astype(_wide_enough(image.dtype))
+
+
+def _wide_enough(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The first type that OpenCV measures and that holds every value of another."""
+    wider = (kind for kind in (np.uint8, np.uint16, np.float32) if np.can_cast(dtype, kind))
+    return np.dtype(next(wider, np.float64))
 
 
 def _luminance(planes: Image) -> Image:

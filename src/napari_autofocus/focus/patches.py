@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -97,7 +98,7 @@ class PatchGrid:
         -------
         np.ndarray, shape (rows, columns, size, size) or (rows, columns, size, size, C)
         """
-        self._check(image)
+        self.check(image)
         windows = np.lib.stride_tricks.sliding_window_view(image, (self.size, self.size), axis=(0, 1))
         y0, x0 = self.origin
         view = windows[y0 :: self.step, x0 :: self.step][: self.shape[0], : self.shape[1]]
@@ -141,7 +142,7 @@ class PatchGrid:
         height, width = (self.size - lost for lost in self._lost(per_pixel))
         (y0, x0), (rows, columns) = self.origin, self.shape
         bands = (per_pixel[y0 + row * self.step :][:height] for row in range(rows))
-        along_y = np.stack([band.sum(axis=0, dtype=np.float64) for band in bands])
+        along_y = np.stack([_column_sums(band) for band in bands])
         ends = (x0 + column * self.step for column in range(columns))
         return np.stack([along_y[:, x : x + width].sum(axis=1) for x in ends], axis=1)
 
@@ -152,6 +153,14 @@ class PatchGrid:
             raise InputError(f"This grid belongs to a field of {self.field_shape} px, not of {per_pixel.shape} px.")
         return lost[0], lost[1]
 
-    def _check(self, image: npt.NDArray[Any]) -> None:
+    def check(self, image: npt.NDArray[Any]) -> None:
+        """Raise InputError if an image does not have the height and width of this grid's field."""
         if image.shape[:2] != self.field_shape:
             raise InputError(f"This grid belongs to a field of {self.field_shape} px, not of {image.shape[:2]} px.")
+
+
+def _column_sums(band: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Sum over the rows of a band, float64; by OpenCV where it can, three times as fast."""
+    if band.dtype in (np.uint8, np.uint16, np.float32):
+        return np.asarray(cv2.reduce(band, 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[0], np.float64)
+    return np.asarray(band.sum(axis=0, dtype=np.float64), np.float64)

@@ -15,6 +15,8 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.grey import Colour, light_path, to_grey
 from napari_autofocus.focus.measures.base import BoolImage, FloatArray, Measure, Region
 from napari_autofocus.focus.measures.gradient import GRADIENT_MEASURES
+from napari_autofocus.focus.measures.spectral import SPECTRAL_MEASURES
+from napari_autofocus.focus.measures.statistics import STATISTICS_MEASURES
 from napari_autofocus.focus.noise_free import SplitBrenner, split_brenner
 from napari_autofocus.focus.patches import PatchGrid
 
@@ -23,7 +25,9 @@ __all__ = ["MEASURES", "Colour", "Measure", "Roi", "SplitBrenner", "sharpness", 
 Roi = tuple[int, int, int, int]
 _Image = npt.NDArray[Any]
 
-MEASURES: dict[str, Measure] = {measure.name: measure for measure in GRADIENT_MEASURES}
+MEASURES: dict[str, Measure] = {
+    measure.name: measure for measure in (*GRADIENT_MEASURES, *STATISTICS_MEASURES, *SPECTRAL_MEASURES)
+}
 
 
 @overload
@@ -103,9 +107,11 @@ def sharpness(
     grey = to_grey(image, colour)
     valid = _valid(image, grey.shape, mask, colour, saturation)
     if grid is not None:
+        grid.check(grey)
         return chosen.function(Region(grey, valid, grid))
     area = _area(grey.shape, roi, mask)
-    value = float(chosen.function(Region(grey[area], None if valid is None else valid[area])))
+    usable = None if valid is None or valid[area].all() else valid[area]
+    value = float(chosen.function(Region(grey[area], usable)))
     if np.isnan(value):
         raise InputError("No pixel is left to measure: the mask or the saturation limit leaves all of them out.")
     return value
