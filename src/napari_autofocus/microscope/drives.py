@@ -1,22 +1,21 @@
-"""The focus drive over the z stage of any Micro-Manager core: the only place from which one of our moves reaches a stage."""
+"""The focus drive over the z stage of any Micro-Manager core: the only place from which our moves reach that stage."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import RLock
 
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import ForeignMove, HardwareError
-from napari_autofocus.microscope.edge import translated
+from napari_autofocus.microscope.edge import DEVICE_ERRORS, POLL_S, translated, wait_until_idle
 from napari_autofocus.microscope.foreign import MoveLedger
 from napari_autofocus.microscope.protocol import Clock
 from napari_autofocus.microscope.travel import TravelRules
 
-POLL_S = 0.005
 LATE_REPORT_S = 0.5
 # A drive that says it is at rest may still be creeping or reporting late: so long it is asked again.
 CREEP_S = 0.5
@@ -28,10 +27,10 @@ class StageDrive:
     Every target is approached from the same side. Near the limit where the drive would have to turn, the overshoot is
     cut short to what the limits allow; :attr:`play_left_um` then says how much of the play may not be taken up.
 
-    Moves that others make are noticed by the core's events and by reading back. While the drive stands beyond the limits
-    every call raises ForeignMove; if it has been there and is back, the next move does. Inside the limits they are
-    counted in :attr:`moved_by_others`, and within :meth:`watch`, while somebody relies on the position, every call after
-    them raises ForeignMove: whoever took the drive keeps it.
+    Moves that others make are noticed by the core's events and by reading back. While the drive stands beyond the
+    limits every call raises ForeignMove; if it has been there and is back, the next move does. Inside the limits they
+    are counted in :attr:`moved_by_others`, and within :meth:`watch`, while somebody relies on the position, every call
+    after them raises ForeignMove: whoever took the drive keeps it.
 
     Parameters
     ----------
@@ -158,13 +157,7 @@ class StageDrive:
 
     def wait(self) -> None:
         """Return when the drive is no longer busy. Raises HardwareError after the time-out."""
-        deadline_s = self._clock.now_s() + self._timeout_s
-        while self._busy():
-            if self._clock.now_s() > deadline_s:
-                raise HardwareError(
-                    f"The focus drive {self._label} is still busy after {self._timeout_s:g} s; check whether it is blocked."
-                )
-            self._clock.sleep(POLL_S)
+        wait_until_idle(self._core, self._label, self._clock, self._timeout_s)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -203,8 +196,13 @@ class StageDrive:
             self._require_not_halted(halts, to_um)
             self._require_alone(seen, reached_um, to_um)
             self._require_arrival(reached_um, to_um)
+        except ForeignMove:
+            self._ledger.lose_track()
+            raise
         except BaseException:
             self._ledger.lose_track()
+            with suppress(*DEVICE_ERRORS):
+                self._core.stop(self._label)
             raise
         self._ledger.end(reached_um)
         return reached_um
@@ -222,8 +220,8 @@ class StageDrive:
     def _require_arrival(self, reached_um: float, to_um: float) -> None:
         if abs(reached_um - to_um) > self._tolerance_um:
             raise HardwareError(
-                f"The focus drive {self._label} was sent to {to_um:g} µm and rests at {reached_um:g} µm; it may be stuck or at"
-                " the end of its travel. Move it by hand or restart its controller."
+                f"The focus drive {self._label} was sent to {to_um:g} µm and rests at {reached_um:g} µm; it may be"
+                " stuck or at the end of its travel. Move it by hand or restart its controller."
             )
 
     def _require_not_halted(self, halts: int, to_um: float) -> None:
@@ -233,23 +231,23 @@ class StageDrive:
     def _require_alone(self, seen: int, reached_um: float, to_um: float) -> None:
         if self._ledger.moved_by_others != seen:
             raise ForeignMove(
-                f"Somebody else moved the focus drive {self._label} while it was on its way to {to_um:g} µm; it stands at"
-                f" {reached_um:g} µm. Stop the other program, then start again."
+                f"Somebody else moved the focus drive {self._label} while it was on its way to {to_um:g} µm; it stands"
+                f" at {reached_um:g} µm. Stop the other program, then start again."
             )
 
     def _require_inside(self, z_um: float) -> None:
         if not self._rules.allows(z_um, self._tolerance_um):
             low, high = self.limits_um
             raise ForeignMove(
-                f"Somebody else moved the focus drive {self._label} to {z_um:g} µm, beyond its limits ({low:g} to {high:g}"
-                " µm); bring it back between them, or set other limits, before going on."
+                f"Somebody else moved the focus drive {self._label} to {z_um:g} µm, beyond its limits ({low:g} to"
+                f" {high:g} µm); bring it back between them, or set other limits, before going on."
             )
 
     def _require_untouched(self, z_um: float) -> None:
         if self._watchers and self._ledger.moved_by_others != self._moved_before_watch:
             raise ForeignMove(
-                f"Somebody else moved the focus drive {self._label} to {z_um:g} µm while a routine relied on its position;"
-                " stop the other program, then start again."
+                f"Somebody else moved the focus drive {self._label} to {z_um:g} µm while a routine relied on its"
+                " position; stop the other program, then start again."
             )
 
     def _require_no_excursion(self) -> None:
@@ -260,15 +258,9 @@ class StageDrive:
     def _play_is_taken_up(self) -> bool:
         return self._play_taken_up_at == self._ledger.moved_by_others
 
-    def _busy(self) -> bool:
-        with translated(f"The focus drive {self._label} does not say whether it is busy"):
-            return bool(self._core.deviceBusy(self._label))
-
     def _read(self) -> float:
         with translated(f"The focus drive {self._label} does not tell its position"):
             z_um = float(self._core.getPosition(self._label))
         if not math.isfinite(z_um):
-            raise HardwareError(
-                f"The focus drive {self._label} reports its position as {z_um}; restart its controller."
-            )
+            raise HardwareError(f"The focus drive {self._label} reports {z_um} as its position; restart it.")
         return z_um

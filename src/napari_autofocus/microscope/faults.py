@@ -1,4 +1,4 @@
-"""Faults that a simulated microscope commits on purpose, at a stated time, so that a test finds the same trouble every run."""
+"""Faults that a simulated microscope commits on purpose at a stated time: a test finds the same trouble every run."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Fault:
     Parameters
     ----------
     kind : str
-        ``snap-timeout`` (the camera gives no frame), ``zero-frame`` (a frame of zeros), ``stale-frame`` (the frame before
-        comes once more), ``stage-sticks`` (a command is accepted and nothing moves), ``stage-raises`` (a command is
-        answered with an error) or ``stage-hangs`` (the stage moves and then stays busy).
+        ``snap-timeout`` (the camera gives no frame), ``zero-frame`` (a frame of zeros), ``stale-frame`` (the frame
+        before comes once more), ``stage-sticks`` (a command is accepted and nothing moves), ``stage-raises`` (a command
+        is answered with an error) or ``stage-hangs`` (the stage moves and then stays busy).
     at : int
         Which exposure (camera faults) or which command to the z stage (stage faults) goes wrong, counted from 1.
     times : int

@@ -67,7 +67,7 @@ class MoveLedger:
                 self._compare(z_um)
 
     def take_farthest_um(self) -> tuple[float, float]:
-        """Lowest and highest position others have brought the drive to since this was last asked, µm; (inf, −inf) if none."""
+        """Lowest and highest position that others have reached since this was last asked, µm; (inf, −inf) if none."""
         with self._lock:
             farthest, self._farthest_um = self._farthest_um, (math.inf, -math.inf)
         return farthest

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import FrameError, InputError
 from napari_autofocus.microscope.clock import WallClock
+from napari_autofocus.microscope.cores import load_core, release_core, silence_at_exit
 from napari_autofocus.microscope.drives import LATE_REPORT_S, StageDrive
-from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
+from napari_autofocus.microscope.edge import translated
+from napari_autofocus.microscope.frames import require_image, require_new
+from napari_autofocus.microscope.live import LiveMode
 from napari_autofocus.microscope.protocol import Clock, Frame, Image
-from napari_autofocus.microscope.restoring import live_paused, state_restored
+from napari_autofocus.microscope.restoring import state_restored
 from napari_autofocus.microscope.travel import TravelRules
+from napari_autofocus.microscope.xy import CoreXYStage
 
 DEFAULT_RANGE_UM = 50.0
 DEFAULT_LARGEST_STEP_UM = 25.0
@@ -34,21 +38,21 @@ class CoreMicroscope:
         +1 if a growing z brings sample and objective together, −1 if apart. Used only where the core does not know;
         unknown to both, it stays 0.
     limits_um : tuple of float, optional
-        Lowest and highest position of the focus drive; without them 50 µm to each side of where it stands now. Limits of
-        the device's ``Position`` property, where it has them, hold as well.
+        Lowest and highest position of the focus drive; without them 50 µm to each side of where it stands now. Limits
+        of the device's ``Position`` property, where it has them, hold as well.
     largest_step_um : float
         Longest single move.
     backlash_um : float
         Length of the final stretch that is always travelled in the same direction. 0 for a drive without play.
     approach : int, optional
-        +1 arrives with growing z, −1 with falling z. By default sample and objective approach each other in the final
+        +1 arrives with growing z, −1 with falling z. By default sample and objective come together in the final
         stretch, so that the overshoot leads away from contact.
     xy_limits_um : tuple of float, optional
-        (lowest x, lowest y, highest x, highest y); without them only the stage's own.
+        (lowest x, lowest y, highest x, highest y); without them 10 mm to each side of where the stage stands now.
     clock : Clock, optional
         The wall clock unless the devices are simulated.
-    tolerance_um : float
-        How far from its target the focus drive may come to rest.
+    tolerance_um, xy_tolerance_um : float
+        How far from their target the drives may come to rest.
     timeout_s : float
         How long a move may take.
     focus_device : str, optional
@@ -76,30 +80,59 @@ class CoreMicroscope:
         xy_limits_um: tuple[float, float, float, float] | None = None,
         clock: Clock | None = None,
         tolerance_um: float = 0.1,
+        xy_tolerance_um: float = 2.0,
         timeout_s: float = 10.0,
         focus_device: str | None = None,
         late_report_s: float = LATE_REPORT_S,
         reject_repeats: bool = True,
     ) -> None:
-        label = focus_device or core.getFocusDevice()
-        _require_devices(core, label)
+        silence_at_exit(core)
+        label = _focus_label(core, focus_device)
         direction = _focus_direction(core, label, focus_direction)
+        limits_um = _limits(core, label, limits_um)
         self._core = core
+        self._owned = False
         self._clock = clock or WallClock()
+        self._tolerance_um = tolerance_um
         self._reject_repeats = reject_repeats
         self._last_frame: Frame | None = None
+        self._xy = CoreXYStage(core, xy_limits_um, clock=self._clock, tolerance_um=xy_tolerance_um, timeout_s=timeout_s)
         self._focus = StageDrive(
             core,
             label,
-            rules=TravelRules(
-                limits_um or _default_limits(core, label), largest_step_um, backlash_um, approach or direction or 1
-            ),
+            rules=TravelRules(limits_um, largest_step_um, backlash_um, approach or direction or 1),
             focus_direction=direction,
             clock=self._clock,
             tolerance_um=tolerance_um,
             timeout_s=timeout_s,
             late_report_s=late_report_s,
         )
+        self._live = LiveMode(core)
+
+    @classmethod
+    def connect(cls, cfg: str | Path, **settings: Any) -> Self:
+        """A microscope from a Micro-Manager configuration file, on a core of its own that :meth:`close` unloads.
+
+        Parameters
+        ----------
+        cfg : path
+            The file.
+        **settings
+            As for the class.
+
+        Raises
+        ------
+        InputError
+            The file is missing, one of its devices cannot be loaded, or it has no camera or z stage.
+        """
+        core = load_core(cfg)
+        try:
+            microscope = cls(core, **settings)
+        except InputError:
+            release_core(core)
+            raise
+        microscope._owned = True
+        return microscope
 
     @property
     def core(self) -> CMMCorePlus:
@@ -116,6 +149,16 @@ class CoreMicroscope:
         """The focus drive."""
         return self._focus
 
+    @property
+    def xy(self) -> CoreXYStage:
+        """The XY stage."""
+        return self._xy
+
+    @property
+    def live(self) -> LiveMode:
+        """The camera's stream."""
+        return self._live
+
     def snap(self) -> Frame:
         """Expose one frame that began after every earlier move had come to rest; live mode pauses meanwhile.
 
@@ -123,37 +166,54 @@ class CoreMicroscope:
         ------
         FrameError
             No frame, a frame of zeros, of the wrong shape, or the very one from before the last move.
+        HardwareError
+            A stage does not come to rest or does not answer.
         """
-        with live_paused(self._core):
+        with self._live.paused():
             self._focus.wait()
+            self._xy.wait()
             started_s = self._clock.now_s()
             with translated("The camera took no frame", FrameError):
                 self._core.snapImage()
                 image = np.array(self._core.getImage())
         frame = self._frame(image, started_s)
+        if self._reject_repeats:
+            require_new(frame, self._last_frame, self._tolerance_um)
         self._last_frame = frame
         return frame
 
     def xy_um(self) -> tuple[float, float]:
         """Position of the XY stage, µm; NaN where there is none."""
-        if not self._core.getXYStageDevice():
-            return math.nan, math.nan
-        with translated("The XY stage does not tell its position"):
-            x_um, y_um = self._core.getXYPosition()
-        return float(x_um), float(y_um)
+        return self._xy.position_um()
+
+    def move_xy_to(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """Bring a place of the slide under the objective; position read back, µm. Raises MoveRefused, HardwareError."""
+        return self._xy.move_to(x_um, y_um)
+
+    def stop(self) -> None:
+        """Halt every drive at once."""
+        try:
+            self._focus.stop()
+        finally:
+            self._xy.stop()
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
         """Put channel, exposure, ROI, shutter and live mode back on leaving; live mode is paused meanwhile.
 
-        While inside, a move of the focus drive that somebody else makes raises ForeignMove on the next call.
+        While inside, a move of the focus drive that somebody else makes raises ForeignMove on every call after it.
         """
-        with live_paused(self._core), state_restored(self._core), self._focus.watch():
+        with self._live.paused(), state_restored(self._core), self._focus.watch():
             yield
 
     def close(self) -> None:
-        """Stop listening to the core, which stays loaded."""
+        """Stop listening to the core; one that :meth:`connect` made is unloaded, any other left alone."""
         self._focus.close()
+        self._live.close()
+        if self._owned:
+            self._owned = False
+            self._live.stop()
+            release_core(self._core)
 
     def __enter__(self) -> Self:
         return self
@@ -163,25 +223,22 @@ class CoreMicroscope:
 
     def _frame(self, image: Image, started_s: float) -> Frame:
         x_um, y_um = self.xy_um()
-        pixel_size_um = float(self._core.getPixelSizeUm())
-        return Frame(
-            image=image,
-            z_um=self._focus.position_um(),
-            x_um=x_um,
-            y_um=y_um,
-            exposure_ms=float(self._core.getExposure()),
-            started_s=started_s,
-            pixel_size_um=pixel_size_um or None,
-        )
+        z_um = self._focus.position_um()
+        with translated("The camera does not tell its settings"):
+            shape = self._core.getImageHeight(), self._core.getImageWidth()
+            exposure_ms = float(self._core.getExposure())
+            pixel_size_um = float(self._core.getPixelSizeUm())
+        image = require_image(image, shape)
+        return Frame(image, z_um, x_um, y_um, exposure_ms, started_s, pixel_size_um or None)
 
 
-def _require_devices(core: CMMCorePlus, focus_label: str) -> None:
+def _focus_label(core: CMMCorePlus, named: str | None) -> str:
     if not core.getCameraDevice():
         raise InputError("The microscope has no camera; load a configuration with one, or select it in the core.")
-    if not focus_label:
-        raise InputError(
-            "The microscope has no focus drive; load a configuration with a z stage, or select it in the core."
-        )
+    label = named or core.getFocusDevice()
+    if not label:
+        raise InputError("The microscope has no focus drive; load a configuration with a z stage, or select one.")
+    return label
 
 
 def _focus_direction(core: CMMCorePlus, label: str, given: int | None) -> int:
@@ -191,6 +248,11 @@ def _focus_direction(core: CMMCorePlus, label: str, given: int | None) -> int:
         return int(core.getFocusDirection(label)) or given or 0
 
 
-def _default_limits(core: CMMCorePlus, label: str) -> tuple[float, float]:
-    here_um = core.getPosition(label)
-    return here_um - DEFAULT_RANGE_UM, here_um + DEFAULT_RANGE_UM
+def _limits(core: CMMCorePlus, label: str, given: tuple[float, float] | None) -> tuple[float, float]:
+    with translated(f"The focus drive {label} does not tell its position"):
+        here_um = float(core.getPosition(label))
+        low, high = given or (here_um - DEFAULT_RANGE_UM, here_um + DEFAULT_RANGE_UM)
+        if core.hasProperty(label, "Position") and core.hasPropertyLimits(label, "Position"):
+            low = max(low, core.getPropertyLowerLimit(label, "Position"))
+            high = min(high, core.getPropertyUpperLimit(label, "Position"))
+    return low, high

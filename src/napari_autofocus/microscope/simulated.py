@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from pymmcore_plus.experimental.unicore import UniMMCore
+from pymmcore_plus.experimental.unicore import Device, UniMMCore
 
-from napari_autofocus.microscope.clock import VirtualClock, WallClock
+from napari_autofocus.microscope.clock import WallClock
+from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.faults import Fault, FaultSchedule
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Clock
 from napari_autofocus.microscope.simulated_camera import SceneLike, SimulatedCamera
-from napari_autofocus.microscope.simulated_stages import (
-    SimulatedLens,
-    SimulatedShutter,
-    SimulatedXYStage,
-    SimulatedZStage,
-)
+from napari_autofocus.microscope.simulated_devices import SimulatedLens, SimulatedShutter, SimulatedXYStage
+from napari_autofocus.microscope.simulated_z import SimulatedZStage
 
 CONTINUOUS_FRAMES = 8
 LARGEST_BUFFER_BYTES = 2**30
@@ -91,7 +88,7 @@ class SimulatedRig:
         self.microscope.close()
         if self.core.isSequenceRunning():
             self.core.stopSequenceAcquisition()
-        self.core.unloadAllDevices()
+        release_core(self.core)
 
     def __enter__(self) -> Self:
         return self
@@ -152,13 +149,21 @@ def simulated_rig(
         travel_um=travel_um,
         faults=schedule,
     )
+    core = SimulatedCore()
     xy_stage, shutter, lens = SimulatedXYStage(clock), SimulatedShutter(), SimulatedLens()
 
     def where() -> tuple[float, float, float]:
         return (*xy_stage.get_position_um(), z_stage.axial_um() + lens.shift_um())
 
-    camera = SimulatedCamera(scene, where, clock, np.random.default_rng(seed), exposure_ms=exposure_ms, faults=schedule)
-    core = _loaded_core(camera, z_stage, xy_stage, shutter, lens, scene.pixel_size_um)
+    # Opening the shutter for each frame is MMCore's own work, which it does not do for a Python shutter.
+    def lit() -> bool:
+        return core.getAutoShutter() or shutter.get_open()
+
+    rng = np.random.default_rng(seed)
+    camera = SimulatedCamera(scene, where, lit, clock, rng, exposure_ms=exposure_ms, faults=schedule)
+    _load(core, {"Camera": camera, "Z": z_stage, "XY": xy_stage, "Shutter": shutter, "Lens": lens})
+    core.definePixelSizeConfig("Objective")
+    core.setPixelSizeUm("Objective", scene.pixel_size_um)
     settings.setdefault("backlash_um", settings.pop("approach_um", 1.5 * backlash_um))
     # Python devices report at once, in the thread that commands them.
     settings.setdefault("late_report_s", 0.0)
@@ -166,16 +171,7 @@ def simulated_rig(
     return SimulatedRig(core, microscope, scene, camera, z_stage, xy_stage, shutter, lens)
 
 
-def _loaded_core(
-    camera: SimulatedCamera,
-    z_stage: SimulatedZStage,
-    xy_stage: SimulatedXYStage,
-    shutter: SimulatedShutter,
-    lens: SimulatedLens,
-    pixel_size_um: float,
-) -> SimulatedCore:
-    core = SimulatedCore()
-    devices = {"Camera": camera, "Z": z_stage, "XY": xy_stage, "Shutter": shutter, "Lens": lens}
+def _load(core: SimulatedCore, devices: dict[str, Device]) -> None:
     for label, device in devices.items():
         core.loadPyDevice(label, device)
         core.initializeDevice(label)
@@ -183,6 +179,3 @@ def _loaded_core(
     core.setFocusDevice("Z")
     core.setXYStageDevice("XY")
     core.setShutterDevice("Shutter")
-    core.definePixelSizeConfig("Objective")
-    core.setPixelSizeUm("Objective", pixel_size_um)
-    return core

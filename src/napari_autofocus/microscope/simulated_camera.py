@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,10 +12,10 @@ from pymmcore_plus.experimental.unicore import SimpleCameraDevice
 
 from napari_autofocus.microscope.faults import FaultSchedule
 from napari_autofocus.microscope.protocol import Clock, Image
-from napari_autofocus.microscope.simulated_stages import PunctualDevice
+from napari_autofocus.microscope.simulated_devices import PunctualDevice
 
-# On a virtual clock an exposure takes no real time: without a pause live mode would take the whole processor.
-_LIVE_PAUSE_S = 0.01
+# On a virtual clock an exposure takes no real time: unless paced, live mode would take the whole processor.
+_LIVE_INTERVAL_S = 0.005
 
 
 class SceneLike(Protocol):
@@ -46,6 +47,8 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         What it looks at.
     where : callable
         Returns (x_um, y_um, axial_um) at the moment it is called.
+    lit : callable
+        Whether light reaches the sample at the moment it is called.
     clock : Clock
         What it lives by: an exposure takes its time.
     rng : np.random.Generator
@@ -62,6 +65,7 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         self,
         scene: SceneLike,
         where: Callable[[], tuple[float, float, float]],
+        lit: Callable[[], bool],
         clock: Clock,
         rng: np.random.Generator,
         *,
@@ -72,6 +76,7 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         super().__init__()
         self._scene = scene
         self._where = where
+        self._lit = lit
         self._clock = clock
         self._rng = rng
         self._exposure_ms = exposure_ms
@@ -79,7 +84,7 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         self._faults = faults or FaultSchedule()
         self._before: Image | None = None
         probe = scene.snap(*where(), exposure_ms=exposure_ms, rng=np.random.default_rng(0))
-        self._sensor_shape = probe.shape
+        self._sensor_shape: tuple[int, ...] = probe.shape
         self._dtype = probe.dtype
         self.set_property_limits("Exposure", (0.01, 10_000.0))
 
@@ -96,11 +101,23 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
 
     def sensor_shape(self) -> tuple[int, int] | tuple[int, int, int]:
         """Height, width and, in colour, 3."""
-        return self._sensor_shape  # type: ignore[return-value]
+        height, width, *colours = self._sensor_shape
+        return (height, width, colours[0]) if colours else (height, width)
 
     def dtype(self) -> npt.DTypeLike:
         """Data type of a frame."""
         return self._dtype
+
+    def start_sequence(
+        self, n: int | None, get_buffer: Callable[[Sequence[int], npt.DTypeLike], Image]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Expose one frame after the other; live mode is paced in real time."""
+        began_s = time.monotonic()
+        for tags in super().start_sequence(n, get_buffer):
+            yield tags
+            if n is None:
+                time.sleep(max(0.0, _LIVE_INTERVAL_S - (time.monotonic() - began_s)))
+            began_s = time.monotonic()
 
     def snap(self, buffer: Image) -> Mapping[str, Any]:
         """Expose one full frame into the buffer."""
@@ -114,9 +131,12 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         self._clock.sleep(self._exposure_ms / 1000 - (self._clock.now_s() - began_s))
         return {"Axial-um": f"{axial_um:.4f}", "Exposure-ms": f"{self._exposure_ms:g}"}
 
-    def _picture(self, fault: str | None, x_um: float, y_um: float, axial_um: float) -> Image | int:
+    def _picture(self, fault: str | None, x_um: float, y_um: float, axial_um: float) -> Image:
         if fault == "zero-frame":
-            return 0
-        if fault != "stale-frame" or self._before is None:
-            self._before = self._scene.snap(x_um, y_um, axial_um, exposure_ms=self._exposure_ms, rng=self._rng)
+            return np.zeros(self._sensor_shape, self._dtype)
+        if fault == "stale-frame" and self._before is not None:
+            return self._before
+        if not self._lit():
+            return self._rng.integers(1, 4, self._sensor_shape).astype(self._dtype)
+        self._before = self._scene.snap(x_um, y_um, axial_um, exposure_ms=self._exposure_ms, rng=self._rng)
         return self._before

@@ -21,8 +21,8 @@ class Route:
     Parameters
     ----------
     waypoints_um : tuple of float
-        Positions to command one after the other, the target last; all inside the limits, none farther from the one before
-        than the largest step.
+        Positions to command one after the other, the target last; all inside the limits, none farther from the one
+        before than the largest step.
     play_left_um : float
         Play of the gears that may be left on arrival, because a limit cut the final stretch short, µm.
     """
@@ -61,9 +61,7 @@ class TravelRules:
     def __post_init__(self) -> None:
         low, high = self.limits_um
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise InputError(
-                f"The limits of a drive must be two finite positions, lowest first; found {self.limits_um}."
-            )
+            raise InputError(f"The limits of a drive are two finite positions, lowest first; found {self.limits_um}.")
         if not (math.isfinite(self.largest_step_um) and self.largest_step_um > 0):
             raise InputError(f"The largest step must be a positive number of µm; found {self.largest_step_um}.")
         if not 0 <= self.backlash_um <= min(self.largest_step_um, high - low):

@@ -1,0 +1,81 @@
+"""Micro-Manager cores as such: load a configuration, saying plainly what is wrong with it, and let go of a core."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from pathlib import Path
+
+from pymmcore_plus import CMMCorePlus
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.microscope.edge import DEVICE_ERRORS
+
+_LONGEST_REASON = 240
+_known: weakref.WeakSet[CMMCorePlus] = weakref.WeakSet()
+
+
+def load_core(cfg: str | Path) -> CMMCorePlus:
+    """A core of our own with the devices of a Micro-Manager configuration file.
+
+    Parameters
+    ----------
+    cfg : path
+        The file; a bare name is also looked for where the device adapters are (``MMConfig_demo.cfg``).
+
+    Raises
+    ------
+    InputError
+        The file is missing, or one of its lines cannot be carried out: which one, and why.
+    """
+    core = CMMCorePlus()
+    silence_at_exit(core)
+    path = _find(core, Path(cfg).expanduser())
+    try:
+        core.loadSystemConfiguration(str(path))
+    except DEVICE_ERRORS as error:
+        release_core(core)
+        raise InputError(
+            f"The configuration {path} could not be loaded: {_short(error)}. Install the device adapter it names"
+            " (`mmcore install`), connect the device, or correct that line."
+        ) from error
+    return core
+
+
+def release_core(core: CMMCorePlus) -> None:
+    """Unload a core that we made, and keep its threads from calling into Python any more."""
+    core.unloadAllDevices()
+    _silence(core)
+
+
+def silence_at_exit(core: CMMCorePlus) -> None:
+    """Keep a core's threads from calling into Python when the interpreter ends, whoever made the core.
+
+    MMCore 12 delivers events from a thread of its own; one that arrives while Python shuts down aborts the process
+    (``FATAL: exception not rethrown``, seen at every second exit).
+    """
+    _known.add(core)
+
+
+def _silence(core: CMMCorePlus) -> None:
+    # CMMCorePlus forbids registerCallback for the sake of its events, and does this itself when it is collected.
+    super(CMMCorePlus, core).registerCallback(None)
+
+
+@atexit.register
+def _silence_all() -> None:
+    for core in list(_known):
+        _silence(core)
+
+
+def _find(core: CMMCorePlus, path: Path) -> Path:
+    places = [path] if path.is_absolute() else [path, *(Path(p) / path for p in core.getDeviceAdapterSearchPaths())]
+    for place in places:
+        if place.is_file():
+            return place
+    raise InputError(f"There is no configuration file {path}; give the path of a Micro-Manager .cfg file.")
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split(" [")[0].split()) or type(error).__name__
+    return text.rstrip(".") if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + " …"

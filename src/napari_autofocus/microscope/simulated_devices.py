@@ -1,0 +1,180 @@
+"""Simulated XY stage, shutter and tunable lens: Python devices for a UniMMCore. The z stage has a module of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pymmcore_plus.experimental.unicore import Device, GenericDevice, ShutterDevice, XYStageDevice
+
+from napari_autofocus.microscope.protocol import Clock
+
+
+class PunctualDevice(Device):
+    """A device that announces changes after its lock is free.
+
+    The core holds a lock, not re-entrant, while it calls a device; a listener that asked the core for the position from
+    within an event would wait for that lock for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending: list[Callable[[], Any]] = []
+
+    def announce(self, event: Callable[[], Any]) -> None:
+        """Call ``event`` when the core releases the device."""
+        self._pending.append(event)
+
+    def announce_property(self, name: str, value: object) -> None:
+        """Tell the core's listeners that a property has changed."""
+        self.announce(lambda: self.core.events.propertyChanged.emit(self.get_label(), name, str(value)))
+
+    def __exit__(self, *args: Any) -> None:
+        pending, self._pending = self._pending, []
+        super().__exit__(*args)
+        for event in pending:
+            event()
+
+
+@dataclass(frozen=True)
+class _Glide:
+    """A straight move of an XY stage."""
+
+    start_um: tuple[float, float]
+    target_um: tuple[float, float]
+    left_s: float
+    speed_um_s: float
+
+    def share_done(self, now_s: float) -> float:
+        seconds = math.dist(self.start_um, self.target_um) / self.speed_um_s
+        gone_s = now_s - self.left_s
+        return 1.0 if gone_s >= seconds else gone_s / seconds
+
+    def at(self, now_s: float) -> tuple[float, float]:
+        done = self.share_done(now_s)
+        if done == 1.0:
+            return self.target_um
+        (x0, y0), (x1, y1) = self.start_um, self.target_um
+        return x0 + done * (x1 - x0), y0 + done * (y1 - y0)
+
+
+class SimulatedXYStage(PunctualDevice, XYStageDevice):
+    """An XY stage with speed and travel limits.
+
+    Parameters
+    ----------
+    clock : Clock
+        What the stage lives by.
+    speed_um_s : float
+        Speed of travel.
+    travel_um : float
+        How far it goes from the origin in each direction.
+    """
+
+    def __init__(self, clock: Clock, *, speed_um_s: float = 10_000.0, travel_um: float = 50_000.0) -> None:
+        super().__init__()
+        self._clock = clock
+        self._speed_um_s = speed_um_s
+        self._travel_um = travel_um
+        self._glide = _Glide((0.0, 0.0), (0.0, 0.0), clock.now_s(), speed_um_s)
+
+    def get_position_um(self) -> tuple[float, float]:
+        """Position now, µm."""
+        return self._glide.at(self._clock.now_s())
+
+    def set_position_um(self, x: float, y: float) -> None:
+        """Start to move there."""
+        if not (abs(x) <= self._travel_um and abs(y) <= self._travel_um):
+            raise ValueError(f"({x}, {y}) um is outside the travel of the stage (+-{self._travel_um} um)")
+        self._set_out(self.get_position_um(), (float(x), float(y)))
+
+    def busy(self) -> bool:
+        """Whether the stage moves."""
+        return self._glide.share_done(self._clock.now_s()) < 1
+
+    def stop(self) -> None:
+        """Halt where it is."""
+        here_um = self.get_position_um()
+        self._set_out(here_um, here_um)
+
+    def home(self) -> None:
+        """Go to the origin."""
+        self.set_position_um(0.0, 0.0)
+
+    def set_origin_x(self) -> None:
+        """Not simulated: the slide would silently shift."""
+        raise NotImplementedError("the simulated stage keeps its origin")
+
+    def set_origin_y(self) -> None:
+        """Not simulated: the slide would silently shift."""
+        raise NotImplementedError("the simulated stage keeps its origin")
+
+    def _set_out(self, start_um: tuple[float, float], target_um: tuple[float, float]) -> None:
+        self._glide = _Glide(start_um, target_um, self._clock.now_s(), self._speed_um_s)
+        self.announce(lambda: self.core.events.XYStagePositionChanged.emit(self.get_label(), *target_um))
+
+
+class SimulatedShutter(PunctualDevice, ShutterDevice):
+    """The lamp's shutter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = False
+        cls = type(self)
+        self.register_property("State", getter=cls._get_state, setter=cls._set_state, limits=(0, 1), property_type=int)
+
+    def get_open(self) -> bool:
+        """Whether light passes."""
+        return self._open
+
+    def set_open(self, open: bool) -> None:
+        """Let light pass, or not."""
+        self._open = bool(open)
+
+    def _get_state(self) -> int:
+        return int(self._open)
+
+    def _set_state(self, value: float) -> None:
+        self.set_open(bool(value))
+        self.announce_property("State", int(self._open))
+
+
+class SimulatedLens(PunctualDevice, GenericDevice):
+    """A tunable lens: its current shifts the focus along a curve.
+
+    Parameters
+    ----------
+    current_ma, shift_um : tuple of float
+        The curve: axial shift at each current, as if sample and objective had come that much closer; current ascending.
+    """
+
+    def __init__(
+        self,
+        current_ma: tuple[float, ...] = (-250.0, 0.0, 250.0),
+        shift_um: tuple[float, ...] = (-20.0, 0.0, 28.0),
+    ) -> None:
+        super().__init__()
+        self._curve = current_ma, shift_um
+        self._current_ma = 0.0
+        cls = type(self)
+        self.register_property(
+            "Current-mA",
+            getter=cls._get_current,
+            setter=cls._set_current,
+            limits=(current_ma[0], current_ma[-1]),
+            property_type=float,
+        )
+
+    def shift_um(self) -> float:
+        """Axial shift at the present current, µm."""
+        return float(np.interp(self._current_ma, *self._curve))
+
+    def _get_current(self) -> float:
+        return self._current_ma
+
+    def _set_current(self, value_ma: float) -> None:
+        self._current_ma = float(value_ma)
+        self.announce_property("Current-mA", self._current_ma)
