@@ -1,0 +1,129 @@
+"""The label store as a table (CSV, Parquet), and labels from a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.files import replacing
+from napari_autofocus.labelling.store import Label, LabelEntry, LabelStore, PathLike
+
+COLUMNS = ("path", "scope", "key", "best_z_um", "value", "annotator", "source", "time_utc", "entry")
+
+
+def export_labels(store: LabelStore, path: PathLike, *, history: bool = False) -> Path:
+    """Write the current labels (or every entry) as a table, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in ``.csv`` or ``.parquet``.
+    history : bool
+        Whether superseded entries are written too.
+
+    Returns
+    -------
+    Path
+        The file written; its columns are :data:`COLUMNS`, ``value`` as JSON.
+
+    Raises
+    ------
+    InputError
+        If the name has another ending or the file cannot be written.
+    """
+    target = Path(path)
+    rows = [_row(entry) for entry in (store.history() if history else store.labels())]
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    if target.suffix.lower() not in writers:
+        raise InputError(f"Labels are written as .csv or .parquet; found {target.name}.")
+    with replacing(target) as temporary:
+        writers[target.suffix.lower()](temporary, rows)
+    return target
+
+
+def _row(entry: LabelEntry) -> dict[str, Any]:
+    said = entry.value if isinstance(entry.value, dict) else {}
+    best_z_um = said.get("best_z_um")
+    return {
+        "path": entry.stack,
+        "scope": entry.scope,
+        "key": entry.key,
+        "best_z_um": float(best_z_um) if isinstance(best_z_um, int | float) else None,
+        "value": json.dumps(entry.value),
+        "annotator": entry.annotator,
+        "source": entry.source,
+        "time_utc": entry.time_utc,
+        "entry": entry.id,
+    }
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        table = csv.DictWriter(handle, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa  # slow to import
+    import pyarrow.parquet as pq
+
+    types = {"best_z_um": pa.float64(), "entry": pa.int64()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def import_labels(store: LabelStore, path: PathLike, *, annotator: str, source: str = "import") -> list[LabelEntry]:
+    """Add the labels of a CSV table, all or none.
+
+    Parameters
+    ----------
+    path : path-like
+        Table with the columns ``path`` (relative to the root of the data set) and ``best_z_um`` (empty: in focus
+        nowhere), or one that :func:`export_labels` wrote.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a position is not a number; nothing has been added then.
+    """
+    table = Path(path)
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as handle:
+            reader = csv.DictReader(handle)
+            columns, rows = tuple(reader.fieldnames or ()), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read as a table of labels ({error}); give a CSV file.") from error
+    if not {"path", "best_z_um"} <= set(columns):
+        raise InputError(f"{table} needs the columns path and best_z_um; it has {', '.join(columns) or 'none'}.")
+    labels = [_label(row, f"{table}, line {line}") for line, row in enumerate(rows, start=2)]
+    return store.add_many(labels, annotator=annotator, source=source)
+
+
+def _label(row: dict[str, str | None], where: str) -> Label:
+    stack = row["path"] or ""
+    if not stack:
+        raise InputError(f"{where}: the path is empty; name a stack in every row.")
+    value = _value(row, where)
+    scope = row.get("scope") or "field"
+    return Label(stack, value, scope=scope, key=row.get("key") or "")  # type: ignore[arg-type]  # checked by Label
+
+
+def _value(row: dict[str, str | None], where: str) -> Any:
+    if text := row.get("value"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{where}: the value {text!r} is not JSON; correct it.") from error
+    text = (row["best_z_um"] or "").strip()
+    try:
+        best_z_um = float(text) if text else None
+    except ValueError:
+        best_z_um = math.nan
+    if best_z_um is not None and not math.isfinite(best_z_um):
+        raise InputError(f"{where}: best_z_um is {text!r}; give a number of µm, or leave it empty.")
+    return {"best_z_um": best_z_um}
