@@ -1,0 +1,158 @@
+"""Which microscope to connect: the form, and what it takes to make one (away from the GUI thread)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from napari_autofocus.microscope.controls import close_configuration, open_configuration
+from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.microscope.simulated import simulated_rig
+from napari_autofocus.simulation.scene import Scene
+from napari_autofocus.simulation.specimen import DENSITIES, STAINS
+from napari_autofocus.simulation.topography import Topography
+from napari_autofocus.widgets.forms import button, choice, columns_form, number, row
+from napari_autofocus.widgets.session import Connection
+
+OBJECTIVES = ("10x/0.3", "20x/0.5", "20x/0.75", "40x/0.95")
+_STAIN_NAMES = {"he": "H&E tissue", "ihc": "IHC (DAB)", "unstained": "Unstained cells", "fluorescence": "Fluorescence"}
+
+
+@dataclass(frozen=True)
+class SimulatedChoice:
+    """A simulated microscope and its slide.
+
+    Parameters
+    ----------
+    stain, density, objective : str
+        As :meth:`Scene.build` knows them.
+    tilt_um_per_mm : float
+        Slope of the slide, µm of height for each mm.
+    seed : int
+        Which slide of that kind.
+    """
+
+    stain: str = "he"
+    density: str = "dense"
+    objective: str = "20x/0.75"
+    tilt_um_per_mm: float = 1.0
+    seed: int = 7
+    shape: tuple[int, int] = (1024, 1224)
+
+    def connect(self) -> Connection:
+        """Build it; takes a second or two."""
+        tilt = Topography(0.8 * self.tilt_um_per_mm, -0.6 * self.tilt_um_per_mm)
+        scene = Scene.build(self.stain, self.density, self.objective, seed=self.seed, shape=self.shape, topography=tilt)
+        rig = simulated_rig(scene, seed=self.seed)
+        name = f"Simulated {self.objective}"
+        return Connection(name, rig.microscope, rig.close, dof_um=scene.objective.dof_um, rig=rig)
+
+
+@dataclass(frozen=True)
+class ConfigurationChoice:
+    """A Micro-Manager configuration file."""
+
+    path: str = ""
+
+    def connect(self) -> Connection:
+        """Load it into a core of our own. Raises InputError, HardwareError."""
+        core = open_configuration(self.path)
+        try:
+            microscope = CoreMicroscope(core)
+        except BaseException:
+            core.unloadAllDevices()
+            raise
+        name = self.path.replace("\\", "/").rsplit("/", 1)[-1]
+        return Connection(name, microscope, lambda: close_configuration(microscope))
+
+
+class ConnectForm(QWidget):
+    """Lets the user choose a microscope, and asks for it to be connected or let go."""
+
+    wanted = Signal(object)
+    unwanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source_box = choice(
+            (("Simulated microscope", 0), ("Micro-Manager configuration", 1)), "Which microscope to connect"
+        )
+        self.connect_button = button("Connect", "Connect the chosen microscope, or let go of it")
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._simulated_page())
+        self._pages.addWidget(self._configuration_page())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row(self.source_box, self.connect_button))
+        layout.addWidget(self._pages)
+        layout.setStretch(0, 0)
+        self.source_box.currentIndexChanged.connect(self._pages.setCurrentIndex)
+        self.connect_button.clicked.connect(self._on_connect_clicked)
+        self.browse_button.clicked.connect(self._on_browse_clicked)
+        self.set_connected(False)
+
+    def _simulated_page(self) -> QWidget:
+        self.stain_box = choice([(_STAIN_NAMES.get(s, s.capitalize()), s) for s in STAINS], "Kind of specimen")
+        self.density_box = choice(
+            [(d.replace("-", " ").capitalize(), d) for d in DENSITIES], "Share of the field's area that carries content"
+        )
+        self.objective_box = choice([(o, o) for o in OBJECTIVES], "Magnification / numerical aperture")
+        self.objective_box.setCurrentText("20x/0.75")
+        self.tilt_box = number(1, 0, 20, 0.5, "µm/mm", "Slope of the slide: µm of height for each mm", decimals=1)
+        self.seed_box = number(7, 0, 99_999, 1, "", "Which slide of this kind (a number, no unit)", decimals=0)
+        page = QWidget()
+        columns = QHBoxLayout(page)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.addLayout(columns_form(("Stain", self.stain_box), ("Density", self.density_box)), 3)
+        columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box)), 2)
+        return page
+
+    def _configuration_page(self) -> QWidget:
+        self.path_edit = QLineEdit()
+        self.path_edit.setPlaceholderText("microscope.cfg")
+        self.path_edit.setToolTip("Configuration file as Micro-Manager's hardware wizard writes it")
+        self.browse_button = button("Browse…", "Choose the configuration file")
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row(self.path_edit, self.browse_button))
+        layout.addStretch(1)
+        return page
+
+    def choice(self) -> SimulatedChoice | ConfigurationChoice:
+        """What is chosen."""
+        if self.source_box.currentData() == 1:
+            return ConfigurationChoice(self.path_edit.text().strip())
+        return SimulatedChoice(
+            self.stain_box.currentData(),
+            self.density_box.currentData(),
+            self.objective_box.currentData(),
+            self.tilt_box.value(),
+            int(self.seed_box.value()),
+        )
+
+    def set_connected(self, connected: bool) -> None:
+        """Say what the button would do."""
+        self._connected = connected
+        self.connect_button.setText("Disconnect" if connected else "Connect")
+        self.source_box.setEnabled(not connected)
+        self._pages.setEnabled(not connected)
+
+    def set_busy(self, busy: bool) -> None:
+        """While a microscope is being connected."""
+        self.connect_button.setEnabled(not busy)
+        if busy:
+            self.connect_button.setText("Connecting…")
+
+    def _on_connect_clicked(self) -> None:
+        if self._connected:
+            self.unwanted.emit()
+        else:
+            self.wanted.emit(self.choice())
+
+    def _on_browse_clicked(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Micro-Manager configuration", "", "Configuration (*.cfg)")
+        if path:
+            self.path_edit.setText(path)

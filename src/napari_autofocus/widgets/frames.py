@@ -1,0 +1,128 @@
+"""The newest camera frame in one image layer: frames are dropped, never queued, and the GUI draws one at a time."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+
+from napari_autofocus.errors import AutofocusError
+from napari_autofocus.microscope.protocol import Frame
+
+CAMERA_LAYER = "Camera"
+_PAUSE_S = 0.01
+
+
+class FrameSource(Protocol):
+    """A camera in live mode."""
+
+    def newest_frame(self) -> Frame | None:
+        """The newest frame, or None if there is none that was not given before. Raises HardwareError."""
+
+
+class LiveView(QObject):
+    """Shows frames in the viewer, and in live mode fetches them in a thread of its own.
+
+    The thread fetches the next frame only when the GUI has drawn the one before, so that a slow screen skips frames
+    instead of falling behind.
+    """
+
+    shown = Signal(object)
+    failed = Signal(object)
+    _fetched = Signal(object)
+    _lost = Signal(object)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._drawn = threading.Event()
+        self.frames_shown = 0
+        self._fetched.connect(self._on_fetched)
+        self._lost.connect(self._on_lost)
+
+    @property
+    def running(self) -> bool:
+        """Whether frames are being fetched."""
+        return self._thread is not None
+
+    def start(self, source: FrameSource) -> None:
+        """Show the frames of a camera as they come."""
+        self.stop()
+        self._stop = threading.Event()
+        self._drawn.set()
+        self._thread = threading.Thread(
+            target=self._fetch, args=(source, self._stop), name="napari-autofocus live", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Fetch no more, and wait until the thread has ended."""
+        if self._thread is not None:
+            self._stop.set()
+            self._drawn.set()
+            self._thread.join(10)
+            self._thread = None
+
+    def show(self, frame: Frame) -> None:
+        """Draw one frame into the camera's layer, in µm where the microscope knows its pixel size."""
+        if not self._fits(frame):
+            self._make_layer(frame)
+        assert self._layer is not None
+        self._layer.data = frame.image
+        self.frames_shown += 1
+        self.shown.emit(frame)
+
+    def _fetch(self, source: FrameSource, stop: threading.Event) -> None:
+        """Runs in the thread."""
+        try:
+            while not stop.is_set():
+                if not self._drawn.wait(1) or (frame := source.newest_frame()) is None:
+                    stop.wait(_PAUSE_S)
+                    continue
+                self._drawn.clear()
+                self._fetched.emit(frame)
+        except AutofocusError as error:
+            self._lost.emit(error)
+
+    def _on_fetched(self, frame: Frame) -> None:
+        try:
+            if self.running:
+                self.show(frame)
+        finally:
+            self._drawn.set()
+
+    def _on_lost(self, error: AutofocusError) -> None:
+        self.stop()
+        self.failed.emit(error)
+
+    def _fits(self, frame: Frame) -> bool:
+        layer = self._layer
+        if layer is None or layer not in self._viewer.layers:
+            return False
+        same_scale = tuple(layer.scale) == _scale(frame) * 2
+        return layer.data.shape == frame.image.shape and layer.dtype == frame.image.dtype and same_scale
+
+    def _make_layer(self, frame: Frame) -> None:
+        """A new layer where there is none, or where camera, ROI or objective have changed."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = Image(
+            frame.image,
+            name=CAMERA_LAYER,
+            rgb=frame.image.ndim == 3,
+            scale=_scale(frame) * 2,
+            units=("um", "um") if frame.pixel_size_um else ("pixel", "pixel"),
+            metadata={"napari_autofocus": {"overlay": "camera"}},
+        )
+        self._viewer.add_layer(self._layer)
+        self._viewer.reset_view()
+
+
+def _scale(frame: Frame) -> tuple[float]:
+    return (frame.pixel_size_um or 1.0,)

@@ -1,0 +1,273 @@
+"""What the panels of one viewer share: the microscope, two threads to work in, and the news of what happens.
+
+Everything here lives on the GUI thread. It is closed with the viewer: live mode stopped, sweeps cancelled, threads
+joined, a core of our own reset, a core of somebody else's left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from napari.components import ViewerModel
+from psygnal import Signal
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtCore import Signal as QtSignal
+
+from napari_autofocus.errors import AutofocusError, HardwareError
+from napari_autofocus.microscope.controls import LiveCamera, on_drive_moved
+from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.widgets.frames import LiveView
+from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
+
+_NOT_CONNECTED = "No microscope is connected; connect one in the Microscope panel."
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """A microscope that is connected.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    microscope : CoreMicroscope
+        What routines and panels use.
+    close : callable
+        Lets go of it: resets a core of our own, and does nothing to a core of somebody else's.
+    dof_um : float or None
+        Depth of field of its objective, µm; None where nobody says.
+    rig : SimulatedRig or None
+        For what only a simulation knows: the slide and the true defocus.
+    """
+
+    name: str
+    microscope: CoreMicroscope
+    close: Callable[[], None]
+    dof_um: float | None = None
+    rig: SimulatedRig | None = None
+
+
+class Session:
+    """What the panels of one viewer share.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        The viewer (or its model, in tests).
+    """
+
+    connection_changed = Signal(object)
+    live_changed = Signal(bool)
+    sweeping_changed = Signal(bool)
+    z_changed = Signal(float)
+    failed = Signal(object)
+
+    _of_viewers: ClassVar[WeakKeyDictionary[ViewerModel, Session]] = WeakKeyDictionary()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.hardware = Worker("napari-autofocus hardware")
+        self.analysis = Worker("napari-autofocus analysis")
+        self.view = LiveView(viewer)
+        self.connection: Connection | None = None
+        self.is_closed = False
+        self._live = False
+        self._sweep: Job | None = None
+        self._relay = _Relay()
+        self._stop_listening: Callable[[], None] = _nothing
+        self._relay.z_reported.connect(self._on_z_reported)
+        self.view.shown.connect(self._on_frame_shown)
+        self.view.failed.connect(self._on_camera_lost)
+        self._end_watch = _EndWatch(viewer, self.close)
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> Session:
+        """The session of a viewer; the first to ask makes it. Plugins are handed a proxy, which is looked through."""
+        model = getattr(viewer, "__wrapped__", viewer)
+        session = cls._of_viewers.get(model)
+        if session is None or session.is_closed:
+            session = cls._of_viewers[model] = cls(model)
+        return session
+
+    # the microscope
+
+    @property
+    def microscope(self) -> CoreMicroscope | None:
+        """The microscope that is connected."""
+        return self.connection.microscope if self.connection else None
+
+    def connect(self, connection: Connection) -> None:
+        """Use this microscope from now on, in place of any other."""
+        self.disconnect()
+        self.connection = connection
+        self._camera = LiveCamera(connection.microscope)
+        self._stop_listening = on_drive_moved(connection.microscope, self._relay.z_reported.emit)
+        self.connection_changed.emit(connection)
+
+    def disconnect(self) -> None:
+        """Let go of the microscope: live mode off, running work cancelled and waited for."""
+        if self.connection is None:
+            return
+        self.view.stop()
+        self.hardware.cancel_all()
+        self.hardware.join()
+        self._set_live(False)
+        self._stop_listening()
+        gone, self.connection = self.connection, None
+        with contextlib.suppress(AutofocusError):  # an unplugged camera cannot be stopped
+            self._camera.stop()
+        with contextlib.suppress(AutofocusError, RuntimeError):
+            gone.close()
+        self.connection_changed.emit(None)
+
+    def ask(
+        self,
+        function: Callable[[CoreMicroscope], Any],
+        done: Listener | None = None,
+        ended: Callable[[], None] | None = None,
+    ) -> None:
+        """Have the hardware thread call a function with the microscope; a failure is told through ``failed``."""
+        microscope = self.microscope
+        if microscope is None:
+            self.failed.emit(HardwareError(_NOT_CONNECTED))
+            return
+        self.hardware.call(lambda: function(microscope), done=done, failed=self.failed.emit, ended=ended)
+
+    # live mode
+
+    @property
+    def is_live(self) -> bool:
+        """Whether live mode is on (also while a sweep has paused it)."""
+        return self._live
+
+    def set_live(self, wanted: bool) -> None:
+        """Turn live mode on or off."""
+        if self.connection is None:
+            self.failed.emit(HardwareError(_NOT_CONNECTED))
+        elif wanted and not self._live:
+            self._set_live(True)
+            self.hardware.call(self._camera.start, done=self._on_live_started, failed=self._on_camera_lost)
+        elif not wanted and self._live:
+            self.view.stop()
+            self._set_live(False)
+            self.hardware.call(self._camera.stop, failed=self.failed.emit)
+
+    def snap(self) -> None:
+        """Take one frame and show it."""
+        self.ask(lambda microscope: microscope.snap(), done=self.view.show)
+
+    # sweeps
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether a routine holds the microscope."""
+        return self._sweep is not None
+
+    def start_sweep(self, work: Work, *, step: Listener, failed: Listener) -> None:
+        """Run a routine on the hardware thread; its frames are shown by whoever listens to its steps."""
+        self._sweep = self.hardware.run(work, step=step, failed=failed, ended=self._on_sweep_ended)
+        self.sweeping_changed.emit(True)
+
+    def stop_sweep(self) -> None:
+        """Halt the drive at once and close the routine, which puts things back."""
+        if self._sweep is None or self.microscope is None:
+            return
+        self._sweep.cancel()
+        try:
+            self.microscope.focus.stop()
+        except AutofocusError as error:
+            self.failed.emit(error)
+
+    def _on_sweep_ended(self) -> None:
+        self._sweep = None
+        self.sweeping_changed.emit(False)
+
+    def _on_live_started(self, _: object = None) -> None:
+        if self.connection is not None and self._live:
+            self.view.start(self._camera)
+
+    def _set_live(self, live: bool) -> None:
+        if live != self._live:
+            self._live = live
+            self.live_changed.emit(live)
+
+    def _on_camera_lost(self, error: AutofocusError) -> None:
+        self._set_live(False)
+        self.failed.emit(error)
+        if self.connection is not None:
+            self.hardware.call(self._camera.stop)  # if that fails too, the first failure has been told
+
+    def _on_frame_shown(self, frame: Frame) -> None:
+        self.z_changed.emit(frame.z_um)
+
+    def _on_z_reported(self, z_um: float) -> None:
+        self.z_changed.emit(z_um)
+
+    # the end
+
+    def close(self) -> None:
+        """Leave nothing running: called when the viewer closes."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._end_watch.detach()
+        self._of_viewers.pop(self.viewer, None)
+        self.disconnect()
+        for worker in (self.hardware, self.analysis):
+            worker.close()
+
+
+class _Relay(QObject):
+    """Brings what a device reports in any thread to the GUI thread."""
+
+    z_reported = QtSignal(float)
+
+
+class _EndWatch(QObject):
+    """Calls a function once the viewer's window has been closed, or the application ends.
+
+    A window that the user closes may ask whether that is meant, so only its disappearing counts then; one that is
+    closed by a program never asks, and may never have been shown.
+    """
+
+    def __init__(self, viewer: ViewerModel, ended: Callable[[], None]) -> None:
+        super().__init__()
+        self._ended = ended
+        self._asked = False
+        # napari offers no public event for this; without a window (a bare model) its owner closes the session.
+        self._window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+        if self._window is not None:
+            self._window.installEventFilter(self)
+        if (application := QCoreApplication.instance()) is not None:
+            application.aboutToQuit.connect(self._on_quit)
+
+    def detach(self) -> None:
+        """Listen no more."""
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+            self._window = None
+        if (application := QCoreApplication.instance()) is not None:
+            application.aboutToQuit.disconnect(self._on_quit)
+
+    def _on_quit(self) -> None:
+        self._ended()
+
+    def eventFilter(self, _: QObject, event: QEvent) -> bool:
+        kind = event.type()
+        if kind == QEvent.Type.Close:
+            self._asked = event.spontaneous()
+            if not event.spontaneous():
+                self._ended()
+        elif kind == QEvent.Type.Hide and self._asked and not event.spontaneous():
+            self._ended()
+        return False
+
+
+def _nothing() -> None:
+    pass
