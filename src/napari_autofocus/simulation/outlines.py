@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_autofocus.simulation.boxes import Boxes, boxes, column
 from napari_autofocus.simulation.scatter import Sites
 from napari_autofocus.simulation.texture import ease
 from napari_autofocus.simulation.view import View
@@ -15,10 +16,6 @@ from napari_autofocus.simulation.view import View
 FloatArray = npt.NDArray[np.float64]
 FloatImage = npt.NDArray[np.float32]
 FloatStack = npt.NDArray[np.float32]
-
-# Outlines of at most this many pixels across are worked on together.
-_TOGETHER_PX = 96
-_STACK_ELEMENTS = 400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +30,8 @@ class Outlines:
         Half axes, µm.
     angle : np.ndarray, shape (N,)
         Direction of the long axis, radians from x towards y.
-    lobes : np.ndarray, shape (N, 4)
-        Relative departures of the radius: cosine and sine of twice the angle around, cosine and sine of three times.
+    lobes : np.ndarray, shape (N, 2·K)
+        Relative departures of the radius: cosine and sine of twice the angle around, of three times, and so on.
     """
 
     sites: Sites
@@ -48,7 +45,13 @@ class Outlines:
 
     @classmethod
     def draw_lots(
-        cls, sites: Sites, radius_um: tuple[float, float], *, stretch: float = 1.0, lobed: float = 0.0
+        cls,
+        sites: Sites,
+        radius_um: tuple[float, float],
+        *,
+        stretch: float = 1.0,
+        lobed: float = 0.0,
+        orders: int = 2,
     ) -> Outlines:
         """An outline at each site, of random radius, direction and shape.
 
@@ -60,18 +63,19 @@ class Outlines:
             Largest ratio of the half axes.
         lobed : float
             Standard deviation of each lobe.
+        orders : int
+            How many orders of lobes: 2 for round shapes, more for angular ones.
         """
         radius = sites.uniform("radius", *radius_um)
         ratio = np.sqrt(sites.uniform("stretch", 1.0, stretch))
-        lobes = np.stack([sites.normal(f"lobe {i}", 0, lobed) for i in range(4)], axis=1)
-        return cls(
-            sites, radius * ratio, radius / ratio, sites.uniform("angle", 0, 2 * np.pi), np.clip(lobes, -0.3, 0.3)
-        )
+        lobes = np.stack([sites.normal(f"lobe {i}", 0, lobed) for i in range(2 * orders)], axis=1)
+        angle = sites.uniform("angle", 0, 2 * np.pi)
+        return cls(sites, radius * ratio, radius / ratio, angle, np.clip(lobes, -2.5 * lobed, 2.5 * lobed))
 
     @property
     def reach_um(self) -> FloatArray:
         """Radius beyond which no part of each outline lies, shape (N,), µm."""
-        bulge = 1 + np.hypot(self.lobes[:, 0], self.lobes[:, 1]) + np.hypot(self.lobes[:, 2], self.lobes[:, 3])
+        bulge = 1 + np.hypot(self.lobes[:, 0::2], self.lobes[:, 1::2]).sum(axis=1)
         return np.asarray(self.long_um * bulge, np.float64)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Outlines:
@@ -100,8 +104,8 @@ class Outlines:
             Offsets, µm, and a direction, radians.
         """
         lobes, angle = self.lobes[index], self.angle[index]
-        radius = 1 + lobes[:, 0] * np.cos(2 * theta) + lobes[:, 1] * np.sin(2 * theta)
-        radius = radius + lobes[:, 2] * np.cos(3 * theta) + lobes[:, 3] * np.sin(3 * theta)
+        turns = np.arange(2, 2 + lobes.shape[1] // 2) * theta[:, None]
+        radius = 1 + (lobes[:, 0::2] * np.cos(turns) + lobes[:, 1::2] * np.sin(turns)).sum(axis=1)
         radius = radius * (1 - inset_um / np.sqrt(self.long_um * self.short_um)[index])
         u, v = self.long_um[index] * radius * np.cos(theta), self.short_um[index] * radius * np.sin(theta)
         dx, dy = u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle)
@@ -131,79 +135,62 @@ class Outlines:
         dx_um, dy_um : np.ndarray, shape (K, 1, W) and (K, H, 1)
             Points relative to the centre of their outline, µm.
         """
-        shape = (len(index), 1, 1)
-        cos, sin = np.cos(self.angle[index]), np.sin(self.angle[index])
-        a, b = self.long_um[index], self.short_um[index]
-        u = _column(cos / a, shape) * dx_um + _column(sin / a, shape) * dy_um
-        v = _column(cos / b, shape) * dy_um - _column(sin / b, shape) * dx_um
-        uu, vv = u * u, v * v
-        square = uu + vv + np.float32(1e-6)
-        rho = np.sqrt(square)
-        edge = self._edge(index, u, v, uu, vv, square, rho)
-        slope = np.sqrt(uu * _column(1 / a**2, shape) + vv * _column(1 / b**2, shape) + _column(1e-6 / a**2, shape))
-        return np.asarray((edge - rho) * rho / slope, np.float32)
+        cos, sin, a, b = (
+            values[index] for values in (np.cos(self.angle), np.sin(self.angle), self.long_um, self.short_um)
+        )
+        u = column(cos / a) * dx_um + column(sin / a) * dy_um
+        v = column(cos / b) * dy_um - column(sin / b) * dx_um
+        rho = np.sqrt(u * u + v * v + np.float32(1e-6))
+        slope = np.sqrt((u * column(1 / a)) ** 2 + (v * column(1 / b)) ** 2 + column(1e-6 / a**2))
+        return np.asarray((self._edge(index, u / rho, v / rho) - rho) * rho / slope, np.float32)
 
-    def _edge(
-        self, index: npt.NDArray[np.int64], u: FloatStack, v: FloatStack, uu: FloatStack, vv: FloatStack,
-        square: FloatStack, rho: FloatStack,
-    ) -> FloatStack | float:  # fmt: skip
+    def _edge(self, index: npt.NDArray[np.int64], cos: FloatStack, sin: FloatStack) -> FloatStack | np.float32:
         """Radius of the outline in the direction of each point, in half axes."""
         lobes = self.lobes[index]
+        edge: FloatStack | np.float32 = np.float32(1)
         if not lobes.any():
-            return 1.0
-        c2, s2, c3, s3 = (_column(lobes[:, i], (len(index), 1, 1)) for i in range(4))
-        twice = (c2 * (uu - vv) + 2 * s2 * u * v) / square
-        thrice = (c3 * u * (uu - 3 * vv) + s3 * v * (3 * uu - vv)) / (square * rho)
-        return np.asarray(1 + twice + thrice, np.float32)
+            return edge
+        cos_k, sin_k = cos, sin
+        for order in range(lobes.shape[1] // 2):
+            cos_k, sin_k = cos_k * cos - sin_k * sin, sin_k * cos + cos_k * sin
+            edge = edge + column(lobes[:, 2 * order]) * cos_k + column(lobes[:, 2 * order + 1]) * sin_k
+        return edge
 
 
 @dataclass(frozen=True, eq=False)
 class Stamp:
-    """Some outlines, each in its own small box of pixels.
+    """Some outlines, each in its own box of pixels.
 
     Parameters
     ----------
-    index : np.ndarray, shape (K,)
-        Which outlines.
-    top, left : np.ndarray, shape (K,)
-        First row and column of each box; may lie outside the view.
+    boxes : Boxes
+        K boxes of equal size.
     distance_um : np.ndarray, shape (K, H, W)
         Distance inside the outline, µm.
     pixel_size_um : float
         Size of a pixel, µm.
     """
 
-    index: npt.NDArray[np.int64]
-    top: npt.NDArray[np.int64]
-    left: npt.NDArray[np.int64]
+    boxes: Boxes
     distance_um: FloatStack
     pixel_size_um: float
 
     def coverage(self, softness_um: float = 0.0, inset_um: float = 0.0) -> FloatStack:
         """1 inside, 0 outside, eased over ``softness_um`` or one pixel about a line ``inset_um`` inside the outline."""
-        width = np.float32(max(softness_um, 1.2 * self.pixel_size_um))
-        return ease((self.distance_um - np.float32(inset_um)) / width + np.float32(0.5))
+        width = max(softness_um, 1.2 * self.pixel_size_um)
+        return ease(self.distance_um * np.float32(1 / width) + np.float32(0.5 - inset_um / width))
 
     def pick(self, values: FloatArray) -> FloatStack:
         """``values``, shape (N,), of these outlines, ready to multiply a stack."""
-        return _column(values[self.index], (len(self.index), 1, 1))
+        return self.boxes.pick(values)
 
     def add(self, canvas: FloatImage, stack: FloatStack) -> None:
         """Add each box of ``stack``, shape (K, H, W), to ``canvas``, shape (Y, X)."""
-        for box, part in self._parts(canvas.shape, stack):
-            canvas[box] += part
+        self.boxes.add(canvas, stack)
 
     def raise_to(self, canvas: FloatImage, stack: FloatStack) -> None:
         """Let ``canvas`` be at least each box of ``stack``."""
-        for box, part in self._parts(canvas.shape, stack):
-            np.maximum(canvas[box], part, out=canvas[box])
-
-    def _parts(self, shape: tuple[int, ...], stack: FloatStack) -> Iterator[tuple[tuple[slice, slice], FloatImage]]:
-        height, width = stack.shape[1:]
-        for top, left, image in zip(self.top.tolist(), self.left.tolist(), stack, strict=True):
-            y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + height, shape[0]), min(left + width, shape[1])
-            if y0 < y1 and x0 < x1:
-                yield (slice(y0, y1), slice(x0, x1)), image[y0 - top : y1 - top, x0 - left : x1 - left]
+        self.boxes.raise_to(canvas, stack)
 
 
 def stamps(view: View, outlines: Outlines, *, beyond_um: float = 0.0) -> Iterator[Stamp]:
@@ -214,39 +201,6 @@ def stamps(view: View, outlines: Outlines, *, beyond_um: float = 0.0) -> Iterato
     beyond_um : float
         How far outside the outlines their boxes reach, µm.
     """
-    pixel = view.pixel_size_um
-    column = (outlines.sites.x_um - view.columns_um[0]) / pixel
-    row = (outlines.sites.y_um - view.rows_um[0]) / pixel
-    half = np.ceil((outlines.reach_um + beyond_um) / pixel).astype(np.int64) + 2
-    seen = (column > -half) & (column < view.shape[1] + half) & (row > -half) & (row < view.shape[0] + half)
-    for index, size in _groups(np.flatnonzero(seen), half):
-        top, left = (np.round(place[index]).astype(np.int64) - size for place in (row, column))
-        first_y, first_x, height, width = 0, 0, 2 * size + 1, 2 * size + 1
-        if len(index) == 1:
-            first_y, first_x = max(0, -int(top[0])), max(0, -int(left[0]))
-            height = min(height, view.shape[0] - int(top[0])) - first_y
-            width = min(width, view.shape[1] - int(left[0])) - first_x
-            if height < 1 or width < 1:
-                continue
-        top, left = top + first_y, left + first_x
-        dy = (top[:, None] + np.arange(height) - row[index, None]) * pixel
-        dx = (left[:, None] + np.arange(width) - column[index, None]) * pixel
-        distance = outlines.distance_um(index, dx[:, None, :].astype(np.float32), dy[:, :, None].astype(np.float32))
-        yield Stamp(index, top, left, distance, pixel)
-
-
-def _groups(index: npt.NDArray[np.int64], half: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], int]]:
-    """Outlines of like size together, with the half width of their box, px; large ones alone."""
-    order = index[np.argsort(half[index], kind="stable")]
-    start = 0
-    while start < len(order):
-        size = int(half[order[start]])
-        limit = 1 if 2 * size > _TOGETHER_PX else max(1, _STACK_ELEMENTS // (2 * size + 5) ** 2)
-        alike = order[start : start + limit]
-        alike = alike[half[alike] <= size + 2]
-        yield alike, int(half[alike[-1]])
-        start += len(alike)
-
-
-def _column(values: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> FloatStack:
-    return values.astype(np.float32).reshape(shape)
+    sites = outlines.sites
+    for group in boxes(view, sites.x_um, sites.y_um, outlines.reach_um + beyond_um + view.pixel_size_um):
+        yield Stamp(group, outlines.distance_um(group.index, group.dx_um, group.dy_um), view.pixel_size_um)

@@ -147,7 +147,7 @@ def join(groups: list[Sites]) -> Sites:
 
 
 def scatter(key: HashArray, view: View, pitch_um: float, *, jitter: float, reach_um: float) -> Sites:
-    """Points of a jittered square lattice in and around a view.
+    """Points of a jittered square lattice, each row shifted by chance, in and around a view.
 
     A lattice, not pure chance, so that any field of a given size holds at least so many points and at most so many.
 
@@ -165,11 +165,13 @@ def scatter(key: HashArray, view: View, pitch_um: float, *, jitter: float, reach
         Points this far outside the view are returned too, µm: the largest radius of what stands on them.
     """
     far = reach_um + jitter * pitch_um / 2
-    ix = _indices(view.columns_um, far, pitch_um)
+    ix = _indices(view.columns_um, far + pitch_um / 2, pitch_um)
     iy = _indices(view.rows_um, far, pitch_um)
     grid_x, grid_y = np.meshgrid(ix, iy)
     identity = hash_sites(key, grid_x.ravel(), grid_y.ravel())
-    sites = Sites(identity, *(np.asarray(grid.ravel() * pitch_um, np.float64) for grid in (grid_x, grid_y)))
+    shift = to_uniform(hash_sites(key, np.zeros_like(iy), iy)) - 0.5
+    x = (grid_x + shift[:, None]) * pitch_um
+    sites = Sites(identity, np.asarray(x.ravel(), np.float64), np.asarray((grid_y * pitch_um).ravel(), np.float64))
     span = jitter * pitch_um / 2
     return sites.moved(sites.uniform("jitter x", -span, span), sites.uniform("jitter y", -span, span))
 

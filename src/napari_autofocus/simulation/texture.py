@@ -77,8 +77,11 @@ def threads(coordinate: FloatArray, key: HashArray) -> FloatImage:
 
 def ease(value: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Smooth step: 0 below 0, 1 above 1, without a kink between."""
-    clipped = np.clip(value, 0, 1)
-    return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
+    eased = np.clip(value, np.float32(0), np.float32(1))
+    factor = np.float32(3) - np.float32(2) * eased
+    eased *= eased
+    eased *= factor
+    return eased
 
 
 def _spline_weights(position: FloatArray) -> tuple[csr_array, int, int]:

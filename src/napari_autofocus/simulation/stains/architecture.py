@@ -44,10 +44,13 @@ class Architecture:
     marked: NucleusInk
     stroma: NucleusInk
 
-    @classmethod
-    def none(cls, view: View) -> Architecture:
-        """No tissue."""
-        return cls(*(view.blank() for _ in range(4)), *(NucleusInk.none(view) for _ in range(3)))
+
+def highest(first: FloatImage, *others: FloatImage) -> FloatImage:
+    """The largest of several images at each pixel."""
+    result = first.copy()
+    for other in others:
+        np.maximum(result, other, out=result)
+    return result
 
 
 def build_pieces(view: View, layer: Layer) -> Architecture:
@@ -57,13 +60,14 @@ def build_pieces(view: View, layer: Layer) -> Architecture:
     depth = view.blank(-FAR_UM)
     for stamp in stamps(view, pieces, beyond_um=8.0):
         stamp.raise_to(depth, stamp.distance_um)
-    frayed = depth + 2.5 * np.clip(noise(view, make_key(layer.seed, "ragged"), 5.0), -3, 3)
-    tissue = ease(frayed / max(1.0, 1.2 * view.pixel_size_um) + np.float32(0.5)) * (depth > -8)
+    ragged = np.clip(noise(view, make_key(layer.seed, "ragged"), 5.0), -3, 3)
+    frayed = np.asarray(depth + 2.5 * ragged, np.float32)
+    tissue = ease(frayed / np.float32(max(1.0, 1.2 * view.pixel_size_um)) + np.float32(0.5)) * (depth > -8)
     lining, marked, stroma = (NucleusInk.none(view) for _ in range(3))
     cells = layer.scatter("piece nucleus", view, 9.0, jitter=0.75, reach_um=12.0)
     cells = cells.keep(pieces.depth_at(cells.x_um, cells.y_um, -5.0) > 3.0)
     _draw_nuclei(view, Outlines.draw_lots(cells, (2.5, 4.0), stretch=2.0, lobed=0.03), stroma, marked)
-    tissue = np.maximum.reduce([tissue, stroma.coverage, marked.coverage])
+    tissue = highest(tissue, stroma.coverage, marked.coverage)
     fibres = draw_fibres(view, layer, view.blank(-FAR_UM))
     return Architecture(tissue, view.blank(), view.blank(), fibres, lining, marked, stroma)
 

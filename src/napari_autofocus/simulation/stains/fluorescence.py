@@ -7,14 +7,15 @@ import numpy.typing as npt
 
 from napari_autofocus.simulation.outlines import Outlines, stamps
 from napari_autofocus.simulation.scatter import Layer
+from napari_autofocus.simulation.stains.nuclei import chromatin
 from napari_autofocus.simulation.stains.paint import Crowd, Paint, crowds
-from napari_autofocus.simulation.texture import noise, rough_noise
+from napari_autofocus.simulation.texture import noise
 from napari_autofocus.simulation.view import View
 
 COLOUR = np.array([0.12, 1.0, 0.35], np.float32)
 BACKGROUND = 0.02
 _RADIUS_UM = (5.0, 8.5)
-_CROWDS = crowds(dense=Crowd(15.0, 0.55), sparse=Crowd(30.0, 0.8))
+_CROWDS = crowds(dense=Crowd(14.6, 0.6), sparse=Crowd(30.0, 0.85))
 
 
 def paint_fluorescence(view: View, density: str, layer: Layer) -> Paint:
@@ -38,11 +39,4 @@ def _draw_nuclei(
         inside = stamp.coverage(0.5)
         stamp.raise_to(nuclei, inside)
         stamp.raise_to(shine, inside * stamp.pick(brightness) * (0.8 + 0.2 * stamp.coverage(4.0, inset_um=2.0)))
-    light += shine * chromatin(view, layer)
-
-
-def chromatin(view: View, layer: Layer) -> npt.NDArray[np.float32]:
-    """Texture of DNA in a nucleus, about 1: granules of 0.5 to 1.5 µm and nucleoli."""
-    fine = 0.22 * rough_noise(view, layer.key("chromatin"), 1.1, 2)
-    holes = np.clip(noise(view, layer.key("nucleoli"), 1.9) - 1.2, 0, 0.8)
-    return np.asarray(np.clip(1 + fine - 0.6 * holes, 0.15, 1.7), np.float32)
+    light += shine * chromatin(view, layer, 0.9)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_autofocus.simulation.outlines import Outlines, stamps
 from napari_autofocus.simulation.scatter import Layer, Sites, make_key
-from napari_autofocus.simulation.stains.architecture import Architecture
+from napari_autofocus.simulation.stains.architecture import Architecture, highest
 from napari_autofocus.simulation.stains.nuclei import NucleusInk
 from napari_autofocus.simulation.stains.stroma import FAR_UM, draw_clefts, draw_fibres, draw_nuclei
 from napari_autofocus.simulation.texture import ease, noise, noise_at
@@ -32,13 +32,13 @@ def build_glands(view: View, layer: Layer) -> Architecture:
     glands = Outlines.draw_lots(sites, _RADIUS_UM, stretch=1.8, lobed=0.06)
     wall_um = sites.uniform("wall", 0.85, 1.15) * _WALL_UM
     depth, lumen = _lay_out(view, layer, glands, wall_um)
-    epithelium = ease(depth / max(1.0, 1.2 * view.pixel_size_um) + np.float32(0.5))
+    epithelium = ease(depth / np.float32(max(1.0, 1.2 * view.pixel_size_um)) + np.float32(0.5))
     tissue = (1 - lumen) * (1 - draw_clefts(view, layer) * (1 - epithelium))
     lining, marked, stroma = (NucleusInk.none(view) for _ in range(3))
     _draw_ring(view, layer, glands, lining, marked)
     draw_nuclei(view, layer, glands, stroma)
     pale = _draw_droplets(view, glands, wall_um) * (1 - np.maximum(lining.coverage, marked.coverage))
-    tissue = np.maximum.reduce([tissue, lining.coverage, marked.coverage, stroma.coverage])
+    tissue = highest(tissue, lining.coverage, marked.coverage, stroma.coverage)
     return Architecture(tissue, epithelium, pale, draw_fibres(view, layer, depth), lining, marked, stroma)
 
 
@@ -51,7 +51,7 @@ def _lay_out(view: View, layer: Layer, glands: Outlines, wall_um: FloatArray) ->
     ragged = 0.9 * noise(view, make_key(layer.seed, "ragged"), 2.5) + 1.2 * noise(
         view, make_key(layer.seed, "uneven"), 9.0
     )
-    width = max(1.0, 1.2 * view.pixel_size_um)
+    width = np.float32(max(1.0, 1.2 * view.pixel_size_um))
     return depth, ease((opening + np.clip(ragged, -5, 5) * (opening > -_EDGE_UM)) / width + np.float32(0.5))
 
 

@@ -60,7 +60,7 @@ class NucleusInk:
 
 
 def chromatin(view: View, layer: Layer, strength: float = 1.0) -> FloatImage:
-    """Amount of DNA in a nucleus relative to its mean: granules of 0.5 to 1.5 µm, clumps and a nucleolus here and there."""
+    """Amount of DNA relative to a nucleus's mean: granules of 0.5 to 1.5 µm and a nucleolus here and there."""
     key = layer.key("chromatin")
     granules = 0.16 * noise(view, key, 0.55) + 0.24 * noise(view, _next(key), 1.1)
     nucleoli = np.clip(noise(view, _next(_next(key)), 1.5) - 1.3, 0, 1)

@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 FloatImage = npt.NDArray[np.float32]
 
 # Beyond this distance from a gland the fibres do not turn along it, µm.
-FAR_UM = 40.0
+FAR_UM = 28.0
 _BEND_SPACING_UM = 55.0
 _BEND_UM = 22.0
 _PITCH_UM = 8.6
@@ -84,5 +84,5 @@ def _across(
     """The coordinate across the fibres, µm: straight, bent by noise and turned along the foot of a gland."""
     direction = float(make_key(layer.seed, "fibre direction")[0] % np.uint64(1000)) * np.pi / 1000
     near = np.clip(1 + depth_um / FAR_UM, 0, 1)
-    turned = _BEND_UM * bend + 1.2 * FAR_UM * near * near
+    turned = _BEND_UM * bend + 1.4 * FAR_UM * near * near
     return np.asarray(x * np.cos(direction) + y * np.sin(direction) + turned, np.float64)

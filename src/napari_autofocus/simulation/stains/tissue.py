@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_autofocus.simulation.dyes import DAB, EOSIN, HAEMATOXYLIN, absorbance
 from napari_autofocus.simulation.scatter import Layer
-from napari_autofocus.simulation.stains.architecture import Architecture, build_cells, build_pieces
+from napari_autofocus.simulation.stains.architecture import Architecture, build_cells, build_pieces, highest
 from napari_autofocus.simulation.stains.glands import build_glands
 from napari_autofocus.simulation.stains.nuclei import chromatin
 from napari_autofocus.simulation.stains.paint import Paint
@@ -27,7 +27,7 @@ def paint_he(view: View, density: str, layer: Layer) -> Paint:
     ground, cytoplasm = _ground(tissue, layer), _cytoplasm(view, layer)
     lining = tissue.epithelium * cytoplasm
     eosin = ground * ((1 - tissue.epithelium) * (0.16 + 0.75 * tissue.fibres) + 0.4 * lining)
-    nuclei = np.maximum.reduce([tissue.lining.dye, tissue.marked.dye, tissue.stroma.dye])
+    nuclei = highest(tissue.lining.dye, tissue.marked.dye, tissue.stroma.dye)
     blue = np.maximum(0.2 * ground * lining, 1.35 * nuclei * chromatin(view, layer))
     return _stained(tissue, {HAEMATOXYLIN: blue, EOSIN: eosin})
 
