@@ -10,7 +10,22 @@ from typing import Any
 import numpy as np
 from pymmcore_plus.experimental.unicore import Device, GenericDevice, ShutterDevice, XYStageDevice
 
+from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.protocol import Clock
+
+
+_POLL_S = 0.005
+
+
+def still_busy(clock: Clock, rests_s: float) -> bool:
+    """Whether a device that rests at ``rests_s`` is busy now.
+
+    On a virtual clock whoever asks lets time pass: others than us (``waitForDevice``, an acquisition) wait by the wall.
+    """
+    busy = clock.now_s() < rests_s
+    if busy and isinstance(clock, VirtualClock):
+        clock.sleep(_POLL_S)
+    return busy
 
 
 class PunctualDevice(Device):
@@ -25,12 +40,19 @@ class PunctualDevice(Device):
         self._pending: list[Callable[[], Any]] = []
 
     def announce(self, event: Callable[[], Any]) -> None:
-        """Call ``event`` when the core releases the device."""
-        self._pending.append(event)
+        """Call ``event`` when the core releases the device; at once where it does not hold it (``stop``)."""
+        if self.locked():
+            self._pending.append(event)
+        else:
+            event()
 
     def announce_property(self, name: str, value: object) -> None:
         """Tell the core's listeners that a property has changed."""
         self.announce(lambda: self.core.events.propertyChanged.emit(self.get_label(), name, str(value)))
+
+    def shutdown(self) -> None:
+        """Nothing is announced by a device that is being unloaded."""
+        self._pending.clear()
 
     def __exit__(self, *args: Any) -> None:
         pending, self._pending = self._pending, []
@@ -48,15 +70,14 @@ class _Glide:
     left_s: float
     speed_um_s: float
 
-    def share_done(self, now_s: float) -> float:
-        seconds = math.dist(self.start_um, self.target_um) / self.speed_um_s
-        gone_s = now_s - self.left_s
-        return 1.0 if gone_s >= seconds else gone_s / seconds
+    @property
+    def rests_s(self) -> float:
+        return self.left_s + math.dist(self.start_um, self.target_um) / self.speed_um_s
 
     def at(self, now_s: float) -> tuple[float, float]:
-        done = self.share_done(now_s)
-        if done == 1.0:
+        if now_s >= self.rests_s:
             return self.target_um
+        done = (now_s - self.left_s) / (self.rests_s - self.left_s)
         (x0, y0), (x1, y1) = self.start_um, self.target_um
         return x0 + done * (x1 - x0), y0 + done * (y1 - y0)
 
@@ -93,7 +114,7 @@ class SimulatedXYStage(PunctualDevice, XYStageDevice):
 
     def busy(self) -> bool:
         """Whether the stage moves."""
-        return self._glide.share_done(self._clock.now_s()) < 1
+        return still_busy(self._clock, self._glide.rests_s)
 
     def stop(self) -> None:
         """Halt where it is."""

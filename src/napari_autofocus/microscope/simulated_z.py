@@ -10,7 +10,7 @@ from pymmcore_plus.experimental.unicore import StageDevice
 
 from napari_autofocus.microscope.faults import FaultSchedule
 from napari_autofocus.microscope.protocol import Clock
-from napari_autofocus.microscope.simulated_devices import PunctualDevice
+from napari_autofocus.microscope.simulated_devices import PunctualDevice, still_busy
 
 _VIBRATION_UM = 0.2
 _HANG_S = 1e6
@@ -156,7 +156,7 @@ class SimulatedZStage(PunctualDevice, StageDevice):
 
     def busy(self) -> bool:
         """Whether the stage moves or swings."""
-        return self._clock.now_s() < self._motion.rests_s + self._motion.hang_s
+        return still_busy(self._clock, self._motion.rests_s + self._motion.hang_s)
 
     def stop(self) -> None:
         """Halt where it is."""

@@ -1,0 +1,229 @@
+"""The focus drive, over simulated stages of both directions and over MMCore's own demo stage."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+
+import pytest
+from conftest import RigMaker
+from pymmcore_plus import CMMCorePlus
+
+from napari_autofocus.errors import ForeignMove, HardwareError, InputError, MoveRefused
+from napari_autofocus.microscope.cores import release_core
+from napari_autofocus.microscope.faults import Fault
+from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.microscope.protocol import walk_to
+from napari_autofocus.microscope.simulated import SimulatedRig
+
+DIRECTIONS = pytest.mark.parametrize("focus_direction", [1, -1])
+
+
+@pytest.fixture(params=["simulated", "demo"])
+def microscope(request: pytest.FixtureRequest, make_rig: RigMaker) -> Iterator[CoreMicroscope]:
+    """The same drive over Python devices and over MMCore's C++ ones."""
+    if request.param == "simulated":
+        yield make_rig().microscope
+        return
+    pytest.importorskip("mm_test_adapters")
+    core = CMMCorePlus()
+    core.loadSystemConfiguration()
+    with CoreMicroscope(core, late_report_s=0.5) as microscope:
+        yield microscope
+    release_core(core)
+
+
+def move_by_others(microscope: CoreMicroscope, z_um: float) -> None:
+    microscope.core.setPosition(z_um)
+    microscope.core.waitForDevice(microscope.focus.label)
+
+
+def test_it_arrives_and_reads_back(microscope: CoreMicroscope) -> None:
+    assert [microscope.focus.move_to(z) for z in (5.0, -3.0, 0.25)] == [5.0, -3.0, 0.25]
+    assert microscope.focus.position_um() == 0.25
+    assert microscope.focus.moved_by_others == 0
+
+
+def test_without_limits_it_keeps_within_50_um_of_where_it_was_found(microscope: CoreMicroscope) -> None:
+    assert microscope.focus.limits_um == (-50.0, 50.0)
+    walk_to(microscope.focus, 50.0)
+    with pytest.raises(MoveRefused, match=r"50\.001 µm lies outside the limits.*\(-50 to 50 µm\)"):
+        microscope.focus.move_to(50.001)
+
+
+@pytest.mark.parametrize("target_um", [math.nan, math.inf, -math.inf, 26.0, -26.0])
+def test_a_refused_move_moves_nothing(microscope: CoreMicroscope, target_um: float) -> None:
+    with pytest.raises(MoveRefused):
+        microscope.focus.move_to(target_um)
+    assert microscope.core.getPosition() == 0.0
+    assert microscope.focus.moves == 0
+
+
+def test_walking_covers_more_than_the_largest_step(microscope: CoreMicroscope) -> None:
+    assert walk_to(microscope.focus, 49.0) == 49.0
+    assert walk_to(microscope.focus, -49.0) == -49.0
+    assert microscope.focus.moves == 2 + 4
+
+
+def test_a_foreign_move_inside_the_limits_is_counted(microscope: CoreMicroscope) -> None:
+    move_by_others(microscope, 7.0)
+    assert microscope.focus.position_um() == 7.0
+    assert microscope.focus.moved_by_others == 1
+    assert microscope.focus.move_to(2.0) == 2.0
+
+
+def test_a_foreign_move_stops_whoever_relies_on_the_position(microscope: CoreMicroscope) -> None:
+    microscope.focus.move_to(3.0)
+    with microscope.restoring():
+        assert microscope.focus.position_um() == 3.0
+        move_by_others(microscope, 7.0)
+        for _ in range(2):
+            with pytest.raises(ForeignMove, match=r"to 7 µm while a routine relied on its position"):
+                microscope.focus.move_to(4.0)
+    assert microscope.focus.position_um() == 7.0
+
+
+def test_a_foreign_move_beyond_the_limits_is_refused_until_it_is_undone(microscope: CoreMicroscope) -> None:
+    move_by_others(microscope, 80.0)
+    for _ in range(2):
+        with pytest.raises(ForeignMove, match=r"to 80 µm, beyond its limits \(-50 to 50 µm\)"):
+            microscope.focus.move_to(49.0)
+    with pytest.raises(ForeignMove):
+        microscope.focus.position_um()
+    assert microscope.core.getPosition() == 80.0
+    move_by_others(microscope, 40.0)
+    assert microscope.focus.position_um() == 40.0
+
+
+def test_an_excursion_beyond_the_limits_is_told_by_the_next_move(rig: SimulatedRig) -> None:
+    move_by_others(rig.microscope, 80.0)
+    move_by_others(rig.microscope, 0.0)
+    with pytest.raises(ForeignMove, match=r"to 80 µm, beyond"):
+        rig.microscope.focus.move_to(1.0)
+    assert rig.microscope.focus.move_to(1.0) == 1.0
+
+
+def test_an_unreported_foreign_move_is_noticed_by_reading_back(rig: SimulatedRig) -> None:
+    focus = rig.microscope.focus
+    with focus.watch():
+        with rig.core.events.stagePositionChanged.blocked():
+            move_by_others(rig.microscope, 5.0)
+        with pytest.raises(ForeignMove):
+            focus.position_um()
+
+
+def test_a_foreign_move_during_ours_ends_it_before_the_next_leg(rig: SimulatedRig) -> None:
+    def interfere(label: str, z_um: float) -> None:
+        rig.core.events.stagePositionChanged.disconnect(interfere)
+        move_by_others(rig.microscope, 20.0)
+
+    rig.microscope.focus.move_to(5.0)
+    rig.core.events.stagePositionChanged.connect(interfere)
+    with pytest.raises(ForeignMove, match="while it was on its way"):
+        rig.microscope.focus.move_to(0.0)
+    assert rig.z_stage.commands_um[-2:] == [-1.5, 20.0]
+
+
+@DIRECTIONS
+def test_the_same_target_is_the_same_place_from_either_side(make_rig: RigMaker, focus_direction: int) -> None:
+    rig = make_rig(focus_direction=focus_direction, backlash_um=3.0)
+    truth = []
+    for z_um in (-8.0, 2.0, 12.0, 2.0, 2.4, 2.0):
+        rig.microscope.focus.move_to(z_um)
+        truth.append(rig.true_axial_um())
+    assert truth == pytest.approx([focus_direction * z for z in (-8.0, 2.0, 12.0, 2.0, 2.4, 2.0)], abs=1e-9)
+
+
+@DIRECTIONS
+def test_the_overshoot_leads_away_from_contact(make_rig: RigMaker, focus_direction: int) -> None:
+    rig = make_rig(focus_direction=focus_direction)
+    rig.microscope.focus.move_to(10.0 * focus_direction)
+    rig.microscope.focus.move_to(5.0 * focus_direction)
+    assert max(z * focus_direction for z in rig.z_stage.commands_um) == 10.0
+    assert rig.z_stage.commands_um[-2:] == [3.5 * focus_direction, 5.0 * focus_direction]
+
+
+def test_without_an_approach_the_play_shows(make_rig: RigMaker) -> None:
+    rig = make_rig(backlash_um=3.0, approach_um=0.0)
+    rig.microscope.focus.move_to(12.0)
+    rig.microscope.focus.move_to(2.0)
+    assert rig.true_axial_um() == pytest.approx(5.0)
+
+
+def test_near_a_limit_the_overshoot_stays_inside_and_the_play_is_told(rig: SimulatedRig) -> None:
+    focus = rig.microscope.focus
+    focus.set_limits(-5.0, 5.0)
+    focus.move_to(-4.5)
+    assert rig.z_stage.commands_um == [-5.0, -4.5]
+    assert focus.play_left_um == pytest.approx(1.0)
+    focus.move_to(-4.0)
+    assert rig.z_stage.commands_um[2:] == [-5.0, -4.0]
+    focus.move_to(-1.0)
+    assert focus.play_left_um == 0.0
+
+
+def test_limits_of_the_device_hold_as_well(make_rig: RigMaker) -> None:
+    rig = make_rig(travel_um=(-30.0, 20.0))
+    assert rig.microscope.focus.limits_um == (-30.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("stage-sticks", r"sent to -4\.5 µm and rests at 0 µm; it may be stuck"),
+        ("stage-raises", r"refused to go to -4\.5 µm: the stage controller answered with error 42"),
+        ("stage-hangs", r"Z is still busy after 10 s"),
+    ],
+)
+def test_a_failing_stage_is_a_hardware_error_and_gets_no_further_command(
+    make_rig: RigMaker, kind: str, words: str
+) -> None:
+    rig = make_rig(faults=[Fault(kind, at=1)])
+    with pytest.raises(HardwareError, match=words):
+        rig.microscope.focus.move_to(-3.0)
+    assert rig.z_stage.commands_um == [-4.5]
+
+
+def test_after_a_fault_the_drive_works_again_and_blames_nobody(make_rig: RigMaker) -> None:
+    rig = make_rig(faults=[Fault("stage-sticks", at=2)])
+    with rig.microscope.restoring():
+        with pytest.raises(HardwareError):
+            rig.microscope.focus.move_to(-3.0)
+        assert rig.microscope.focus.move_to(2.0) == 2.0
+    assert rig.microscope.focus.moved_by_others == 0
+
+
+def test_halting_from_another_thread_ends_the_move(make_rig: RigMaker) -> None:
+    rig = make_rig(speed_um_s=10.0)
+    focus = rig.microscope.focus
+    rig.core.events.stagePositionChanged.connect(lambda *_: halting.is_alive() or halting.start())
+    halting = threading.Thread(target=focus.stop)
+    with pytest.raises(HardwareError, match="was halted before it reached"):
+        focus.move_to(-20.0)
+    halting.join()
+    assert rig.z_stage.commands_um == [-21.5]
+    assert focus.position_um() > -21.5
+
+
+def test_a_position_that_is_no_number_is_a_hardware_error(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.z_stage, "get_position_um", lambda: math.nan)
+    with pytest.raises(HardwareError, match="reports nan as its position"):
+        rig.microscope.focus.position_um()
+
+
+def test_the_core_knows_the_direction_better_than_the_user(make_rig: RigMaker) -> None:
+    rig = make_rig(focus_direction=-1)
+    assert CoreMicroscope(rig.core, focus_direction=1).focus.focus_direction == -1
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, 0), (1, 1), (-1, -1), (0, 0)])
+def test_a_direction_nobody_knows_is_never_assumed(make_rig: RigMaker, given: int | None, found: int) -> None:
+    rig = make_rig(tells_direction=False, focus_direction=-1)
+    rig.microscope.close()
+    assert CoreMicroscope(rig.core, focus_direction=given).focus.focus_direction == found
+
+
+def test_a_direction_that_is_none_is_refused(rig: SimulatedRig) -> None:
+    with pytest.raises(InputError, match=r"\+1, -1 or 0"):
+        CoreMicroscope(rig.core, focus_direction=2)
