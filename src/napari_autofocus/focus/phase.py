@@ -14,15 +14,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.curve import FocusCurve, flanks, judge_curve
-from napari_autofocus.focus.peak import FloatArray
+from napari_autofocus.focus.curve import FocusCurve, curve_noise, flanks
+from napari_autofocus.focus.peak import FloatArray, fit_peak
 
 REDUCED_PX = 384  # longest side of the reduced planes
 BACKGROUND_SHARE = 1 / 12  # structure larger than this share of the field counts as illumination
-INVERTED = -0.15  # correlation of the two flanks below which contrast has inverted; stained objects stay positive
+SIGNIFICANT = 6.0  # depth of the minimum over the noise of one sample
+# Our own limits, from simulated slides and real stacks. Stained objects correlate positively across focus, and so do
+# planes of mere noise, since the plane at the minimum is taken off both.
+INVERTED, DEEP = -0.15, 0.6  # correlation of the flanks, and contrast at the minimum over contrast at the flanks
+CLEARLY_INVERTED, SHALLOW = -0.3, 0.85
 UNRELATED = 0.1  # laser speckle hides the inversion; the flanks then do not resemble each other at all
+CROSSING_ERROR_STEPS = 0.05
 OUTWARDS = 2.5  # contrast at both ends over contrast at the minimum, in coherent light
-DEEP = 0.6  # contrast at the minimum, relative to the lower flank, above which it is no minimum
 
 Reduced = npt.NDArray[np.float32]
 
@@ -33,24 +37,65 @@ class PhaseEvidence:
 
     Parameters
     ----------
-    curve : FocusCurve
-        The judged contrast (root mean square of the flattened planes): ``phase_minimum`` where it has a minimum.
+    best_z_um, uncertainty_um : float
+        Where contrast passes through zero, or is least where its sign cannot be seen, µm.
+    significance : float
+        Depth of the minimum over the noise of one sample.
+    width_um : float
+        Distance of the two flanks, µm.
     correlation : float
         Correlation of the planes on the two flanks; negative where contrast inverts.
+    depth : float
+        Contrast at the minimum over contrast at the lower flank.
     grows_outwards : bool
         Whether contrast is high at both ends of the range while sharpness is not: out-of-focus fringes of coherent
         light. Blur alone can only lower contrast.
     """
 
-    curve: FocusCurve
+    best_z_um: float
+    uncertainty_um: float
+    significance: float
+    width_um: float
     correlation: float
+    depth: float
     grows_outwards: bool
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether contrast has a minimum that noise does not explain."""
+        return self.significance >= SIGNIFICANT and self.depth < SHALLOW
+
+    @property
+    def inverts(self) -> bool:
+        """Whether contrast has opposite signs on the two sides."""
+        deep, shallow = self.depth < DEEP, self.depth < SHALLOW
+        return (deep and self.correlation < INVERTED) or (shallow and self.correlation < CLEARLY_INVERTED)
 
     @property
     def is_phase(self) -> bool:
         """Whether the minimum is focus of a transparent specimen."""
-        inverts = self.correlation < INVERTED or (self.grows_outwards and self.correlation < UNRELATED)
-        return self.curve.verdict == "phase_minimum" and inverts
+        coherent = self.grows_outwards and self.depth < DEEP and self.correlation < UNRELATED
+        return self.is_minimum and (self.inverts or coherent)
+
+    def on(self, z_um: FloatArray, sharpness: FloatArray) -> FocusCurve:
+        """The evidence as the verdict on a sharpness curve."""
+        found = self.is_minimum
+        sign = "contrast inverts across it" if self.inverts else "contrast does not visibly invert across it"
+        reason = (
+            f"Contrast is least at {self.best_z_um:.2f} µm ({100 * self.depth:.0f} % of that on its flanks,"
+            f" {self.significance:.0f} times the noise deep); {sign}."
+        )
+        return FocusCurve(
+            z_um,
+            sharpness,
+            "phase_minimum" if found else "no_peak",
+            found,
+            self.best_z_um if found else None,
+            self.uncertainty_um if found else None,
+            self.significance,
+            (reason,),
+            self.width_um,
+        )
 
 
 def reduce_plane(grey: npt.NDArray[Any]) -> Reduced:
@@ -87,18 +132,59 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
         Focus measure of each plane.
     """
     contrast = np.array([float(np.sqrt(np.mean(np.square(p, dtype=np.float64)))) for p in planes])
-    left, right = _nearest_flanks(contrast)
+    left, bottom, right = _flanks(contrast)
     if left is None or right is None:
         return None
-    bottom = left + int(np.argmin(contrast[left : right + 1]))
-    if contrast[bottom] > DEEP * min(contrast[left], contrast[right]):
-        return None
-    inside = slice(left, right + 1)
-    curve = judge_curve(z_um[inside], contrast[inside], polarity="min")
     # What does not change with z (dust, speckle, stray light) would count as agreement: take the minimum's plane off.
     still = planes[bottom]
     correlation = _correlation(planes[left] - still, planes[right] - still)
-    return PhaseEvidence(curve, correlation, _grows_outwards(contrast, bottom, sharpness))
+    noise = curve_noise(z_um, contrast) or 0.02 * float(np.ptp(contrast))
+    flank = min(contrast[left], contrast[right])
+    least, error = _least_contrast(z_um, contrast, (left, right), noise)
+    if correlation < INVERTED:
+        least, error = _zero_crossing(z_um, planes, (left, right), (least, error))
+    return PhaseEvidence(
+        best_z_um=least,
+        uncertainty_um=error,
+        significance=float((flank - contrast[bottom]) / max(noise, 1e-12)),
+        width_um=float(z_um[right] - z_um[left]),
+        correlation=correlation,
+        depth=float(contrast[bottom] / flank),
+        grows_outwards=_grows_outwards(contrast, bottom, sharpness),
+    )
+
+
+def _least_contrast(
+    z_um: FloatArray, contrast: FloatArray, around: tuple[int, int], noise: float
+) -> tuple[float, float]:
+    """Position and uncertainty of the contrast minimum, from the peak model turned upside down, µm."""
+    inside = slice(max(around[0] - 1, 0), around[1] + 2)
+    peak = fit_peak(z_um[inside], float(contrast[inside].max()) - contrast[inside], noise)
+    return peak.z_um, peak.uncertainty_um
+
+
+def _zero_crossing(
+    z_um: FloatArray, planes: list[Reduced], around: tuple[int, int], least: tuple[float, float]
+) -> tuple[float, float]:
+    """Where the planes pass from the left flank's pattern to the right one's, and its uncertainty, µm.
+
+    Near focus the contrast of a transparent object grows in proportion to defocus, so its signed size, the projection
+    on the difference of the flanks, passes through zero on a straight line. Our own method.
+    """
+    left, right = around
+    pattern = planes[right] - planes[left]
+    pattern -= pattern.mean()
+    signed = np.array([float(np.sum(p * pattern, dtype=np.float64)) for p in planes[left : right + 1]])
+    changes = np.flatnonzero((signed[:-1] < 0) & (signed[1:] >= 0))
+    if changes.size == 0:
+        return least
+    z = z_um[left : right + 1]
+    crossings = [
+        (float(z[i] - signed[i] * (z[i + 1] - z[i]) / (signed[i + 1] - signed[i])), float(z[i + 1] - z[i]))
+        for i in changes
+    ]
+    crossing, step = min(crossings, key=lambda c: abs(c[0] - least[0]))
+    return crossing, float(np.hypot(CROSSING_ERROR_STEPS * step, 0.1 * (crossing - least[0])))
 
 
 def _grows_outwards(contrast: FloatArray, bottom: int, sharpness: FloatArray) -> bool:
@@ -107,18 +193,18 @@ def _grows_outwards(contrast: FloatArray, bottom: int, sharpness: FloatArray) ->
     return bool(ends > OUTWARDS * contrast[bottom] and blurred)
 
 
-def _nearest_flanks(contrast: FloatArray) -> tuple[int | None, int | None]:
-    """The rises next to the minimum: on each side the first sample that reaches half of that side's height."""
+def _flanks(contrast: FloatArray) -> tuple[int | None, int, int | None]:
+    """The minimum and the rises next to it: on each side the first sample that reaches half of that side's height."""
     left, right = flanks(contrast)
     if left is None or right is None:
-        return None, None
+        return None, 0, None
     bottom = left + int(np.argmin(contrast[left : right + 1]))
     low = contrast[bottom]
 
     def first(indices: range, top: float) -> int:
         return next(i for i in indices if contrast[i] - low >= 0.5 * (top - low))
 
-    return first(range(bottom, -1, -1), contrast[left]), first(range(bottom, contrast.size), contrast[right])
+    return first(range(bottom, -1, -1), contrast[left]), bottom, first(range(bottom, contrast.size), contrast[right])
 
 
 def _correlation(a: Reduced, b: Reduced) -> float:

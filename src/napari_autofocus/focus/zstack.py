@@ -381,7 +381,7 @@ def _of_phase(stack: ZStack, values: FloatArray, evidence: PhaseEvidence | None)
     if evidence is None:
         reason = ("Contrast has no minimum between two rises inside the range.",)
         return FocusCurve(stack.z_um, values, "no_peak", False, None, None, 0.0, reason)
-    return replace(evidence.curve, z_um=stack.z_um, sharpness=values)
+    return evidence.on(stack.z_um, values)
 
 
 def _scaled(rows: slice, columns: slice, scale: float) -> tuple[slice, slice]:
