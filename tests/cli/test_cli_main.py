@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from napari_autofocus import __version__
 from napari_autofocus.cli import COMMANDS, app
 from napari_autofocus.cli.output import print_json, reserved_stdout
+from napari_autofocus.cli.progress import progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 FakeCommand = Callable[[Callable[..., None]], None]
@@ -93,3 +94,28 @@ def test_json_stands_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"z_um": [1.0, None], "ok": True}
     assert captured.err == "a library that talks\n"
+
+
+def test_interrupted_work_tidies_up() -> None:
+    tidied = []
+
+    def work() -> Generator[int, None, str]:
+        try:
+            yield 1
+            return "done"
+        finally:
+            tidied.append(True)
+
+    def interrupt(step: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(work(), interrupt)
+    assert tidied == [True]
+    assert run_to_end(work(), lambda step: None) == "done"
+
+
+def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("working") as advance:
+        advance(1, 2, "half")
+    assert capsys.readouterr() == ("", "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar
+from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,18 +130,13 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
 def _run(paths: list[Path], settings: LabelSettings, plot: Path | None) -> BatchResult:
     from napari_autofocus.workflows.batch import label_stacks
 
-    labelling = label_stacks(paths, settings)
+    pictures: set[str] = set()
     with progress_bar("labelling") as advance:
-        while True:
-            try:
-                step = next(labelling)
-            except StopIteration as finished:
-                result: BatchResult = finished.value
-                return result
-            _follow(step, advance, plot)
+        return run_to_end(label_stacks(paths, settings), lambda step: _follow(step, advance, plot, pictures))
 
 
-def _follow(step: object, advance: Advance, plot: Path | None) -> None:
+def _follow(step: object, advance: Advance, plot: Path | None, pictures: set[str]) -> None:
+    """Move the bar, and draw a stack as soon as it is measured."""
     from napari_autofocus.workflows.batch import PlaneMeasured, StackLabelled
 
     if isinstance(step, PlaneMeasured):
@@ -149,7 +145,7 @@ def _follow(step: object, advance: Advance, plot: Path | None) -> None:
     elif isinstance(step, StackLabelled) and plot is not None:
         from napari_autofocus.workflows.report import save_report
 
-        save_report(step.path, step.stack, step.focus, plot)
+        pictures.add(save_report(step.path, step.stack, step.focus, plot, pictures).name)
 
 
 def _write_table(out: Path, result: BatchResult) -> None:
@@ -192,8 +188,7 @@ def _print_overview(result: BatchResult) -> None:
             f"{len(focus.trusted_patches)} of {len(focus.patches)}",
             VERDICT_WORDS[focus.field.verdict],
         )
-    console = Console()
-    console.print(table, width=None if console.is_terminal else WIDTH_IN_A_PIPE)
+    Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
 
 
 def _sentence(failure: StackFailed) -> str:

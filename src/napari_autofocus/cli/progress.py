@@ -1,10 +1,13 @@
-"""Progress bars on standard error, silent where nobody looks (a pipe, a log file)."""
+"""Long work on the shell: progress bars on standard error, silent where nobody looks, and an orderly end to Ctrl-C."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import TypeVar
 
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 Advance = Callable[[float, float, str], None]
 """Called with how much is done, out of how much, and a word on what is being done."""
 
@@ -35,3 +38,23 @@ def progress_bar(title: str) -> Iterator[Advance]:
             bar.update(task, completed=done, total=total, description=text)
 
         yield advance
+
+
+def run_to_end(work: Generator[Step, None, Result], on_step: Callable[[Step], None]) -> Result:
+    """Run work that is a generator and return its result; whatever interrupts it, the work is closed and tidies up.
+
+    Parameters
+    ----------
+    work : generator
+        Yields progress records and returns a result.
+    on_step : callable
+        Called with each record.
+    """
+    with contextlib.closing(work):
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as finished:
+                result: Result = finished.value
+                return result
+            on_step(step)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_autofocus.cli.output import print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import progress_bar
+from napari_autofocus.cli.progress import progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.simulate import SimulatedStack
+    from napari_autofocus.workflows.simulate import PlaneRendered, SimulatedStack
     from napari_autofocus.workflows.simulation_settings import SimulationSettings
 
 SLIDE = "Slide"
@@ -149,12 +149,8 @@ def parse_shape(text: str) -> tuple[int, int]:
 def _run(settings: SimulationSettings, out: Path, overwrite: bool) -> tuple[SimulatedStack, ...]:
     from napari_autofocus.workflows.simulate import simulate_stacks
 
-    simulation = simulate_stacks(settings, out, overwrite=overwrite)
+    def show(step: PlaneRendered) -> None:
+        advance((step.field - 1) * step.planes + step.plane, step.fields * step.planes, f"field {step.field}")
+
     with progress_bar("simulating") as advance:
-        while True:
-            try:
-                step = next(simulation)
-            except StopIteration as finished:
-                stacks: tuple[SimulatedStack, ...] = finished.value
-                return stacks
-            advance((step.field - 1) * step.planes + step.plane, step.fields * step.planes, f"field {step.field}")
+        return run_to_end(simulate_stacks(settings, out, overwrite=overwrite), show)
