@@ -178,7 +178,15 @@ def read_plane(file: Path) -> Plane:
     if file.suffix.lower() in tiff.SUFFIXES:
         return tiff.read_page(file)
     with reading(file, "an image"):
-        pixels: Plane = imagecodecs.imread(file)
+        pixels = _decode(file)
     if pixels.ndim == 3:  # alpha says nothing about focus
         pixels = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., 0]
     return np.ascontiguousarray(pixels)
+
+
+def _decode(file: Path) -> Plane:
+    if file.suffix.lower() in (".jpg", ".jpeg"):
+        with Image.open(file) as image:  # imagecodecs fills what is missing of a JPEG with grey, without a word
+            return np.array(image)
+    decoded: Plane = imagecodecs.imread(file)
+    return decoded
