@@ -6,7 +6,7 @@ The rules for a curve are in ``focus/curve.py``, those for transparent specimens
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import chdtri
@@ -90,11 +90,10 @@ def _by_contrast(places: Sequence[Look], curve: FocusCurve, polarity: Polarity) 
     if len(reduced) != len(places):
         return None
     evidence = phase_evidence(curve.z_um, reduced, curve.sharpness)
-    if evidence is None or evidence.curve.verdict != "phase_minimum" or not (evidence.is_phase or polarity == "min"):
+    if evidence is None or not (evidence.is_phase or (polarity == "min" and evidence.is_minimum)):
         return None
-    contrasts = np.asarray(evidence.curve.sharpness)
-    phase = replace(evidence.curve, z_um=curve.z_um, sharpness=curve.sharpness)
-    return Judgement(phase, True, float(contrasts.min()), float(contrasts.max()))
+    least = contrast(reduced[int(np.argmin(np.abs(curve.z_um - evidence.best_z_um)))])
+    return Judgement(evidence.on(curve.z_um, curve.sharpness), True, least, least / evidence.depth)
 
 
 def merged(looks: Sequence[Look], within_um: float) -> list[Look]:

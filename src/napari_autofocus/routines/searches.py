@@ -1,7 +1,8 @@
 """The five classical searches: where to look next, given what has been seen so far.
 
 Each search is a generator that yields a :class:`Visit` and is sent the sample taken there. It knows no hardware, no
-image and no clock, never asks for a place outside its plan, and has no say in whether the peak is trusted. Scans run upwards, so that a drive which always arrives from below loses no time on backlash.
+image and no clock, never asks for a place outside its plan, and has no say in whether the peak is trusted. Scans run
+the way in which the drive makes its final approach, so that they lose no time on backlash.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class SearchPlan:
         Spacing that resolves a peak, µm.
     noise : float
         Standard deviation of the sharpness of repeated frames; 0 where it is not known.
+    way : int
+        +1 or −1: the direction of z in which scans run.
     early_stop : bool
         Whether a scan may end once a maximum is clearly passed.
     judge : callable
@@ -66,6 +69,7 @@ class SearchPlan:
     bounds_um: tuple[float, float]
     step_um: float
     noise: float
+    way: int
     early_stop: bool
     judge: Callable[[], FocusCurve]
 
@@ -85,7 +89,7 @@ def coarse_to_fine(plan: SearchPlan) -> Search:
     curve = plan.judge()
     centre = curve.best_z_um if curve.best_z_um is not None else _sharpest([plan.start, *points]).z_um
     targets = [centre + offset * plan.step_um for offset in range(-COARSE, COARSE + 1)]
-    yield from _take(_allowed(plan, targets), "fine")
+    yield from _take(plan, _allowed(plan, targets), "fine")
 
 
 def hill_climb(plan: SearchPlan) -> Search:
@@ -133,12 +137,12 @@ def curve_fit(plan: SearchPlan, most: int = 8) -> Search:
     """
     reach = BRACKET * plan.step_um
     around = _allowed(plan, [plan.start.z_um - reach, plan.start.z_um + reach])
-    points = [plan.start, *(yield from _take(around, "samples"))]
+    points = [plan.start, *(yield from _take(plan, around, "samples"))]
     for _ in range(most):
         target = _clipped(plan, _next_by_fit(points, reach))
         if _is_known(target, points, plan.step_um):
             break
-        points += yield from _take([target], "fit")
+        points += yield from _take(plan, [target], "fit")
     yield from _surround(plan, points)
 
 
@@ -188,20 +192,20 @@ def passed(points: Sequence[CurvePoint], start: CurvePoint, noise: float, beyond
 
 
 def _scan(plan: SearchPlan, step_um: float, phase: str, then: int = 0, beyond: int = 2) -> Taken:
-    """Sample the window upwards; ends early ``beyond`` samples past a peak; ``then`` visits of the search follow."""
+    """Sample the window one way; ends early ``beyond`` samples past a peak; ``then`` visits of the search follow."""
     low, high = plan.window_um
     count = max(math.ceil((high - low) / step_um - 1e-6), 1) + 1
     points: Points = []
-    for index, z_um in enumerate(np.linspace(low, high, count)):
+    for index, z_um in enumerate(np.linspace(low, high, count)[:: plan.way]):
         points.append((yield Visit(float(z_um), phase, count - 1 - index + then)))
         if plan.early_stop and passed(points, plan.start, plan.noise, beyond):
             break
     return points
 
 
-def _take(targets_um: Iterable[float], phase: str) -> Taken:
-    """Sample the targets in rising order."""
-    targets = sorted(targets_um)
+def _take(plan: SearchPlan, targets_um: Iterable[float], phase: str) -> Taken:
+    """Sample the targets one way."""
+    targets = sorted(targets_um, reverse=plan.way < 0)
     points: Points = []
     for index, z_um in enumerate(targets):
         points.append((yield Visit(z_um, phase, len(targets) - 1 - index)))
@@ -251,7 +255,7 @@ def _confirm(plan: SearchPlan, points: Points, ring: Sequence[float], most: int 
         best = _sharpest(points)
         wanted = _allowed(plan, [best.z_um + offset * plan.step_um for offset in ring])
         missing = [z_um for z_um in wanted if not _is_known(z_um, points, min(map(abs, ring)) * plan.step_um)]
-        new = yield from _take(missing, "confirm")
+        new = yield from _take(plan, missing, "confirm")
         points += new
         if not new or _sharpest(new).sharpness <= best.sharpness:
             return

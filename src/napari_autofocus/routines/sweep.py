@@ -67,6 +67,7 @@ def sweep(
     except HardwareError as error:
         run.note_unrestored(error)
     finally:
+        run.drive.look_again()
         record = run.record()
         if keep is not None:
             keep(record)

@@ -26,8 +26,8 @@ Measure = Callable[[Image], float]
 
 NOISE_BOUNDS = 2.0
 """Differences of sharpness below this many times the bound on its deviation are noise."""
-LEAST_NOISE = 0.01
-"""Share of a sharpness that counts as noise where it was not measured."""
+LEAST_NOISE = 0.02
+"""Share of a sharpness that counts as noise in any case: few frames may agree by chance."""
 
 
 def named_measure(config: SweepConfig) -> Measure:
@@ -142,6 +142,7 @@ class SweepRun:
             bounds_um=self._bounds,
             step_um=self.config.fine_step_um,
             noise=self._noise or 0.0,
+            way=self.drive.focus_direction or 1,
             early_stop=self.config.early_stop and self.config.follows_maximum,
             judge=self.judge,
         )
@@ -206,7 +207,7 @@ class SweepRun:
         assert self._judgement is not None
         judgement, was = self._judgement, float(np.mean(self._at_start))
         sign = -1.0 if judgement.curve.verdict == "phase_minimum" else 1.0
-        tolerance = LEAST_NOISE * abs(was) if self._noise is None else NOISE_BOUNDS * self._noise
+        tolerance = max(LEAST_NOISE * abs(was), NOISE_BOUNDS * (self._noise or 0.0))
         if sign * (found - judgement.middle) < 0:
             return f"The frame at the peak has sharpness {found:.4g}, less than half of what the curve promised."
         # Far from focus a phase object is blurred flat: there the start's sharpness is no yardstick.

@@ -5,6 +5,7 @@ The drive itself keeps the limits; this wrapper keeps the books. It fulfils the 
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 from napari_autofocus.errors import ForeignMove, HardwareError, MoveRefused
@@ -98,6 +99,11 @@ class WatchedDrive:
     def go(self, z_um: float) -> float:
         """Reach ``z_um`` in as many moves as the drive's largest step asks for; returns the position read back, µm."""
         return walk_to(self, z_um)
+
+    def look_again(self) -> None:
+        """Note where the drive stands now, whoever brought it there; where it cannot tell, what was last seen stays."""
+        with contextlib.suppress(HardwareError):
+            self.last_um = self._read()
 
     def stop(self) -> None:
         """Halt the drive at once."""

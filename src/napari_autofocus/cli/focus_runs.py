@@ -1,0 +1,169 @@
+"""Runs of a focusing routine for the shell: on a simulated microscope with its truth, or on a real one after asking.
+
+Which routine it is does not matter here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from napari_autofocus.cli.output import say
+from napari_autofocus.cli.progress import Advance, progress_bar
+from napari_autofocus.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_autofocus.microscope.mmcore import CoreMicroscope
+    from napari_autofocus.microscope.protocol import Microscope
+    from napari_autofocus.records import SweepRecord
+    from napari_autofocus.simulation.scene import Scene
+
+Truth = tuple[float, float] | None
+"""True defocus before and after, µm; None on a real microscope."""
+Ended = list[tuple["SweepRecord", Truth]]
+Routine = Callable[["Microscope"], Generator[Any, None, "SweepRecord"]]
+
+START_WITHIN_UM = 10.0
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What the shell was told of the microscope; None where it was told nothing."""
+
+    microscope: str
+    runs: int
+    seed: int
+    limits_um: tuple[float, float] | None = None
+    around_um: float | None = None
+    focus_direction: int | None = None
+    backlash_um: float | None = None
+    exposure_ms: float | None = None
+    yes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.runs < 1:
+            raise InputError(f"The number of runs must be at least 1; found {self.runs}.")
+        if self.seed < 0:
+            raise InputError(f"The seed must not be negative; found {self.seed}.")
+        if self.focus_direction not in (None, -1, 1):
+            raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+
+
+def runs_on_simulated(stand: Stand, scene: Scene, routine: Routine) -> Ended:
+    """Runs from random fields and starts on a simulated microscope that lives by a virtual clock."""
+    import numpy as np
+
+    from napari_autofocus.microscope.clock import VirtualClock
+    from napari_autofocus.microscope.simulated import simulated_rig
+    from napari_autofocus.workflows.trials import run_trials
+
+    direction = stand.focus_direction or 1
+    with simulated_rig(
+        scene,
+        focus_direction=direction,
+        backlash_um=1.0 if stand.backlash_um is None else stand.backlash_um,
+        settling_s=0.05,
+        exposure_ms=25.0 if stand.exposure_ms is None else stand.exposure_ms,
+        clock=VirtualClock(),
+        seed=stand.seed,
+        limits_um=stand.limits_um,
+    ) as rig:
+        trials = run_trials(
+            rig,
+            routine,
+            trials=stand.runs,
+            focus_direction=direction,
+            rng=np.random.default_rng(stand.seed),
+            within_um=START_WITHIN_UM,
+        )
+        with progress_bar("focusing") as advance, closing(trials):
+            done = _to_end(trials, lambda step: advance(step.trial, step.trials, _told(step.trial, step.step)))
+    return [(trial.record, (trial.start_um, trial.end_um)) for trial in done]
+
+
+def runs_on_real(stand: Stand, routine: Routine) -> Ended:
+    """Runs on real hardware, each from where the drive stands now, after saying what may move and asking.
+
+    Raises
+    ------
+    InputError
+        If neither limits nor a range around here were named, or the person does not agree. Nothing has moved.
+    """
+    from napari_autofocus.microscope.protocol import walk_to
+
+    if stand.limits_um is None and stand.around_um is None:
+        raise InputError(
+            "A real microscope moves only inside a range that you name: give --limits-um LOW HIGH, or --range-um R to"
+            " stay within R µm of where the drive stands."
+        )
+    with _connected(stand) as microscope:
+        start_um = microscope.focus.position_um()
+        _ask(microscope, stand)
+        ended: Ended = []
+        with progress_bar("focusing") as advance:
+            for index in range(stand.runs):
+                if index:
+                    walk_to(microscope.focus, start_um)
+                ended.append((_one_run(routine(microscope), index, stand.runs, advance), None))
+    return ended
+
+
+def _connected(stand: Stand) -> CoreMicroscope:
+    """The microscope of a configuration file, its limits set."""
+    from napari_autofocus.microscope.mmcore import CoreMicroscope
+
+    settings: dict[str, Any] = {"focus_direction": stand.focus_direction, "limits_um": stand.limits_um}
+    if stand.backlash_um is not None:
+        settings["backlash_um"] = stand.backlash_um
+    microscope = CoreMicroscope.connect(stand.microscope, **settings)
+    if stand.limits_um is None and stand.around_um is not None:
+        here_um = microscope.focus.position_um()
+        low, high = microscope.focus.limits_um
+        microscope.focus.set_limits(max(low, here_um - stand.around_um), min(high, here_um + stand.around_um))
+    if stand.exposure_ms is not None:
+        microscope.core.setExposure(stand.exposure_ms)
+    return microscope
+
+
+def _ask(microscope: CoreMicroscope, stand: Stand) -> None:
+    """Say what may move and how far; go on only with a yes."""
+    drive = microscope.focus
+    low, high = drive.limits_um
+    say(
+        f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm. It will move between {low:.2f} and"
+        f" {high:.2f} µm, overshoot included, at most {drive.largest_step_um:g} µm at a time; runs: {stand.runs}."
+    )
+    if not (stand.yes or _agreed("Is it safe to move there?")):
+        raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
+
+
+def _agreed(question: str) -> bool:
+    """A person's yes; where nobody can answer, that is a no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        say("")
+        return False
+
+
+def _one_run(steps: Generator[Any, None, SweepRecord], index: int, runs: int, advance: Advance) -> SweepRecord:
+    with closing(steps):
+        record: SweepRecord = _to_end(steps, lambda step: advance(index, runs, _told(index, step)))
+    return record
+
+
+def _to_end(steps: Generator[Any, None, Any], show: Callable[[Any], None]) -> Any:
+    """Run a generator, show its progress, and give back what it returns."""
+    while True:
+        try:
+            show(next(steps))
+        except StopIteration as finished:
+            return finished.value
+
+
+def _told(index: int, step: Any) -> str:
+    return f"run {index + 1}: {step.phase}, frame {step.index + 1} at {step.z_um:.2f} µm"

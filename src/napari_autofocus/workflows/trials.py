@@ -1,0 +1,168 @@
+"""Try a focusing routine many times on a simulated microscope, where the true defocus is known before and after.
+
+Each trial goes to a random field and a random defocus, runs the routine, and compares. Nothing here depends on which
+routine is tried.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_autofocus.microscope.protocol import Microscope, walk_to
+from napari_autofocus.records import SweepRecord
+
+FIELDS_WITHIN_UM = 5000.0
+"""Fields are drawn from the square of twice this side around the middle of the slide."""
+
+Steps = Generator[Any, None, SweepRecord]
+
+
+class MovableMicroscope(Microscope, Protocol):
+    """A microscope whose slide can be moved."""
+
+    def move_xy_to(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """Bring a place of the slide under the objective."""
+
+
+class TruthfulRig(Protocol):
+    """A simulated microscope that tells the truth."""
+
+    @property
+    def microscope(self) -> MovableMicroscope:
+        """What the routine gets."""
+
+    def true_defocus_um(self) -> float:
+        """True defocus now, µm."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run with its truth.
+
+    Parameters
+    ----------
+    x_um, y_um : float
+        Where on the slide.
+    start_um, end_um : float
+        True defocus before and after, µm.
+    record : SweepRecord
+        What the routine itself knows.
+    """
+
+    x_um: float
+    y_um: float
+    start_um: float
+    end_um: float
+    record: SweepRecord
+
+
+@dataclass(frozen=True)
+class TrialStep:
+    """Progress: which trial, and the routine's own progress record."""
+
+    trial: int
+    trials: int
+    step: Any
+
+
+def run_trials(
+    rig: TruthfulRig,
+    routine: Callable[[Microscope], Steps],
+    *,
+    trials: int,
+    focus_direction: int,
+    rng: np.random.Generator,
+    within_um: float = 10.0,
+) -> Generator[TrialStep, None, list[Trial]]:
+    """Run a routine from random starts.
+
+    Parameters
+    ----------
+    rig : TruthfulRig
+        The simulated microscope.
+    routine : callable
+        Makes the routine's generator from the microscope.
+    trials : int
+        How many.
+    focus_direction : int
+        Of the rig's drive, which may not tell it: +1 or −1.
+    rng : np.random.Generator
+        Draws fields and starts.
+    within_um : float
+        Starts are drawn evenly between minus and plus this true defocus, µm.
+
+    Yields
+    ------
+    TrialStep
+        After each step of the routine.
+
+    Returns
+    -------
+    list of Trial
+    """
+    done = []
+    for index in range(trials):
+        x_um, y_um = rig.microscope.move_xy_to(*rng.uniform(-FIELDS_WITHIN_UM, FIELDS_WITHIN_UM, 2))
+        _defocus(rig, float(rng.uniform(-within_um, within_um)), focus_direction)
+        start_um = rig.true_defocus_um()
+        record = yield from _numbered(routine(rig.microscope), index, trials)
+        done.append(Trial(x_um, y_um, start_um, rig.true_defocus_um(), record))
+    return done
+
+
+def _defocus(rig: TruthfulRig, defocus_um: float, focus_direction: int) -> None:
+    """Bring the field to a true defocus, as near as the limits of the drive allow."""
+    drive = rig.microscope.focus
+    low, high = drive.limits_um
+    target = drive.position_um() + focus_direction * (defocus_um - rig.true_defocus_um())
+    walk_to(drive, min(max(target, low), high))
+
+
+def _numbered(steps: Steps, index: int, trials: int) -> Generator[TrialStep, None, SweepRecord]:
+    """Pass the routine's progress on; closing this closes the routine."""
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as finished:
+                record: SweepRecord = finished.value
+                return record
+            yield TrialStep(index, trials, step)
+    finally:
+        steps.close()
+
+
+def describe_run(record: SweepRecord, start_um: float | None = None, end_um: float | None = None) -> dict[str, Any]:
+    """One run as the shell tells it; ``start_um`` and ``end_um``: true defocus, None where the truth is not known."""
+    told = asdict(record)
+    told["start_z_um"], told["end_z_um"] = told.pop("start_um"), told.pop("end_um")
+    del told["curve"]
+    return {"start_um": start_um, "end_um": end_um, **told}
+
+
+def summarise(runs: Sequence[dict[str, Any]], dof_um: float | None) -> dict[str, Any]:
+    """Totals over runs that :func:`describe_run` described; those that need the truth are None without it."""
+    ends = [abs(run["end_um"]) for run in runs if run["end_um"] is not None]
+    worse = [run for run in runs if run["end_um"] is not None and abs(run["end_um"]) > abs(run["start_um"])]
+    return {
+        "runs": len(runs),
+        "outcomes": dict(Counter(run["outcome"] for run in runs)),
+        "dof_um": dof_um,
+        "within_half_dof": None if dof_um is None or not ends else float(np.mean(np.array(ends) <= dof_um / 2)),
+        "median_error_um": float(np.median(ends)) if ends else None,
+        "largest_error_um": max(ends) if ends else None,
+        "ended_worse": len(worse) if ends else None,
+        "largest_loss_um": max((abs(run["end_um"]) - abs(run["start_um"]) for run in worse), default=0.0)
+        if ends
+        else None,
+        **{f"mean_{name}": _mean(runs, name) for name in ("frames", "moves", "seconds")},
+    }
+
+
+def _mean(runs: Sequence[dict[str, Any]], name: str) -> float:
+    return float(np.mean([run[name] for run in runs])) if runs else 0.0
