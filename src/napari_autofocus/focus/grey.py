@@ -55,12 +55,12 @@ def to_grey(image: Image, colour: Colour = "luminance") -> Image:
 
 def light_path(image: Image, colour: Colour) -> Image:
     """The largest count among the channels that ``colour`` uses, shape (Y, X): where it saturates, so does the grey."""
-    planes = np.asarray(image)
-    if planes.ndim == 2 or planes.shape[2] == 1:
-        return planes.reshape(planes.shape[:2])
+    planes = _measurable(np.asarray(image))
+    if planes.ndim == 2:
+        return planes
     if colour == "luminance":
-        red, green, blue = (planes[..., channel] for channel in range(3))
-        return np.maximum(np.maximum(red, green), blue)
+        red, green, blue = cv2.split(planes)[:3]
+        return np.asarray(cv2.max(cv2.max(red, green), blue))
     return planes[..., _CHANNELS[colour]]
 
 

@@ -54,14 +54,15 @@ class Region:
 
     def squared_differences(self, down: int, right: int) -> Sum:
         """Σ [s(i + down, j + right) − s(i, j)]², one of the steps being 0, counts²; exact for integer images."""
-        first = self.grey[: self._height - down, : self._width - right]
-        second = self.grey[down:, right:]
         self._require(down + 1, right + 1)
-        if self.grid is None and self.valid is None:
-            return Sum(np.float64(cv2.norm(first, second, cv2.NORM_L2SQR)), np.float64(first.size))  # type: ignore
+        first, second = self.grey[: self._height - down, : self._width - right], self.grey[down:, right:]
         footprint = np.zeros((down + 1, right + 1), np.bool_)
         footprint[0, 0] = footprint[-1, -1] = True
-        return self.sum(_squared_difference(first, second), footprint)
+        if self.grid is not None:
+            return self.sum(_squared_difference(first, second), footprint)
+        usable = None if self.valid is None else self._usable(footprint).view(np.uint8)
+        terms = first.size if usable is None else cv2.countNonZero(usable)
+        return Sum(np.asarray(cv2.norm(first, second, cv2.NORM_L2SQR, usable)), np.asarray(terms, np.float64))
 
     def sum(self, values: Image, footprint: BoolImage) -> Sum:
         """Sum of a quantity computed from the pixels under a footprint, where all of those pixels count.
@@ -77,7 +78,7 @@ class Region:
         if self.valid is None:
             return Sum(self._add(values), np.asarray(self._area(footprint), np.float64))
         usable = self._usable(footprint)
-        return Sum(self._add(np.where(usable, values, 0)), self._add(usable))
+        return Sum(self._add(cv2.copyTo(values, usable.view(np.uint8))), self._add(usable))
 
     def each(self, measure: Callable[[Image, BoolImage | None], FloatArray]) -> FloatArray:
         """Apply a function of whole images to the region, or to each patch.

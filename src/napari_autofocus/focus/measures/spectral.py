@@ -82,10 +82,17 @@ def _fft_band_power(grey: Image, valid: BoolImage | None) -> FloatArray:
     with np.errstate(invalid="ignore", divide="ignore"):  # nothing valid: NaN
         weight = window / np.sqrt((window**2).mean(axis=(-2, -1), keepdims=True))
         mean = (grey * weight).sum(axis=(-2, -1), keepdims=True) / weight.sum(axis=(-2, -1), keepdims=True)
-    power = np.abs(scipy.fft.fft2((grey - mean) * weight)) ** 2
-    frequency = np.hypot(scipy.fft.fftfreq(height)[:, None], scipy.fft.fftfreq(width))
-    band = (frequency >= BAND[0]) & (frequency <= BAND[1])
-    return np.asarray((power * band).sum(axis=(-2, -1)) / (height * width) ** 2)
+    spectrum = scipy.fft.rfft2((grey - mean) * weight)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.asarray((power * _band(height, width)).sum(axis=(-2, -1)) / (height * width) ** 2)
+
+
+def _band(height: int, width: int) -> FloatArray:
+    """How often each coefficient of a half spectrum counts: 0 outside the band, 2 where its mirror is left out."""
+    rows, columns = scipy.fft.fftfreq(height)[:, None], scipy.fft.rfftfreq(width)
+    frequency = np.hypot(rows, columns)
+    mirrored = (columns > 0) & (columns < 0.5)
+    return ((frequency >= BAND[0]) & (frequency <= BAND[1])) * (1.0 + mirrored)
 
 
 def _hann(length: int) -> FloatArray:
@@ -110,16 +117,17 @@ def _edge_share(image: FloatArray, mean: float, usable: BoolImage) -> float:
         return float("nan")
     if mean == 0:
         return 0.0
-    blurred = cv2.GaussianBlur(image / mean, (5, 5), 1.0, borderType=cv2.BORDER_REFLECT)
-    along_x, along_y = (_fine(cv2.Sobel(blurred, cv2.CV_64F, *axis, scale=1 / 8)) for axis in ((1, 0), (0, 1)))
+    relative = (image * (_FINE / mean)).astype(np.float32)
+    blurred = cv2.GaussianBlur(relative, (5, 5), 1.0, borderType=cv2.BORDER_REFLECT)
+    along_x, along_y = (_as_short(cv2.Sobel(blurred, cv2.CV_32F, *axis, scale=1 / 8)) for axis in ((1, 0), (0, 1)))
     low, high = (strength * _FINE for strength in EDGE_STRENGTH)
     found = cv2.Canny(along_x, along_y, low, high, L2gradient=True) > 0
     return float(found[clear].mean())
 
 
-def _fine(gradient: FloatArray) -> Image:
+def _as_short(gradient: Image) -> Image:
     """A gradient as the 16-bit integers that Canny's detector takes."""
-    return np.clip(np.rint(gradient * _FINE), -32767, 32767).astype(np.int16)
+    return np.clip(np.rint(gradient), -32767, 32767).astype(np.int16)
 
 
 SPECTRAL_MEASURES = (
