@@ -20,7 +20,7 @@ FloatImage = npt.NDArray[np.float32]
 #: Share of the full scale that relative intensity 1 reaches at the default exposure.
 WELL_EXPOSED = 0.85
 #: Bands of rows with a noise stream each, so that the result does not depend on the number of threads.
-_BANDS = 8
+_BANDS = 16
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="camera")
 
 
@@ -61,7 +61,7 @@ class Camera:
 
     colour: Literal["rgb", "mono"] = "rgb"
     bit_depth: int = 8
-    full_well_e: float = 30000.0
+    full_well_e: float = 80000.0
     read_noise_e: float = 5.0
     gain: float = 1.0
     default_exposure_ms: float = 10.0
@@ -112,7 +112,8 @@ class Camera:
             raise InputError(f"The exposure must be a positive number of ms; found {exposure}.")
         relative = exposure / self.default_exposure_ms
         light = self._moved(self._coloured(intensity), relative)
-        electrons = np.float32(WELL_EXPOSED * self.full_well_e * relative) * self.shading(light.shape[:2])
+        electrons = WELL_EXPOSED * self.full_well_e * relative
+        shading = _shading_like(light.shape, self.vignetting, self.dust, self.dust_seed)
         out = np.empty(light.shape, self.dtype)
         seeds = rng.integers(0, 2**63, _BANDS)
         edges = np.linspace(0, light.shape[0], _BANDS + 1).astype(int)
@@ -120,7 +121,8 @@ class Camera:
         def record(band: int) -> None:
             rows = slice(edges[band], edges[band + 1])
             noise = np.random.Generator(np.random.SFC64(int(seeds[band])))
-            self._record_band(light[rows], electrons[rows], noise, out[rows])
+            if edges[band] < edges[band + 1]:
+                out[rows] = self._record_band(light[rows], shading[rows], electrons, noise)
 
         list(_THREADS.map(record, range(_BANDS)))
         return out
@@ -143,24 +145,18 @@ class Camera:
         return np.asarray(cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
 
     def _record_band(
-        self, light: FloatImage, electrons: FloatImage, rng: np.random.Generator, out: npt.NDArray[Any]
-    ) -> None:
-        """Shot noise as a Gaussian of variance equal to the signal: right to a few per cent from 20 electrons on."""
-        signal = light * (electrons[..., None] if light.ndim == 3 else electrons)
-        np.maximum(signal, 0, out=signal)
-        sigma = (
-            cv2.sqrt(cv2.add(signal, self.read_noise_e**2))
-            if signal.ndim == 2
-            else np.sqrt(signal + np.float32(self.read_noise_e**2))
-        )
+        self, light: FloatImage, shading: FloatImage, electrons: float, rng: np.random.Generator
+    ) -> npt.NDArray[Any]:
+        """Shot noise as a Gaussian of variance equal to the signal: close to Poisson from 20 electrons on."""
+        flat = (light.shape[0], -1)
+        signal = cv2.max(cv2.multiply(light.reshape(flat), shading.reshape(flat), scale=electrons), 0.0)
         noise = rng.standard_normal(signal.shape, dtype=np.float32)
-        noise *= sigma
+        noise *= cv2.sqrt(cv2.add(signal, self.read_noise_e**2))
         noise += signal
-        np.minimum(noise, np.float32(self.full_well_e), out=noise)
         noise *= np.float32(self.gain * self.full_scale / self.full_well_e)
-        np.rint(noise, out=noise)
-        np.clip(noise, 0, self.full_scale, out=noise)
-        np.copyto(out, noise, casting="unsafe")
+        cv2.min(noise, min(1.0, self.gain) * self.full_scale, dst=noise)
+        depth = cv2.CV_8U if self.bit_depth == 8 else cv2.CV_16U
+        return np.asarray(cv2.add(noise, 0.0, dtype=depth)).reshape(light.shape)  # rounds, and lifts negatives to 0
 
 
 _ALLOWED: dict[str, tuple[float, float]] = {
@@ -175,6 +171,13 @@ _ALLOWED: dict[str, tuple[float, float]] = {
     "motion_blur_px": (0, 500),
     "motion_angle_deg": (-360, 360),
 }
+
+
+@lru_cache(maxsize=4)
+def _shading_like(shape: tuple[int, ...], vignetting: float, dust: int, dust_seed: int) -> FloatImage:
+    """The shading repeated for each colour of an image that has colours."""
+    plane = _shading((shape[0], shape[1]), vignetting, dust, dust_seed)
+    return plane if len(shape) == 2 else np.repeat(plane[..., None], shape[2], axis=2)
 
 
 @lru_cache(maxsize=4)

@@ -1,8 +1,8 @@
 """How the optics form an image of a field: blur by wave optics, colour by colour, at any axial position.
 
-What is approximated: absorbing and fluorescent specimens are imaged incoherently, i.e. transmitted intensity is blurred by
-the intensity point image; several absorbing sheets multiply, each blurred by its own (layers as in Li et al., eq. 2);
-transparent specimens are weak (first order in phase).
+What is approximated: absorbing and fluorescent specimens are imaged incoherently, i.e. transmitted intensity is blurred
+by the intensity point image; several absorbing sheets multiply, each blurred by its own (layers as in Li et al. 2020,
+eq. 2); transparent specimens are weak (first order in phase).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FIELDS_KEPT = 2
 
 
 class ImageFormation:
-    """Images of fields through given optics; the last fields and all transfer functions are kept for the next axial position.
+    """Images of fields through given optics; the last fields and all transfer functions are kept.
 
     Parameters
     ----------
@@ -67,21 +67,10 @@ class ImageFormation:
         """
         field = self._layered(content)
         images = [self._sum(field, group, axial_um) for group in field.groups]
-        if content.contrast == "fluorescence":
-            planes = images[0]
-        else:
-            planes = 1 - images[0]
-            for image in images[1:]:
-                planes *= 1 - image
-        np.maximum(planes, 0, out=planes)
-        inner = [
-            content.inner(plane[: content.sheets[0].content.shape[0], : content.sheets[0].content.shape[1]])
-            for plane in planes
-        ]
-        return np.asarray(cv2.merge(inner), np.float32)
+        return np.asarray(cv2.merge([_light([image[c] for image in images], content) for c in range(3)]), np.float32)
 
     def best_focus_map(self, content: FieldContent) -> FloatImage:
-        """Axial position at which each pixel is in focus, µm, shape (Y, X): minus the height of the sheet that dominates."""
+        """The truth for each pixel: minus the height of the sheet that dominates there, µm, shape (Y, X)."""
         if self.optics.even:
             return np.full(content.shape, -even_height_um(content), np.float32)
         return -height_map(content)
@@ -116,3 +105,15 @@ class ImageFormation:
         table = weak_object_transfer(self.optics, wavelength, largest_frequency, signal)
         factor = -2 * np.pi / wavelength if signal == "phase" else 1.0
         return np.asarray(np.float32(factor) * table.at(place_um))
+
+
+def _light(planes: list[FloatImage], content: FieldContent) -> FloatImage:
+    """Light of one colour in the field, shape (Y, X): given off, or left after each sheet has taken its share."""
+    height, width = content.sheets[0].content.shape
+    inner = [content.inner(plane[:height, :width]) for plane in planes]
+    if content.contrast == "fluorescence":
+        return np.asarray(np.maximum(inner[0], 0))
+    light = 1 - inner[0]
+    for taken in inner[1:]:
+        light *= 1 - taken
+    return np.asarray(np.maximum(light, 0, out=light))

@@ -107,7 +107,7 @@ def height_map(content: FieldContent) -> FloatImage:
     if len(heights) == 1:
         return np.array(content.inner(heights[0]))
     dominant = np.argmax([content.inner(strength_of(sheet)) for sheet in content.sheets], axis=0)
-    return np.choose(dominant, [content.inner(height) for height in heights]).astype(np.float32)
+    return np.asarray(np.choose(dominant, [content.inner(height) for height in heights]), np.float32)
 
 
 def has_content(content: FieldContent) -> npt.NDArray[np.bool_]:

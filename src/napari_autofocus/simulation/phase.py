@@ -1,9 +1,9 @@
 """Transparent specimens in partially coherent light: weak-object transfer functions (Streibl 1985, eqs. 17 to 19).
 
 For a weak object of transmission exp(−A/2 + iφ) under a condenser disc S, with pupil P, the intensity is
-1 − H_A ⊗ A + H_φ ⊗ φ. Both functions are overlaps of S with P and the shifted P; H_φ is odd in defocus when the lens has no
-aberration and H_A is even. A specimen that slows light (φ > 0) looks bright when sample and objective are too far
-apart and dark when they are too close.
+1 − H_A ⊗ A + H_φ ⊗ φ. Both functions are overlaps of S with P and the shifted P; H_φ is odd in defocus when the lens
+has no aberration and H_A is even. A specimen that slows light (φ > 0) looks bright when sample and objective are too
+far apart and dark when they are too close.
 """
 
 from __future__ import annotations

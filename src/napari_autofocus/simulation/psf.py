@@ -24,8 +24,10 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Weights of red, green and blue in luminance: those of OpenCV's RGB2GRAY (Rec. 601).
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
-#: Chromatic focal shift of red, green and blue, in units of the wave-optical depth λ·n/NA².
-DEFAULT_CHROMATIC_SHIFT = (0.15, 0.0, -0.2)
+#: Axial positions at which red, green and blue focus, against green, in units of the wave-optical depth λ·n/NA²: blue
+#: focuses nearest to the objective, red farthest, by about as much as a plan fluorite. Chosen so that both sides of focus
+#: look different while a stain's colour pulls a luminance Brenner peak off focus by less than 0.05 µm at 20x/0.75.
+DEFAULT_CHROMATIC_SHIFT = (-0.25, 0.0, 1.1)
 
 _COVER_GLASS_INDEX = 1.515
 _COVER_GLASS_UM = 170.0
@@ -192,9 +194,9 @@ def sampling_of(optics: Optics, wavelength_um: float, axial_um: float) -> tuple[
 
 def radial_weights(samples: int, step_um: float) -> FloatArray:
     """Quadrature weights of ∫ f(r) 2πr dr; the one at r = 0 is the end correction of the trapezium rule."""
-    weights = 2 * np.pi * step_um**2 * np.arange(samples)
+    weights = 2 * np.pi * step_um**2 * np.arange(samples, dtype=np.float64)
     weights[0] = 2 * np.pi * step_um**2 / 12
-    return weights
+    return np.asarray(weights, np.float64)
 
 
 def _model_arguments(optics: Optics) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ class Scene:
         self.camera = camera or Camera()
         self._shape = (int(shape[0]), int(shape[1]))
         self._formation = ImageFormation(optics)
-        self._field = lru_cache(maxsize=_FIELDS_KEPT)(self._make_field)
+        self._fields: dict[tuple[float, float], FieldContent] = {}
 
     @classmethod
     def build(
@@ -87,6 +86,10 @@ class Scene:
         slide = Specimen(stain=stain, density=density, seed=seed, **({"topography": topography} if topography else {}))
         return cls(slide, Optics(lens, even=even, **optics), camera, shape)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels to another process without its kept fields."""
+        return Scene, (self.specimen, self.optics, self.camera, self.shape)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of an image, px."""
@@ -110,7 +113,12 @@ class Scene:
 
     def content_at(self, x_um: float, y_um: float) -> FieldContent:
         """What stands in front of the objective there; the last fields are kept."""
-        return self._field(float(x_um), float(y_um))
+        place = (float(x_um), float(y_um))
+        if place not in self._fields:
+            _check_finite(x_um=x_um, y_um=y_um)
+            field = self.specimen.field(*place, self.shape, self.pixel_size_um, margin_px=self.margin_px)
+            self._fields = dict([*self._fields.items()][1 - _FIELDS_KEPT :]) | {place: field}
+        return self._fields[place]
 
     def best_focus_map(self, x_um: float, y_um: float) -> FloatImage:
         """The truth for each pixel: its axial position of best focus, µm, shape (Y, X)."""
@@ -123,7 +131,7 @@ class Scene:
 
     def render(self, x_um: float, y_um: float, axial_um: float) -> FloatImage:
         """Relative intensity without noise, shape (Y, X, 3)."""
-        _check_finite(x_um=x_um, y_um=y_um, axial_um=axial_um)
+        _check_finite(axial_um=axial_um)
         return self._formation.render(self.content_at(x_um, y_um), axial_um)
 
     def snap(
@@ -145,11 +153,8 @@ class Scene:
         for position in axial_um:
             yield self.snap(x_um, y_um, position, exposure_ms=exposure_ms, rng=rng)
 
-    def _make_field(self, x_um: float, y_um: float) -> FieldContent:
-        return self.specimen.field(x_um, y_um, self.shape, self.pixel_size_um, margin_px=self.margin_px)
-
 
 def _check_finite(**values: float) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
-            raise InputError(f"{name} must be a finite number; found {value}.")
+            raise InputError(f"{name} must be a finite number of micrometres; found {value}.")

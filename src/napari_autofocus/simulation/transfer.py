@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 FloatTable = npt.NDArray[np.float32]
 
 #: Axial step of the tables in units of λ·n/NA².
-STEP = 0.1
+STEP = 0.15
 #: Radial frequencies in a table.
 FREQUENCIES = 2048
 
