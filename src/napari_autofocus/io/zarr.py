@@ -115,10 +115,18 @@ def _transform(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim: 
     steps = [*dataset.get("coordinateTransformations", []), *multiscale.get("coordinateTransformations", [])]
     for step in steps:
         if step["type"] == "scale":
-            scale, offset = scale * step["scale"], offset * step["scale"]
+            factor = _vector(step["scale"], ndim)
+            scale, offset = scale * factor, offset * factor
         elif step["type"] == "translation":
-            offset = offset + step["translation"]
+            offset = offset + _vector(step["translation"], ndim)
     return scale, offset
+
+
+def _vector(numbers: Any, ndim: int) -> Plane:
+    vector = np.asarray(numbers, np.float64)
+    if vector.shape != (ndim,):
+        raise ValueError(f"a transformation has {vector.size} numbers for {ndim} axes")
+    return vector
 
 
 def _read(array: Any, folder: Path, index: tuple[int, ...]) -> Plane:
