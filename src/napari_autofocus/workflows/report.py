@@ -120,7 +120,7 @@ def _draw_heading(figure: Figure, path: str, stack: ZStack, focus: StackFocus) -
     pixel = "pixel size not stated" if stack.pixel_size_um is None else f"{stack.pixel_size_um:.4g} µm a pixel"
     z_um = focus.field.z_um
     facts = f"{focus.planes} planes, z {_signed(z_um[0])} to {_signed(z_um[-1])} µm · {width} × {height} px · {pixel}"
-    figure.text(0.06, 0.945, Path(path).name, size=16, weight="bold", color=INK)
+    figure.text(0.06, 0.945, str(Path(*Path(path).parts[-2:])), size=16, weight="bold", color=INK)
     figure.text(0.06, 0.905, facts, size=10, color=FAINT)
     colour = TRUSTED if focus.field.trusted else DOUBTED
     figure.text(0.965, 0.945, _headline(focus), size=13, weight="bold", color=colour, ha="right")
@@ -156,6 +156,7 @@ def _draw_curves(axes: Axes, focus: StackFocus) -> None:
     _draw_best(axes, focus)
     axes.set(xlabel="z of the focus drive, µm", ylabel="sharpness, least to greatest of each curve", ylim=(-0.05, 1.08))
     axes.grid(color="#e6e8eb", lw=0.7)
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(VERDICT_WORDS[curve.verdict].capitalize(), loc="left", size=12, color=INK)
     axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)

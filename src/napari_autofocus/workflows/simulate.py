@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
 from napari_autofocus.io.writing import replacing
+from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.workflows.simulation_settings import SimulationSettings
 from napari_autofocus.workflows.tables import write_table
@@ -43,19 +44,19 @@ class SimulatedStack:
     best_z_um : float
         Drive position of best focus: the median over the field's content, µm.
     spread_um : float
-        10th to 90th percentile of best focus over the field, µm.
-    x_um, y_um : float
-        Where on the slide the field lies.
+        10th to 90th percentile of best focus over the field's content, µm.
     content : float
         Share of the field that carries stain or signal.
+    x_um, y_um : float
+        Where on the slide the field lies.
     """
 
     path: Path
     best_z_um: float
     spread_um: float
+    content: float
     x_um: float
     y_um: float
-    content: float
 
 
 @dataclass(frozen=True)
@@ -119,26 +120,30 @@ def simulate_stacks(
 
 
 def _simulate_field(
-    scene: Scene, settings: SimulationSettings, folder: Path, field: int
+    scene: Scene, settings: SimulationSettings, folder: Path, number: int
 ) -> Generator[PlaneRendered, None, SimulatedStack]:
-    rng = np.random.default_rng([settings.seed, field])
-    x_um, y_um = rng.uniform(-SLIDE_UM, SLIDE_UM, 2)
+    rng = np.random.default_rng([settings.seed, number])
+    x_um, y_um = (float(place) for place in rng.uniform(-SLIDE_UM, SLIDE_UM, 2))
     best_z_um = round(float(rng.uniform(-OFFSET_SHARE, OFFSET_SHARE) * settings.range_um), 4)
+    z_um = settings.z_um(number)
     reference_um = scene.best_focus_um(x_um, y_um)
-    z_um = settings.z_um(field)
+    axial_um = reference_um + settings.focus_direction * (z_um - best_z_um)
     planes = []
-    for done, z in enumerate(z_um, 1):
-        axial_um = reference_um + settings.focus_direction * (z - best_z_um)
-        planes.append(scene.snap(x_um, y_um, axial_um, rng=rng))
-        yield PlaneRendered(field + 1, settings.fields, done, len(z_um))
-    path = folder / f"{settings.stain}_{settings.density}_{field:04d}.ome.tif"
-    stack = ZStack(np.stack(planes), z_um, pixel_size_um=scene.pixel_size_um, source=str(path))
-    stack = replace(stack, objective=settings.objective, focus_direction=settings.focus_direction)
-    write_stack(path, stack)
-    low, high = np.percentile(scene.best_focus_map(x_um, y_um), (10, 90))
-    content = scene.content_at(x_um, y_um)
-    share = float(np.mean(np.any([content.inner(sheet.content) for sheet in content.sheets], axis=0)))
-    return SimulatedStack(path, best_z_um, float(high - low), float(x_um), float(y_um), share)
+    for image in scene.stack(x_um, y_um, axial_um, rng):
+        planes.append(image)
+        yield PlaneRendered(number + 1, settings.fields, len(planes), len(z_um))
+    path = folder / f"{settings.stain}_{settings.density}_{number:04d}.ome.tif"
+    facts: dict[str, Any] = {"objective": settings.objective, "focus_direction": settings.focus_direction}
+    write_stack(path, ZStack(np.stack(planes), z_um, scene.pixel_size_um, str(path), **facts))
+    return SimulatedStack(path, best_z_um, *_truth_of_field(scene, x_um, y_um), x_um, y_um)
+
+
+def _truth_of_field(scene: Scene, x_um: float, y_um: float) -> tuple[float, float]:
+    """10th to 90th percentile of best focus over the field's content, µm, and the share of the field that has any."""
+    content = has_content(scene.content_at(x_um, y_um))
+    focus_um = scene.best_focus_map(x_um, y_um)
+    low, high = np.percentile(focus_um[content] if content.any() else focus_um, (10, 90))
+    return float(high - low), float(content.mean())
 
 
 def _write_settings(path: Path, settings: SimulationSettings, scene: Scene, stacks: Sequence[SimulatedStack]) -> None:
