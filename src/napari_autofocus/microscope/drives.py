@@ -117,8 +117,7 @@ class StageDrive:
 
     def position_um(self) -> float:
         """Position as the hardware reports it now, µm. Raises HardwareError, ForeignMove."""
-        z_um = self._read()
-        self._ledger.read_back(z_um)
+        z_um = self._located_um()
         self._require_inside(z_um)
         self._require_untouched(z_um)
         return z_um
@@ -138,8 +137,12 @@ class StageDrive:
         with self._lock:
             halts = self._halts
             self.wait()
-            here_um = self.position_um()
-            self._require_no_excursion()
+            here_um = self._located_um()
+            # Asked for before anything can be raised: what is told once is not told again.
+            excursion_um = self._ledger.take_farthest_um()
+            for seen_um in (here_um, *excursion_um):
+                self._require_inside(seen_um)
+            self._require_untouched(here_um)
             self._rules.require(here_um, z_um, self._tolerance_um)
             route = self._rules.route(here_um, z_um, play_taken_up=self._play_is_taken_up())
             self._play_taken_up_at = None
@@ -163,6 +166,7 @@ class StageDrive:
     def watch(self) -> Iterator[None]:
         """While inside, a move that somebody else makes raises ForeignMove on the next call, even inside the limits."""
         if self._watchers == 0:
+            self._located_um()
             self._moved_before_watch = self._ledger.moved_by_others
         self._watchers += 1
         try:
@@ -190,21 +194,24 @@ class StageDrive:
         seen = self._ledger.moved_by_others
         self._ledger.begin(from_um, to_um)
         try:
-            with translated(f"The focus drive {self._label} refused to go to {to_um:g} µm"):
-                self._core.setPosition(self._label, to_um)
-            reached_um = self._arrive(to_um)
-            self._require_not_halted(halts, to_um)
-            self._require_alone(seen, reached_um, to_um)
-            self._require_arrival(reached_um, to_um)
-        except ForeignMove:
-            self._ledger.lose_track()
-            raise
+            reached_um = self._command(to_um, halts)
         except BaseException:
             self._ledger.lose_track()
+            self._require_alone(seen, to_um)
+            # Whatever the stage is doing now, nobody is waiting for it any more.
             with suppress(*DEVICE_ERRORS):
                 self._core.stop(self._label)
             raise
         self._ledger.end(reached_um)
+        self._require_alone(seen, to_um)
+        return reached_um
+
+    def _command(self, to_um: float, halts: int) -> float:
+        with translated(f"The focus drive {self._label} refused to go to {to_um:g} µm"):
+            self._core.setPosition(self._label, to_um)
+        reached_um = self._arrive(to_um)
+        self._require_not_halted(halts, to_um)
+        self._require_arrival(reached_um, to_um)
         return reached_um
 
     def _arrive(self, to_um: float) -> float:
@@ -228,15 +235,17 @@ class StageDrive:
         if self._halts != halts:
             raise HardwareError(f"The focus drive {self._label} was halted before it reached {to_um:g} µm.")
 
-    def _require_alone(self, seen: int, reached_um: float, to_um: float) -> None:
+    def _require_alone(self, seen: int, to_um: float) -> None:
         if self._ledger.moved_by_others != seen:
+            # Told here, whatever it was, and not once more by the next move.
+            self._ledger.take_farthest_um()
             raise ForeignMove(
-                f"Somebody else moved the focus drive {self._label} while it was on its way to {to_um:g} µm; it stands"
-                f" at {reached_um:g} µm. Stop the other program, then start again."
+                f"Somebody else moved the focus drive {self._label} while it was on its way to {to_um:g} µm; stop the"
+                " other program, then start again."
             )
 
     def _require_inside(self, z_um: float) -> None:
-        if not self._rules.allows(z_um, self._tolerance_um):
+        if math.isfinite(z_um) and not self._rules.allows(z_um, self._tolerance_um):
             low, high = self.limits_um
             raise ForeignMove(
                 f"Somebody else moved the focus drive {self._label} to {z_um:g} µm, beyond its limits ({low:g} to"
@@ -250,13 +259,14 @@ class StageDrive:
                 " position; stop the other program, then start again."
             )
 
-    def _require_no_excursion(self) -> None:
-        for z_um in self._ledger.take_farthest_um():
-            if math.isfinite(z_um):
-                self._require_inside(z_um)
-
     def _play_is_taken_up(self) -> bool:
         return self._play_taken_up_at == self._ledger.moved_by_others
+
+    def _located_um(self) -> float:
+        """Position read back and entered in the books."""
+        z_um = self._read()
+        self._ledger.read_back(z_um)
+        return z_um
 
     def _read(self) -> float:
         with translated(f"The focus drive {self._label} does not tell its position"):

@@ -13,7 +13,6 @@ from pymmcore_plus.experimental.unicore import Device, GenericDevice, ShutterDev
 from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.protocol import Clock
 
-
 _POLL_S = 0.005
 
 
