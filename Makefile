@@ -1,0 +1,50 @@
+# make demo : set everything up and focus a simulated microscope in napari
+# make test : set everything up and run every check
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/pip install --disable-pip-version-check -q -c constraints.txt
+HEADLESS := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24",)
+
+.PHONY: demo test lint types tests wheel bench clean system
+
+demo: $(VENV)/.demo
+	$(VENV)/bin/napari-autofocus demo --out demo
+
+test: $(VENV)/.test lint types tests wheel
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.test
+	$(VENV)/bin/mypy
+
+tests: $(VENV)/.test
+	$(HEADLESS) $(VENV)/bin/python -m pytest
+
+wheel: $(VENV)/.test
+	PYTHON=$(PYTHON) .ci/wheel-check
+
+bench: $(VENV)/.test
+	for script in benchmarks/*.py; do $(VENV)/bin/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+system:
+	PYTHON=$(PYTHON) .ci/system-libraries
+
+$(VENV)/bin/python: | system
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt napari.yaml | $(VENV)/bin/python system
+	$(PIP) -e ".[napari]"
+	touch $@
+
+# torch first, from the constraints: an unpinned torch would bring gigabytes of CUDA along.
+$(VENV)/.test: pyproject.toml constraints.txt napari.yaml | $(VENV)/bin/python system
+	$(PIP) torch
+	$(PIP) -e ".[napari,dev]"
+	touch $@
