@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip install --disable-pip-version-check -q -c constraints.txt
-HEADLESS := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24",)
+HEADLESS = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24",)
 
 .PHONY: demo test lint types tests wheel bench clean system
 
