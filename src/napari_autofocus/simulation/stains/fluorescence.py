@@ -39,4 +39,4 @@ def _draw_nuclei(
         inside = stamp.coverage(0.5)
         stamp.raise_to(nuclei, inside)
         stamp.raise_to(shine, inside * stamp.pick(brightness) * (0.8 + 0.2 * stamp.coverage(4.0, inset_um=2.0)))
-    light += shine * chromatin(view, layer, 0.9)
+    light += shine * np.clip(chromatin(view, layer, 0.9), 0, 1.3)
