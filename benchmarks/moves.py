@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import sys
 from collections import Counter
@@ -111,6 +112,7 @@ class Campaign:
             faults=self.faults(),
         )
         self.core, self.stage, self.drive = self.rig.core, self.rig.z_stage, self.rig.microscope.focus
+        self.core.setTimeoutMs(100)  # how long others wait for a hanging stage, by the wall
         self.foreign_um: list[float] = []
         self.reported_um: list[float] = []
         self.ambush: Callable[[], None] | None = None
@@ -168,7 +170,7 @@ class Campaign:
 
     def _disturbed_in_watch(self, target_um: float) -> None:
         here_um = self.core.getPosition()
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, TimeoutError):
             self._by_widget(float(np.clip(here_um + self.rng.choice([-5.0, 5.0]), *LIMITS_UM)))
         self._let_rest()
         self._take_foreign()
@@ -183,7 +185,7 @@ class Campaign:
         by = str(self.rng.choice(["widget", "relative", "property", "undo", "mda"], p=[0.4, 0.2, 0.2, 0.15, 0.05]))
         z_um = float(self.rng.choice(BEYOND_UM)) if self.rng.random() < 0.4 else float(self.rng.uniform(*LIMITS_UM))
         self.tally.foreign[by] += 1
-        with suppress(RuntimeError):  # a fault may strike others as well
+        with suppress(RuntimeError, TimeoutError):  # a fault may strike others as well
             getattr(self, f"_by_{by}")(z_um)
         self._let_rest()
         self._take_foreign()
@@ -194,7 +196,7 @@ class Campaign:
     def recover(self) -> None:
         """Somebody brings the drive back, if need be again and again."""
         while is_beyond(self.core.getPosition()):
-            with suppress(RuntimeError):
+            with suppress(RuntimeError, TimeoutError):
                 self.core.setPosition(float(self.rng.uniform(*LIMITS_UM)))
             self._let_rest()
         self.reported_um.clear()
@@ -245,7 +247,7 @@ class Campaign:
             tally.play_left_untold += error_um > told_um + 1e-3
 
     def _interrupt(self) -> None:
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, TimeoutError):
             self._by_widget(float(self.rng.uniform(-60, 60)))
 
     def _on_moved(self, label: str, z_um: float) -> None:  # noqa: ARG002
@@ -308,6 +310,7 @@ def main() -> int:
     parser.add_argument("--moves", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    logging.getLogger("pymmcore-plus").setLevel(logging.CRITICAL)  # it reports every fault that strikes an acquisition
     tally = campaign(options.moves, options.seed)
     result = {"command": " ".join(["python benchmarks/moves.py", *sys.argv[1:]]), "seed": options.seed}
     result |= {**vars(tally), "violations": tally.violations}
