@@ -61,3 +61,10 @@ def test_topographies_by_name() -> None:
         choose_topography("mountainous")
     with pytest.raises(InputError, match="one depth"):
         choose_topography("tilted", even=True)
+
+
+def test_no_two_fields_or_kinds_of_slide_share_their_chances() -> None:
+    settings = [SimulationSettings(), SimulationSettings(stain="ihc"), SimulationSettings(density="sparse")]
+    draws = [s.rng(0).random() for s in [*settings, SimulationSettings(seed=1)]] + [settings[0].rng(1).random()]
+    assert len(set(draws)) == 5
+    assert SimulationSettings(even=True).rng(0).random() == draws[0]

@@ -122,7 +122,7 @@ def simulate_stacks(
 def _simulate_field(
     scene: Scene, settings: SimulationSettings, folder: Path, number: int
 ) -> Generator[PlaneRendered, None, SimulatedStack]:
-    rng = np.random.default_rng([settings.seed, number])
+    rng = settings.rng(number)
     x_um, y_um = (float(place) for place in rng.uniform(-SLIDE_UM, SLIDE_UM, 2))
     best_z_um = round(float(rng.uniform(-OFFSET_SHARE, OFFSET_SHARE) * settings.range_um), 4)
     z_um = settings.z_um(number)

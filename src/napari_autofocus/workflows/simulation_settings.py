@@ -12,7 +12,7 @@ from napari_autofocus.optics import PRESETS, Objective
 from napari_autofocus.simulation.camera import Camera
 from napari_autofocus.simulation.imaging import Optics
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.simulation.specimen import Specimen
+from napari_autofocus.simulation.specimen import DENSITIES, STAINS, Specimen
 from napari_autofocus.simulation.topography import Topography
 
 TOPOGRAPHIES = {
@@ -93,6 +93,11 @@ class SimulationSettings:
         start_um = (number % 3 - 1) * self.step_um / 3 if self.start_offsets else 0.0
         steps = np.arange(self.planes) - self.planes // 2
         return np.asarray(np.round(steps * self.step_um + start_um, 6), np.float64)
+
+    def rng(self, number: int) -> np.random.Generator:
+        """Place, focus offset and noise of field ``number``; no two kinds of slide share them."""
+        kind = STAINS.index(self.stain), DENSITIES.index(self.density)
+        return np.random.default_rng([self.seed, number, *kind])
 
     def scene(self) -> Scene:
         """The slide, the optics and the camera that the settings describe."""
