@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from conftest import RigMaker
 from pymmcore_plus import CMMCorePlus
 
+from conftest import RigMaker
 from napari_autofocus.errors import ForeignMove, HardwareError, InputError, MoveRefused
 from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.faults import Fault
