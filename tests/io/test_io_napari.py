@@ -6,11 +6,12 @@ import cv2
 import dask.array as da
 import numpy as np
 import pytest
+from napari.layers import Image
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
-from napari_autofocus.io import write_stack
-from napari_autofocus.io.napari import napari_get_reader, read_stack
+from napari_autofocus.io import open_stack, write_stack
+from napari_autofocus.io.napari import napari_get_reader, read_stack, write_layer
 from napari_autofocus.optics import Objective
 
 
@@ -59,3 +60,28 @@ def test_what_it_cannot_judge_is_left_to_others(tmp_path: Path) -> None:
     assert napari_get_reader([str(tmp_path), str(tmp_path)]) is None
     with pytest.raises(InputError, match=r"text\.tif"):
         read_stack(str(tmp_path / "text.tif"))
+
+
+def test_a_layer_that_we_opened_is_written_unchanged(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 255, (4, 12, 10), dtype=np.uint8)
+    lens = Objective.parse("20x/0.75", pixel_size_um=0.325)
+    stack = ZStack(data, np.array([-1, -0.5, 0, 7]), 0.325, objective=lens, focus_direction=-1)
+    [(layer, attributes, _)] = read_stack(str(write_stack(tmp_path / "a.ome.tif", stack)))
+    shown = Image(layer, **attributes).as_layer_data_tuple()
+    assert write_layer(str(tmp_path / "b.ome.tif"), *shown[:2]) == [str(tmp_path / "b.ome.tif")]
+
+    again = open_stack(tmp_path / "b.ome.tif")
+    np.testing.assert_array_equal(np.asarray(again.data), data)
+    assert again.z_um.tolist() == [-1, -0.5, 0, 7]
+    assert (again.pixel_size_um, again.focus_direction, again.objective) == (0.325, -1, lens)
+
+
+def test_a_foreign_layer_is_written_by_its_scale_or_refused(tmp_path: Path) -> None:
+    data = np.zeros((3, 6, 8), np.uint8)
+    shown = Image(data, scale=(500, 200, 200), translate=(1000, 0, 0), units="nm").as_layer_data_tuple()
+    write_layer(str(tmp_path / "a.ome.tif"), *shown[:2])
+    stack = open_stack(tmp_path / "a.ome.tif")
+    np.testing.assert_allclose(stack.z_um, [1, 1.5, 2])
+    assert stack.pixel_size_um == pytest.approx(0.2)
+    with pytest.raises(InputError, match="z step in µm"):
+        write_layer(str(tmp_path / "b.ome.tif"), *Image(data).as_layer_data_tuple()[:2])

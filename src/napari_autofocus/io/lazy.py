@@ -77,6 +77,8 @@ class LazyPlanes:
 
         With further indices (``planes[2, 10:20]``) the planes are read and the rest is applied to them.
         """
+        if key is ... or (isinstance(key, tuple) and any(part is ... for part in key)):
+            return np.asarray(self)[key]
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, int | np.integer):
             plane = self._read(int(first))

@@ -1,4 +1,4 @@
-"""What napari's reader menu calls. Knows the layer tuples of npe2, and neither Qt nor a viewer."""
+"""What napari's reader and writer menus call. Knows the layer tuples of npe2, and neither Qt nor a viewer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
+from napari_autofocus.io.lazy import to_um
 from napari_autofocus.io.stacks import open_stack
+from napari_autofocus.io.writing import write_stack
+from napari_autofocus.optics import Objective
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str], list[LayerData]]
@@ -50,7 +53,7 @@ def to_layer(stack: ZStack) -> LayerData:
     """
     pixel_um = stack.pixel_size_um
     unit = "um" if pixel_um else "pixel"
-    step_um = float(np.median(np.diff(stack.z_um)))
+    step_um = round(stack.step_um, 9)  # free of the noise of subtracting floats
     about = {
         "z_um": stack.z_um.tolist(),
         "pixel_size_um": pixel_um,
@@ -68,6 +71,41 @@ def to_layer(stack: ZStack) -> LayerData:
         "metadata": {METADATA_KEY: about},
     }
     return _dask(stack), attributes, "image"
+
+
+def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image layer as OME-TIFF: what a reader of ours said about it is kept, else its scale in µm counts.
+
+    Raises
+    ------
+    InputError
+        If the layer is no z-stack, or nobody knows its z in µm.
+    """
+    about = attributes.get("metadata", {}).get(METADATA_KEY, {})
+    scale_um = _in_um(attributes, "scale")
+    z_um = about.get("z_um")
+    if z_um is None or len(z_um) != len(data):
+        if scale_um[0] is None:
+            raise InputError("The layer does not say its z step in µm; set its scale and units first.")
+        z_um = np.arange(len(data)) * scale_um[0] + (_in_um(attributes, "translate")[0] or 0.0)
+    lens = about.get("objective")
+    stack = ZStack.from_unsorted(
+        data,
+        z_um,
+        pixel_size_um=scale_um[1],
+        source=str(attributes.get("name", "")),
+        objective=Objective.parse(lens, pixel_size_um=scale_um[1]) if lens else None,
+        focus_direction=about.get("focus_direction", 1),
+    )
+    return [str(write_stack(path, stack))]
+
+
+def _in_um(attributes: dict[str, Any], name: str) -> list[float | None]:
+    """Lengths of the layer along z, y and x, µm; None where its unit is none of length."""
+    values, units = attributes.get(name), attributes.get("units") or ()
+    if values is None or len(values) != 3 or len(units) != 3:
+        return [None] * 3
+    return [to_um(value, str(unit)) for value, unit in zip(values, units, strict=True)]
 
 
 def _dask(stack: ZStack) -> Any:

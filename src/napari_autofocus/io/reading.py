@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+
+from PIL import Image
 
 from napari_autofocus.errors import InputError
 
@@ -26,8 +29,10 @@ LIBRARY_ERRORS = (
     MemoryError,
     NotImplementedError,
     struct.error,
+    Image.DecompressionBombError,
 )
 
+_LOGGERS = ("tifffile", "bioio.bio_image")
 _overheard: ContextVar[list[str] | None] = ContextVar("overheard", default=None)
 
 
@@ -54,12 +59,12 @@ def reading(path: Path, what: str) -> Iterator[list[str]]:
     InputError
         In place of whatever the library raises: one sentence that names the file and says what to do.
     """
-    logging.getLogger("tifffile").addFilter(_OVERHEAR)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_OVERHEAR)
     messages: list[str] = []
     token = _overheard.set(messages)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _without_warnings():
             yield messages
     except PermissionError as error:
         raise InputError(f"{error.filename or path} may not be read; check its permissions.") from error
@@ -70,6 +75,17 @@ def reading(path: Path, what: str) -> Iterator[list[str]]:
         ) from error
     finally:
         _overheard.reset(token)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    # The filters belong to all threads at once: two that put them back crosswise would leave them changed.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def first_line(error: BaseException) -> str:

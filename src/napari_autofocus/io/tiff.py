@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,9 @@ from napari_autofocus.io.reading import reading
 
 SUFFIXES = (".tif", ".tiff")
 _WHAT = "a TIFF"
+# What tifffile logs where the chain of pages or the description (tag 270, with the metadata) breaks off; complaints
+# about other tags are no reason to refuse a file.
+_CHAIN_BROKEN = re.compile(r"invalid page|invalid offset to page|corrupted tag list|invalid or corrupted|TiffTag 270 ")
 
 
 def open_tiff(path: Path, *, channel: int | str | None = None, position: int | None = None) -> FileStack:
@@ -117,7 +121,7 @@ def refuse_truncated(tif: Any, path: Path, complaints: list[str]) -> None:
     found = len(tif.pages)
     ends = [max((o + n for o, n in zip(p.dataoffsets, p.databytecounts, strict=False)), default=0) for p in tif.pages]
     cut = [number for number, end in enumerate(ends) if end > tif.filehandle.size]
-    if cut or any("offset" in message or "corrupt" in message for message in complaints):
+    if cut or any(_CHAIN_BROKEN.search(message) for message in complaints):
         whole = found - len(cut)
         raise InputError(
             f"{path} is cut short or damaged: it ends after {tif.filehandle.size} bytes, with {whole} whole planes"
@@ -145,9 +149,13 @@ def _readers(tif: Any, series: Any, path: Path) -> tuple[list[Callable[[], Plane
 
 def read_series_page(page: Any, path: Path, axes: str, lock: threading.Lock) -> Plane:
     """One page of a TIFF that has been closed since it was opened, shape (Y, X) or (Y, X, C)."""
-    # tifffile opens the closed file again for as long as it reads the page.
+    file = page.parent.filehandle
     with lock, reading(path, _WHAT):
-        return _colour_last(page.asarray(), axes)
+        file.open()
+        try:
+            return _colour_last(page.asarray(), axes)
+        finally:
+            file.close()
 
 
 def _mapped_readers(tif: Any, series: Any, path: Path, count: int, axes: str) -> list[Callable[[], Plane]]:

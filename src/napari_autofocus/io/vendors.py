@@ -29,7 +29,7 @@ def open_vendor(path: Path, *, channel: int | str | None = None, position: int |
     image = _open(path)
     with reading(path, _what(path)):
         _choose_scene(image, path, position)
-        data = image.dask_data  # T, C, Z, Y, X and, for colour, S
+        data = _pixels(image, path)
         numbers, _ = z_planes(str(path), "TCZ", data.shape[:3], list(image.channel_names or ()), channel)
         sizes = image.physical_pixel_sizes
     readers = [partial(_read, data, path, np.unravel_index(i, data.shape[:3])) for i in numbers]
@@ -59,9 +59,13 @@ def _open(path: Path) -> Any:
             f"{path} is a {name} file, whose reader is not installed; run: pip install 'napari-autofocus[{extra}]'."
         ) from error
     from bioio import BioImage
+    from bioio_base.exceptions import UnsupportedFileFormatError
 
     with reading(path, _what(path)):
-        return BioImage(path, reader=plugin.Reader)
+        try:
+            return BioImage(path, reader=plugin.Reader)
+        except UnsupportedFileFormatError as error:
+            raise ValueError("not supported by its reader") from error
 
 
 def _choose_scene(image: Any, path: Path, position: int | None) -> None:
@@ -71,6 +75,13 @@ def _choose_scene(image: Any, path: Path, position: int | None) -> None:
     if position is not None and not 0 <= position < count:
         raise InputError(f"{path} has no scene {position}; it holds scenes 0 to {count - 1}.")
     image.set_scene(position or 0)
+
+
+def _pixels(image: Any, path: Path) -> Any:
+    """The image with the axes T, C, Z, Y, X and, for colour, S; unread, where that can be trusted."""
+    lazy = image.dask_data
+    # bioio-czi 3.0 repeats the first colour when it reads colour planes one by one; all at once they are right.
+    return image.data if lazy.ndim == 6 and path.suffix.lower() == ".czi" else lazy
 
 
 def _read(data: Any, path: Path, index: tuple[int, ...]) -> Plane:
