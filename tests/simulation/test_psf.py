@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from napari_autofocus.simulation.psf import Optics, layers_of, pupil_path_um, ra
 DRY20 = Objective.parse("20x/0.75")
 DRY10 = Objective.parse("10x/0.3")
 OIL = Objective.parse("60x/1.4 oil")
-REAL = Path(os.environ.get("NAPARI_AUTOFOCUS_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def energy_share(profile: np.ndarray, step_um: float, radius_um: float) -> float:
@@ -139,11 +137,11 @@ def inner_share(profile: np.ndarray, step: float) -> float:
     return float(np.interp(np.interp(0.5, share, radii) / 2, radii, share))
 
 
-def test_asymmetry_is_of_the_kind_of_a_real_microscope() -> None:
+def test_asymmetry_is_of_the_kind_of_a_real_microscope(real_data: Path) -> None:
     """A measured, aberrated point image has a disc or ring on one side of focus, core and halo on the other."""
-    path = REAL / "psf_widefield" / "PSF_RFI_8bit.tif"
+    path = real_data / "psf_widefield" / "PSF_RFI_8bit.tif"
     if not path.exists():
-        pytest.skip(f"no measured point image at {path}; set NAPARI_AUTOFOCUS_REAL_DATA")
+        pytest.skip(f"no measured point image at {path}")
     real = tifffile.imread(path).astype(float)
     best = np.argmax((real**2).sum((1, 2)) / real.sum((1, 2)) ** 2)
     y, x = np.unravel_index(real[best].argmax(), real[best].shape)

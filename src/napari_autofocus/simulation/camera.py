@@ -76,8 +76,9 @@ class Camera:
             raise InputError(f"A camera is 'rgb' or 'mono'; found {self.colour!r}.")
         for name, (low, high) in _ALLOWED.items():
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise InputError(f"The camera's {name} must lie in {low:g} to {high:g}; found {value}.")
+            if not (math.isfinite(value) and low <= value <= high) or (name in _WHOLE and value != int(value)):
+                kind = "a whole number" if name in _WHOLE else "a number"
+                raise InputError(f"The camera's {name} must be {kind} from {low:g} to {high:g}; found {value}.")
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
@@ -171,6 +172,7 @@ _ALLOWED: dict[str, tuple[float, float]] = {
     "motion_blur_px": (0, 500),
     "motion_angle_deg": (-360, 360),
 }
+_WHOLE = ("bit_depth", "dust", "dust_seed")
 
 
 @lru_cache(maxsize=4)

@@ -63,7 +63,9 @@ class ImageFormation:
         Returns
         -------
         np.ndarray, shape (Y, X, 3), float32
-            Relative intensity: 1 is empty bright field, or a bright fluorescent nucleus.
+            Relative intensity: 1 is empty bright field, or a bright fluorescent nucleus. Beside fluorescent points
+            smaller than a pixel it may ring below 0 by a few per cent of the peak: such detail is finer than the
+            sampling.
         """
         field = self._layered(content)
         images = [self._sum(field, group, axial_um) for group in field.groups]
@@ -112,7 +114,7 @@ def _light(planes: list[FloatImage], content: FieldContent) -> FloatImage:
     height, width = content.sheets[0].content.shape
     inner = [content.inner(plane[:height, :width]) for plane in planes]
     if content.contrast == "fluorescence":
-        return np.asarray(np.maximum(inner[0], 0))
+        return inner[0]
     light = 1 - inner[0]
     for taken in inner[1:]:
         light *= 1 - taken

@@ -25,8 +25,8 @@ FloatArray = npt.NDArray[np.float64]
 #: Weights of red, green and blue in luminance: those of OpenCV's RGB2GRAY (Rec. 601).
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
 #: Axial positions at which red, green and blue focus, against green, in units of the wave-optical depth λ·n/NA²: blue
-#: focuses nearest to the objective, red farthest, by about as much as a plan fluorite. Chosen so that both sides of focus
-#: look different while a stain's colour pulls a luminance Brenner peak off focus by less than 0.05 µm at 20x/0.75.
+#: focuses nearest to the objective, red farthest, by about as much as a plan fluorite. Chosen so that the two sides of
+#: focus look different while a stain's colour pulls a luminance Brenner peak by less than 0.05 µm at 20x/0.75.
 DEFAULT_CHROMATIC_SHIFT = (-0.25, 0.0, 1.1)
 
 _COVER_GLASS_INDEX = 1.515
@@ -37,7 +37,7 @@ _SAMPLES_PER_RESOLUTION = 5.0
 #: Radius kept around the geometric blur, in λ/NA; an Airy pattern has 0.5 % of its energy beyond.
 _TAIL_RESOLUTIONS = 20.0
 #: Defocus beyond this many wave-optical depths looks the same as there: featureless.
-_LARGEST_DEPTHS = 60.0
+_LARGEST_DEPTHS = 40.0
 
 
 @dataclass(frozen=True)
