@@ -25,8 +25,8 @@ CONTRASTS = {
 }
 ATTRIBUTES = {"absorption": "absorbance", "phase": "optical_path_um", "fluorescence": "emission"}
 FLAT = Topography.flat()
-# Spline and lattice arithmetic is single precision.
-TOLERANCE = 2e-3
+# Positions far out on the slide are rounded in double precision, textures in single.
+TOLERANCE = 1e-4
 
 
 def light(field: FieldContent) -> npt.NDArray[np.float32]:
@@ -69,7 +69,7 @@ def test_same_seed_gives_the_same_slide_and_another_seed_another(stain: str) -> 
 @pytest.mark.parametrize("density", ["dense", "sparse", "extremely-sparse"])
 @pytest.mark.parametrize("stain", STAINS)
 def test_neighbouring_fields_agree_where_they_overlap(stain: str, density: str) -> None:
-    specimen, pixel = Specimen(stain, density, 1), 0.5
+    specimen, pixel = Specimen(stain, density, 1), 0.47
     field = specimen.field(1000.0, -500.0, (150, 170), pixel)
     moved = specimen.field(1000.0 + 60 * pixel, -500.0 + 40 * pixel, (150, 170), pixel)
     assert_same(light(field)[40:, 60:], light(moved)[:-40, :-60])
@@ -110,8 +110,9 @@ def test_two_objectives_see_the_same_slide(stain: str) -> None:
     coarse = light(specimen.field(55.0, 44.0, (160, 160), 0.8))
     binned = fine.reshape(160, 4, 160, 4, -1).mean(axis=(1, 3)).reshape(coarse.shape)
     correlation = np.corrcoef(binned.ravel(), coarse.ravel())[0, 1]
-    assert correlation > 0.9
-    assert binned.mean() == pytest.approx(coarse.mean(), rel=0.05)
+    assert correlation > 0.99
+    assert binned.mean() == pytest.approx(coarse.mean(), rel=0.03)
+    assert binned.std() == pytest.approx(coarse.std(), rel=0.03)
 
 
 SHARES = {"dense": (0.40, 1.0), "sparse": (0.05, 0.40), "extremely-sparse": (1e-5, 0.05)}

@@ -193,13 +193,13 @@ class Stamp:
         self.boxes.raise_to(canvas, stack)
 
 
-def stamps(view: View, outlines: Outlines, *, beyond_um: float = 0.0) -> Iterator[Stamp]:
+def stamps(view: View, outlines: Outlines, *, beyond_um: float = 0.6) -> Iterator[Stamp]:
     """Lay outlines on the pixels of a view, small ones many at a time.
 
     Parameters
     ----------
     beyond_um : float
-        How far outside the outlines their boxes reach, µm.
+        How far outside the outlines their boxes reach, µm: at least half the softest edge to be drawn.
     """
     sites = outlines.sites
     for group in boxes(view, sites.x_um, sites.y_um, outlines.reach_um + beyond_um + view.pixel_size_um):
