@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,46 @@ def test_a_file_of_over_four_gb_goes_on_in_the_next(tmp_path: Path) -> None:
     _one_channel(tmp_path / "a_MMStack_Pos0_1.ome.tif", (3, 4))
     assert find_stacks([tmp_path]) == [first]
     np.testing.assert_array_equal(np.asarray(open_stack(first).data), DATA[0])
+
+
+def _as_micro_manager_writes(path: Path, images: list[Any], summary: dict[str, Any]) -> Path:
+    """A file with Micro-Manager's own header (index map, summary), laid out as in its file format guide."""
+    text = json.dumps(summary).encode()
+    content = bytearray(struct.pack("<2sHI8I", b"II", 42, 40 + len(text), *[0] * 6, 2355492, len(text)) + text)
+    index = []
+    for number, (image, metadata) in enumerate(images):
+        tag, start = json.dumps(metadata).encode() + b"\0", len(content)
+        pixels = start + 2 + 10 * 12 + 4
+        height, width = image.shape
+        entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 16), (259, 3, 1, 1), (262, 3, 1, 1)]
+        entries += [(273, 4, 1, pixels), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, image.nbytes)]
+        entries += [(51123, 2, len(tag), pixels + image.nbytes)]
+        following = pixels + image.nbytes + len(tag) if number < len(images) - 1 else 0
+        content += struct.pack("<H", 10) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        content += struct.pack("<I", following) + image.tobytes() + tag
+        index.append((metadata["ChannelIndex"], metadata["SliceIndex"], 0, 0, start))
+    struct.pack_into("<II", content, 8, 54773648, len(content))
+    content += struct.pack("<II", 3453623, len(index)) + b"".join(struct.pack("<5I", *entry) for entry in index)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_as_micro_manager_writes_it(tmp_path: Path) -> None:
+    summary = {"MicroManagerVersion": "2.0.1", "Channels": 2, "Slices": 5, "Frames": 1, "Positions": 1}
+    summary |= {"ChNames": ["BF", "GFP"], "z-step_um": 0.5}
+    images = [
+        (DATA[c, z], {k: v for k, v in _tags(c, z).items() if k != "ZPositionUm"}) for z in range(5) for c in (0, 1)
+    ]
+    path = _as_micro_manager_writes(tmp_path / "a_MMStack_Pos0.ome.tif", images, summary)
+    with tifffile.TiffFile(path) as tif:
+        assert tif.is_mmstack
+
+    with pytest.raises(InputError, match=r"0 \(BF\), 1 \(GFP\)"):
+        open_stack(path)
+    stack = open_stack(path, channel="GFP")
+    np.testing.assert_array_equal(np.asarray(stack.data), DATA[1])
+    np.testing.assert_allclose(stack.z_um, np.arange(5) * 0.5)
+    assert find_stacks([tmp_path]) == [path]
 
 
 def test_channels_of_an_image_stack(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import struct
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -67,10 +68,19 @@ def open_image_stack(path: Path, *, channel: int | str | None = None, position: 
     for file in [path, *_continuations(path)]:
         with reading(file, _WHAT) as complaints, tifffile.TiffFile(file) as tif:
             tiff.refuse_truncated(tif, file, complaints)
-            summary = summary or (tif.micromanager_metadata or {}).get("Summary", {})
+            summary = summary or _summary(tif)
             lock = threading.Lock()
             images += [_page_image(page, file, lock) for page in tif.pages]
     return _one_stack(str(path), images, summary, channel, position)
+
+
+def _summary(tif: Any) -> Mapping[str, Any]:
+    """What the file's own header says of the whole acquisition; copies made by other programs have lost it."""
+    try:
+        found = tifffile.read_micromanager_metadata(tif.filehandle, {"Summary"}).get("Summary")
+    except (ValueError, struct.error):
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _continuations(path: Path) -> list[Path]:
