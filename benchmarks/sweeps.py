@@ -20,25 +20,34 @@ from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.simulated import simulated_rig
 from napari_autofocus.routines.searches import Method
 from napari_autofocus.routines.sweep import SweepConfig, sweep
+from napari_autofocus.simulation.camera import Camera
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.workflows.trials import describe_run, run_trials, summarise
 
 RESULTS = Path(__file__).parent / "results"
 SHAPE = (512, 612)
+EXPOSURE_MS = 25.0
 
 
 def try_method(method: str, options: argparse.Namespace) -> dict[str, Any]:
     """All runs of one method, half of them on a drive of either direction."""
     runs: list[dict[str, Any]] = []
     for direction in (1, -1):
-        scene = Scene.build(options.stain, options.density, options.objective, seed=options.seed, shape=SHAPE)
+        scene = Scene.build(
+            options.stain,
+            options.density,
+            options.objective,
+            seed=options.seed,
+            shape=SHAPE,
+            camera=Camera(default_exposure_ms=EXPOSURE_MS),
+        )
         config = SweepConfig.for_objective(scene.objective, method=method, polarity=options.polarity)
         with simulated_rig(
             scene,
             focus_direction=direction,
             backlash_um=1.0,
             settling_s=0.05,
-            exposure_ms=25.0,
+            exposure_ms=EXPOSURE_MS,
             clock=VirtualClock(),
             seed=options.seed,
         ) as rig:

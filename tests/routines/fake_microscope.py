@@ -60,6 +60,7 @@ class FakeMicroscope:
         self.focus = FakeDrive(self.clock, **drive)
         self.frames = 0
         self.restored = 0
+        self.x_um = 0.0
         self.before_snap: Callable[[int], None] = lambda index: None
         self._curve, self._noise = curve, noise
         self._rng = np.random.default_rng(seed)
@@ -75,7 +76,7 @@ class FakeMicroscope:
         self.clock.sleep(0.025)
         value = self._curve(self.axial_um) + self._noise * self._rng.standard_normal()
         self.frames += 1
-        return Frame(np.full((4, 4), value), self.focus.z_um, 0.0, 0.0, 25.0, started_s)
+        return Frame(np.full((4, 4), value), self.focus.z_um, self.x_um, 0.0, 25.0, started_s)
 
     @contextmanager
     def restoring(self) -> Iterator[None]:

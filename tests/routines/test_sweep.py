@@ -244,6 +244,18 @@ def test_a_drive_that_reports_a_foreign_move_is_left_alone() -> None:
     assert len(microscope.focus.commands) == 5
 
 
+def test_a_slide_that_is_moved_meanwhile_ends_the_sweep() -> None:
+    microscope = FakeMicroscope(peak_at(3.0), z_um=-1.0)
+    steps = sweep(microscope, config("uniform"), measure=mean_value)
+    for _ in range(6):
+        next(steps)
+    microscope.x_um = 40.0
+    _, record = run_to_end(steps)
+    assert record.outcome == "failed"
+    assert "moved by 40.0 µm" in record.reasons[0]
+    assert_back_at_start(microscope, record, -1.0)
+
+
 def test_a_start_outside_the_limits_is_refused_without_a_frame() -> None:
     microscope = FakeMicroscope(peak_at(3.0), z_um=8.0, limits_um=(-5.0, 5.0))
     _, record = focus(microscope, "uniform")

@@ -67,7 +67,7 @@ def runs_on_simulated(stand: Stand, scene: Scene, routine: Routine) -> Ended:
         focus_direction=direction,
         backlash_um=1.0 if stand.backlash_um is None else stand.backlash_um,
         settling_s=0.05,
-        exposure_ms=25.0 if stand.exposure_ms is None else stand.exposure_ms,
+        exposure_ms=scene.camera.default_exposure_ms,
         clock=VirtualClock(),
         seed=stand.seed,
         limits_um=stand.limits_um,

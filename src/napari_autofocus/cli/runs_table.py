@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-COLUMNS = ("run", "outcome", "defocus, µm", "z, µm", "± µm", "verdict", "frames", "moves", "s")
+COLUMNS = ("run", "outcome", "defocus, µm", "z, µm", "verdict", "frames", "moves", "s")
 TEXT_COLUMNS = ("outcome", "verdict")
 
 
@@ -14,7 +14,7 @@ def print_runs(runs: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Focusing by {runs[0]['method']}", box=box.SIMPLE_HEAD)
+    table = Table(title=f"Focusing by {runs[0]['method']}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in TEXT_COLUMNS else "right", no_wrap=True)
     for index, run in enumerate(runs):
@@ -32,7 +32,6 @@ def _cells(run: dict[str, Any]) -> tuple[str, ...]:
         run["outcome"],
         f"{_number(run['start_um'])} → {_number(run['end_um'])}",
         f"{_number(run['start_z_um'])} → {_number(run['end_z_um'])}",
-        _number(run["uncertainty_um"]),
         run["verdict"] or "–",
         str(run["frames"]),
         str(run["moves"]),

@@ -108,7 +108,8 @@ def sweep(
         float | None,
         typer.Option(
             "--exposure-ms",
-            help="Exposure time of a frame, in ms; 25 when simulated, otherwise as the camera is set.",
+            help="Exposure time of a frame, in ms; 25 when simulated (the lamp is set to match), otherwise as the"
+            " camera is set.",
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
@@ -172,7 +173,9 @@ def sweep(
         )
         stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
         if simulated:
-            ended = runs_on_simulated(stand, _scene(stain, density, lens, seed, parse_shape(shape)), _routine(config))
+            ended = runs_on_simulated(
+                stand, _scene(stain, density, lens, seed, parse_shape(shape), exposure_ms or 25.0), _routine(config)
+            )
         else:
             ended = runs_on_real(stand, _routine(config))
         _tell(ended, config, records, as_json)
@@ -191,11 +194,15 @@ def _config(**settings: Any) -> SweepConfig:
     return SweepConfig(**settings)
 
 
-def _scene(stain: str, density: str, lens: Objective | None, seed: int, shape: tuple[int, int]) -> Scene:
+def _scene(
+    stain: str, density: str, lens: Objective | None, seed: int, shape: tuple[int, int], exposure_ms: float
+) -> Scene:
+    """The simulated slide, its lamp set so that frames of that exposure are well exposed."""
+    from napari_autofocus.simulation.camera import Camera
     from napari_autofocus.simulation.scene import Scene
 
     assert lens is not None  # a simulated microscope always has one
-    return Scene.build(stain, density, lens, seed=seed, shape=shape)
+    return Scene.build(stain, density, lens, seed=seed, shape=shape, camera=Camera(default_exposure_ms=exposure_ms))
 
 
 def _routine(config: SweepConfig) -> Routine:

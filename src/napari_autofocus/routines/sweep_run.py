@@ -29,10 +29,16 @@ NOISE_BOUNDS = 2.0
 LEAST_NOISE = 0.02
 """Share of a sharpness that counts as noise in any case: few frames may agree by chance."""
 
+SAME_FIELD_UM = 5.0
+"""A slide that moves by more than this between two frames shows another field, µm."""
+
 
 def named_measure(config: SweepConfig) -> Measure:
-    """The focus measure that the settings name, over their region."""
-    return lambda image: float(sharpness(image, config.measure, roi=config.roi))
+    """The focus measure that the settings name, over their region.
+
+    Computed in floating point: luminance rounded to whole counts would hide faint contrast, and the noise with it.
+    """
+    return lambda image: float(sharpness(np.asarray(image, np.float32), config.measure, roi=config.roi))
 
 
 class SweepRun:
@@ -96,6 +102,7 @@ class SweepRun:
         self.check_time()
         frame = self._microscope.snap()
         self.drive.expect(frame.z_um)
+        self._check_field(frame)
         value = float(self._measure(frame.image))
         if not math.isfinite(value):
             raise FrameError(f"The sharpness of the frame at {frame.z_um:.2f} µm is {value}, which is no measurement.")
@@ -103,6 +110,16 @@ class SweepRun:
         self._frame = frame
         self._looks.append(Look(CurvePoint(float(frame.z_um), value), reduced))
         return self._looks[-1].point
+
+    def _check_field(self, frame: Frame) -> None:
+        """Raises FrameError if the slide was moved: a focus curve of two fields means nothing."""
+        if self._frame is None:
+            return
+        shift_um = math.hypot(frame.x_um - self._frame.x_um, frame.y_um - self._frame.y_um)
+        if shift_um > SAME_FIELD_UM:  # never true of NaN: no XY stage
+            raise FrameError(
+                f"The slide was moved by {shift_um:.1f} µm during the sweep; start again when it stands still."
+            )
 
     def step(self, visit: Visit) -> SweepStep:
         """Progress after the newest frame."""
@@ -287,9 +304,9 @@ class SweepRun:
 
 def _reduced(image: Image, roi: Roi | None) -> Reduced:
     if roi is None:
-        return reduce_plane(to_grey(image))
+        return reduce_plane(to_grey(np.asarray(image, np.float32)))
     y, x, height, width = roi
-    return reduce_plane(to_grey(image[y : y + height, x : x + width]))
+    return reduce_plane(to_grey(np.asarray(image[y : y + height, x : x + width], np.float32)))
 
 
 def _plain(value: float | None) -> float | None:
