@@ -1,28 +1,27 @@
 """Z-stacks, and what their focus curves say: where a field and its patches are sharpest, and whether to trust it.
 
-One plane is in memory at a time, so a stack larger than memory works. Judging a curve is in ``curve.py``; telling
-transparent specimens is in ``phase.py``.
+One plane is in memory at a time, so a stack larger than memory works. The planes are in ``planes.py``; judging a curve
+is in ``curve.py``, telling transparent specimens in ``phase.py``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.focus.curve import CurveVerdict, FocusCurve, Polarity, judge_curve
 from napari_autofocus.focus.grey import Colour, to_grey
 from napari_autofocus.focus.noise_free import noise_of_brenner, split_brenner
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.focus.peak import FloatArray
 from napari_autofocus.focus.phase import PhaseEvidence, Reduced, phase_evidence, reduce_plane
+from napari_autofocus.focus.planes import ZStack
 from napari_autofocus.focus.sharpness import sharpness
-from napari_autofocus.optics import Objective
 
 __all__ = [
     "CurveVerdict",
@@ -39,121 +38,6 @@ __all__ = [
 
 DEFAULT_PATCH_PX = 128
 CLEAR = 20.0  # significance at which a patch counts as half important
-
-
-@dataclass(frozen=True, eq=False)
-class ZStack:
-    """Images of one field with their drive positions.
-
-    Parameters
-    ----------
-    data : array-like, shape (Z, Y, X) or (Z, Y, X, C)
-        NumPy, or anything lazy that gives a plane when indexed (dask, zarr, a reader's proxy).
-    z_um : np.ndarray, shape (Z,)
-        Drive position of each plane, strictly increasing, µm; the spacing may be irregular. Use
-        :meth:`from_unsorted` for planes in any order.
-    pixel_size_um : float or None
-        None where the file does not say; never invented.
-    source : str
-        Where the stack comes from, for messages and tables.
-    objective : Objective or None
-        None where the file does not say.
-    focus_direction : int
-        +1 if a growing z brings sample and objective together, −1 if apart.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two planes, z does not fit the planes, is not finite or does not increase.
-    """
-
-    data: Any
-    z_um: FloatArray
-    pixel_size_um: float | None = None
-    source: str = ""
-    objective: Objective | None = None
-    focus_direction: int = 1
-
-    def __post_init__(self) -> None:
-        z = np.array(self.z_um, np.float64)
-        object.__setattr__(self, "z_um", z)
-        name = self.source or "The stack"
-        if len(self.data.shape) not in (3, 4):
-            raise InputError(
-                f"{name} has {len(self.data.shape)} axes; a z-stack has three (Z, Y, X), or four with colour."
-            )
-        if z.ndim != 1 or z.size != self.data.shape[0]:
-            raise InputError(f"{name} has {self.data.shape[0]} planes but {z.size} z positions; give one z a plane.")
-        if z.size < 2:
-            raise InputError(f"{name} holds a single plane; a z-stack needs several planes of the same field.")
-        _check_increasing(z, name)
-        if self.focus_direction not in (-1, 1):
-            raise InputError(f"The focus direction of a stack is +1 or -1; found {self.focus_direction}.")
-
-    def __len__(self) -> int:
-        return int(self.z_um.size)
-
-    @classmethod
-    def from_unsorted(cls, data: Any, z_um: Sequence[float] | FloatArray, **others: Any) -> ZStack:
-        """The stack with its planes sorted by z.
-
-        Raises
-        ------
-        InputError
-            As the class; duplicate z among the reasons.
-        """
-        z = np.asarray(z_um, np.float64)
-        order = np.argsort(z, kind="stable")
-        if np.array_equal(order, np.arange(z.size)):
-            return cls(data, z, **others)
-        return cls(_Reordered(data, order), z[order], **others)
-
-    @property
-    def field_shape(self) -> tuple[int, int]:
-        """Height and width of the field, px."""
-        return int(self.data.shape[1]), int(self.data.shape[2])
-
-    @property
-    def step_um(self) -> float:
-        """Median distance between neighbouring planes, µm."""
-        return float(np.median(np.diff(self.z_um)))
-
-    @property
-    def dof_um(self) -> float | None:
-        """Depth of field, µm; None where the objective is unknown."""
-        return None if self.objective is None else self.objective.dof_um
-
-    def plane(self, index: int) -> npt.NDArray[Any]:
-        """One plane in memory, shape (Y, X) or (Y, X, C). Raises InputError if it holds NaN or infinity."""
-        image = np.asarray(self.data[index])
-        if image.dtype.kind == "f" and not np.isfinite(image).all():
-            raise InputError(
-                f"{self.source or 'The stack'}: the plane at z = {self.z_um[index]:g} µm holds"
-                f" {np.count_nonzero(~np.isfinite(image))} pixels that are NaN or infinite; mend or remove that plane."
-            )
-        return image
-
-
-class _Reordered:
-    """Planes of a lazy array in another order, without touching the data."""
-
-    def __init__(self, data: Any, order: npt.NDArray[np.intp]) -> None:
-        self._data, self._order = data, order
-        self.shape, self.dtype, self.ndim = tuple(data.shape), data.dtype, len(data.shape)
-
-    def __len__(self) -> int:
-        return int(self.shape[0])
-
-    def __getitem__(self, key: Any) -> Any:
-        first, *others = key if isinstance(key, tuple) else (key,)
-        if isinstance(first, (int, np.integer)):
-            plane = np.asarray(self._data[int(self._order[first])])
-            return plane[tuple(others)] if others else plane
-        planes = np.stack([np.asarray(self._data[int(i)]) for i in self._order[first]])
-        return planes[(slice(None), *others)] if others else planes
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        return np.asarray(self[:], dtype)
 
 
 @dataclass(frozen=True)
@@ -293,7 +177,7 @@ def measure_stack(stack: ZStack, settings: FocusSettings | None = None) -> Gener
         curves[index], noise[index] = _patch_sharpness(image, grid, settings)
         reduced.append(reduce_plane(to_grey(image, settings.colour)))
         yield PlaneDone(index + 1, len(stack))
-    return _judge(stack, settings, grid, curves.T, noise.min(axis=0), reduced)
+    return _Measured(stack, settings, grid, curves.T, noise.min(axis=0), reduced).judge()
 
 
 def _patch_sharpness(
@@ -307,81 +191,76 @@ def _patch_sharpness(
     return values, np.zeros_like(values)
 
 
-def _judge(
-    stack: ZStack,
-    settings: FocusSettings,
-    grid: PatchGrid,
-    curves: FloatArray,
-    noise: FloatArray,
-    reduced: list[Reduced],
-) -> StackFocus:
-    field_noise = float(np.sqrt(np.mean(noise**2) / len(grid)))
-    field_curve = _judge_one(stack, settings, curves.mean(axis=0), field_noise, reduced)
-    phase_field = field_curve if field_curve.verdict == "phase_minimum" else None
-    if phase_field:
-        settings = replace(settings, polarity="min")  # a Brenner peak is no focus on any patch of such a field
-    patches = tuple(
-        _judge_patch(stack, settings, grid, index, curves[index], float(noise[index]), reduced, phase_field)
-        for index in range(len(grid))
-    )
-    return StackFocus(stack.source, len(stack), field_curve, grid, patches, curves)
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What was kept of a stack's planes: curves (patches, planes), their pixel noise (patches,), reduced planes."""
+
+    stack: ZStack
+    settings: FocusSettings
+    grid: PatchGrid
+    curves: FloatArray
+    noise: FloatArray
+    reduced: list[Reduced]
+
+    def judge(self) -> StackFocus:
+        noise = float(np.sqrt(np.mean(self.noise**2) / len(self.grid)))
+        field = self._judge_curve(self.curves.mean(axis=0), noise, self.reduced)
+        phase_field = field if field.verdict == "phase_minimum" else None
+        patches = tuple(self._judge_patch(index, phase_field) for index in range(len(self.grid)))
+        return StackFocus(self.stack.source, len(self.stack), field, self.grid, patches, self.curves)
+
+    def _judge_patch(self, index: int, phase_field: FocusCurve | None) -> PatchFocus:
+        rows, columns = self.grid.slices(index)
+        part = _scaled(rows, columns, self.reduced[0].shape[0] / self.grid.field_shape[0])
+        reduced = [plane[part] for plane in self.reduced]
+        curve = self._judge_curve(self.curves[index], float(self.noise[index]), reduced, phase_field)
+        strength = curve.significance if curve.verdict in ("peak", "phase_minimum") else 0.0
+        return PatchFocus(
+            y=rows.start,
+            x=columns.start,
+            size=self.grid.size,
+            best_z_um=curve.best_z_um,
+            uncertainty_um=curve.uncertainty_um,
+            importance=strength / (strength + CLEAR),
+            trusted=curve.trusted,
+            verdict=curve.verdict,
+        )
+
+    def _judge_curve(
+        self, values: FloatArray, noise: float, reduced: list[Reduced], phase_field: FocusCurve | None = None
+    ) -> FocusCurve:
+        """Judge one curve, as a transparent specimen where its contrast, or that of the whole field, says so."""
+        z, dof, polarity = self.stack.z_um, self.stack.dof_um, self.settings.polarity
+        if polarity == "max":
+            return judge_curve(z, values, noise=noise or None, polarity="max", dof_um=dof)
+        evidence = phase_evidence(z, reduced, values)
+        if polarity == "min" or phase_field is not None:
+            return _of_phase(z, values, evidence, phase_field)
+        curve = judge_curve(z, values, noise=noise or None, dof_um=dof)
+        if curve.verdict != "no_peak" and evidence is not None and evidence.is_phase:
+            return _of_phase(z, values, evidence)
+        return curve
 
 
-def _judge_patch(
-    stack: ZStack,
-    settings: FocusSettings,
-    grid: PatchGrid,
-    index: int,
-    values: FloatArray,
-    noise: float,
-    reduced: list[Reduced],
-    phase_field: FocusCurve | None,
-) -> PatchFocus:
-    rows, columns = grid.slices(index)
-    part = _scaled(rows, columns, reduced[0].shape[0] / grid.field_shape[0])
-    curve = _judge_one(stack, settings, values, noise, [plane[part] for plane in reduced])
-    strength = curve.significance if curve.verdict in ("peak", "phase_minimum") else 0.0
-    return PatchFocus(
-        y=rows.start,
-        x=columns.start,
-        size=grid.size,
-        best_z_um=curve.best_z_um,
-        uncertainty_um=curve.uncertainty_um,
-        importance=strength / (strength + CLEAR),
-        trusted=curve.trusted and not _strays(curve, phase_field),
-        verdict=curve.verdict,
-    )
-
-
-def _strays(curve: FocusCurve, phase_field: FocusCurve | None) -> bool:
-    """Whether a patch of a transparent field has its contrast minimum far from the field's: fringes of a neighbour."""
-    if phase_field is None or curve.best_z_um is None or phase_field.best_z_um is None or not phase_field.width_um:
-        return False
-    return abs(curve.best_z_um - phase_field.best_z_um) > 2 * phase_field.width_um
-
-
-def _judge_one(
-    stack: ZStack, settings: FocusSettings, values: FloatArray, pixel_noise: float, reduced: list[Reduced]
+def _of_phase(
+    z_um: FloatArray, values: FloatArray, evidence: PhaseEvidence | None, field: FocusCurve | None = None
 ) -> FocusCurve:
-    """Judge one curve, as a transparent specimen where its contrast says so."""
-    noise = pixel_noise or None
-    if settings.polarity == "max":
-        return judge_curve(stack.z_um, values, noise=noise, polarity="max", dof_um=stack.dof_um)
-    evidence = phase_evidence(stack.z_um, reduced, values)
-    if settings.polarity == "min":
-        return _of_phase(stack, values, evidence)
-    curve = judge_curve(stack.z_um, values, noise=noise, dof_um=stack.dof_um)
-    if curve.verdict != "no_peak" and evidence is not None and evidence.is_phase:
-        return _of_phase(stack, values, evidence)
+    """The contrast minimum as the verdict on a sharpness curve: a Brenner peak is no focus on a transparent field."""
+    if evidence is None:
+        reason = ("Contrast has no minimum between two rises inside the range.",)
+        return FocusCurve(z_um, values, "no_peak", False, None, None, 0.0, reason)
+    curve = evidence.on(z_um, values)
+    if curve.trusted and field is not None and not _near(curve, field, 1.0 if evidence.inverts else 0.5):
+        stray = "It lies far from the field's minimum: a neighbour's fringes."
+        return replace(curve, trusted=False, reasons=(*curve.reasons, stray))
     return curve
 
 
-def _of_phase(stack: ZStack, values: FloatArray, evidence: PhaseEvidence | None) -> FocusCurve:
-    """The contrast minimum as the verdict on a sharpness curve."""
-    if evidence is None:
-        reason = ("Contrast has no minimum between two rises inside the range.",)
-        return FocusCurve(stack.z_um, values, "no_peak", False, None, None, 0.0, reason)
-    return evidence.on(stack.z_um, values)
+def _near(curve: FocusCurve, field: FocusCurve, widths: float) -> bool:
+    """Whether a contrast minimum lies within so many widths of the field's."""
+    if curve.best_z_um is None or field.best_z_um is None or field.width_um is None:
+        return False
+    return abs(curve.best_z_um - field.best_z_um) <= widths * field.width_um
 
 
 def _scaled(rows: slice, columns: slice, scale: float) -> tuple[slice, slice]:
@@ -392,15 +271,3 @@ def _scaled(rows: slice, columns: slice, scale: float) -> tuple[slice, slice]:
         return slice(start, max(round(part.stop * scale), start + 2))
 
     return shrink(rows), shrink(columns)
-
-
-def _check_increasing(z: FloatArray, name: str) -> None:
-    if not np.isfinite(z).all():
-        raise InputError(f"{name} has a z position that is not a number; give every plane its z in µm.")
-    steps = np.diff(z)
-    if (steps == 0).any():
-        raise InputError(
-            f"{name} has two planes at z = {z[int(np.argmin(steps != 0))]:g} µm; remove one or correct its z."
-        )
-    if (steps < 0).any():
-        raise InputError(f"{name} has z positions that do not increase; use ZStack.from_unsorted.")
