@@ -45,14 +45,14 @@ class AxialTable:
     """
 
     def __init__(self, compute: Callable[[float], FloatArray], step_um: float, largest_um: float) -> None:
-        self._compute = compute
-        self._step = step_um
-        self._largest = largest_um
+        self.compute = compute
+        self.step_um = step_um
+        self.largest_um = largest_um
         self._nodes: dict[int, FloatTable] = {}
 
     def at(self, axial_um: float) -> FloatTable:
         """The curve at that axial position, shape (F,), float32."""
-        place = float(np.clip(axial_um, -self._largest, self._largest)) / self._step
+        place = float(np.clip(axial_um, -self.largest_um, self.largest_um)) / self.step_um
         index = int(np.floor(place))
         t = place - index
         if t < 1e-9:
@@ -68,7 +68,7 @@ class AxialTable:
 
     def _node(self, index: int) -> FloatTable:
         if index not in self._nodes:
-            self._nodes[index] = self._compute(index * self._step).astype(np.float32)
+            self._nodes[index] = self.compute(index * self.step_um).astype(np.float32)
         return self._nodes[index]
 
 
