@@ -78,7 +78,7 @@ class FocusDrive(Protocol):
         """Position as the hardware reports it now, µm. Raises HardwareError, ForeignMove."""
 
     def move_to(self, z_um: float) -> float:
-        """Go to ``z_um``, always arriving from the same side, wait until the drive rests, and return the position read back, µm.
+        """Go to ``z_um``, arriving from the same side as always; returns the position read back when it rests, µm.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Microscope(Protocol):
         """Expose one frame that began after every earlier move had come to rest. Raises FrameError, HardwareError."""
 
     def restoring(self) -> AbstractContextManager[None]:
-        """Put channel, exposure, ROI, shutter and live mode back on leaving, whatever happened; live mode is paused meanwhile."""
+        """Pause live mode; put it, channel, exposure, ROI and shutter back on leaving, whatever happened."""
 
 
 def walk_to(drive: FocusDrive, z_um: float) -> float:

@@ -49,7 +49,7 @@ class FieldContent:
     Parameters
     ----------
     sheets : tuple of ContentSheet
-        One for most slides; two or more where the specimen is thick or folded. All have the same shape, margin included.
+        One for most slides; two or more where the specimen is thick or folded. All of one shape, margin included.
     contrast : {'absorption', 'phase', 'fluorescence'}
         How the specimen shows itself.
     pixel_size_um : float

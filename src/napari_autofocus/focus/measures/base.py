@@ -111,7 +111,7 @@ class Region:
     def _area(self, footprint: BoolImage) -> int:
         """How many footprints lie inside the region, or inside each patch."""
         height, width = self.grey.shape if self.grid is None else (self.grid.size, self.grid.size)
-        return (height - footprint.shape[0] + 1) * (width - footprint.shape[1] + 1)
+        return int((height - footprint.shape[0] + 1) * (width - footprint.shape[1] + 1))
 
     def _usable(self, footprint: BoolImage) -> BoolImage:
         """Where every pixel under the footprint counts, shape (Y − h + 1, X − w + 1)."""
@@ -163,4 +163,4 @@ def _squared_difference(first: Image, second: Image) -> Image:
     """(second − first)², exact for u8, to 1e-7 for u16."""
     difference = cv2.absdiff(first, second)
     wide = difference.astype(np.uint16 if difference.dtype == np.uint8 else np.promote_types(difference.dtype, "f4"))
-    return np.multiply(wide, wide, out=wide)
+    return np.asarray(np.multiply(wide, wide, out=wide))

@@ -92,7 +92,7 @@ def _band(height: int, width: int) -> FloatArray:
     rows, columns = scipy.fft.fftfreq(height)[:, None], scipy.fft.rfftfreq(width)
     frequency = np.hypot(rows, columns)
     mirrored = (columns > 0) & (columns < 0.5)
-    return ((frequency >= BAND[0]) & (frequency <= BAND[1])) * (1.0 + mirrored)
+    return np.asarray(((frequency >= BAND[0]) & (frequency <= BAND[1])) * (1.0 + mirrored), np.float64)
 
 
 def _hann(length: int) -> FloatArray:
