@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pymmcore_plus import CMMCorePlus
@@ -185,6 +189,15 @@ def test_a_failing_stage_is_a_hardware_error_and_gets_no_further_command(
     assert rig.z_stage.commands_um == [-4.5]
 
 
+def test_a_failing_listener_of_somebody_else_is_a_hardware_error(rig: SimulatedRig) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("not our bug")
+
+    rig.core.events.stagePositionChanged.connect(fail)
+    with pytest.raises(HardwareError, match="not our bug"):
+        rig.microscope.focus.move_to(3.0)
+
+
 def test_after_a_fault_the_drive_works_again_and_blames_nobody(make_rig: RigMaker) -> None:
     rig = make_rig(faults=[Fault("stage-sticks", at=2)])
     with rig.microscope.restoring():
@@ -204,6 +217,32 @@ def test_halting_from_another_thread_ends_the_move(make_rig: RigMaker) -> None:
     halting.join()
     assert rig.z_stage.commands_um == [-21.5]
     assert focus.position_um() > -21.5
+
+
+def test_beside_qt_reports_of_our_own_moves_are_not_kept_waiting_for_the_event_loop() -> None:
+    code = """
+import threading
+from conftest import TextureScene
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+from napari_autofocus.microscope.simulated import simulated_rig
+with simulated_rig(TextureScene(), exposure_ms=1.0) as rig:
+    assert "QCoreSignaler" in type(rig.core.events).__name__
+    focus = rig.microscope.focus
+    worker = threading.Thread(target=lambda: [focus.move_to(z) for z in (3.0, -2.0, 1.0)])
+    worker.start()
+    worker.join()
+    app.processEvents()
+    assert focus.moved_by_others == 0, focus.moved_by_others
+    other = threading.Thread(target=rig.core.setPosition, args=(80.0,))
+    other.start()
+    other.join()
+    assert focus.moved_by_others == 1
+"""
+    tests = Path(__file__).resolve().parents[1]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tests, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_position_that_is_no_number_is_a_hardware_error(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,17 @@ def test_late_reports_of_our_own_move_are_ours() -> None:
     assert ledger.moved_by_others == 1
 
 
+def test_reports_that_lag_several_moves_behind_are_ours() -> None:
+    ledger = MoveLedger(0.0, tolerance_um=0.1, late_s=60.0)
+    for start_um, end_um in ((0.0, 5.0), (5.0, 6.0), (6.0, 7.0)):
+        ledger.begin(start_um, end_um)
+        ledger.end(end_um)
+    ledger.report(2.0)
+    assert ledger.moved_by_others == 0
+    ledger.read_back(2.0)
+    assert ledger.moved_by_others == 1
+
+
 def test_after_a_failed_move_any_place_may_be_ours(ledger: MoveLedger) -> None:
     ledger.begin(0.0, 5.0)
     ledger.lose_track()

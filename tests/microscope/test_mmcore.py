@@ -164,13 +164,14 @@ def test_one_setting_that_cannot_be_put_back_does_not_hinder_the_others(
     def refuse(exposure: float) -> None:
         raise RuntimeError("exposure is locked")
 
-    with (
-        pytest.raises(HardwareError, match="exposure could not be put back: exposure is locked"),
-        rig.microscope.restoring(),
-    ):
-        rig.core.setExposure(99.0)
-        rig.core.setROI(0, 0, 8, 8)
-        monkeypatch.setattr(rig.camera, "set_exposure", refuse)
+    def tamper() -> None:
+        with rig.microscope.restoring():
+            rig.core.setExposure(99.0)
+            rig.core.setROI(0, 0, 8, 8)
+            monkeypatch.setattr(rig.camera, "set_exposure", refuse)
+
+    with pytest.raises(HardwareError, match="exposure could not be put back: exposure is locked"):
+        tamper()
     assert list(rig.core.getROI()) == [0, 0, 80, 64]
 
 

@@ -11,12 +11,18 @@ from threading import RLock
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import ForeignMove, HardwareError
-from napari_autofocus.microscope.edge import DEVICE_ERRORS, POLL_S, translated, wait_until_idle
+from napari_autofocus.microscope.edge import (
+    DEVICE_ERRORS,
+    POLL_S,
+    on_stage_position_changed,
+    translated,
+    wait_until_idle,
+)
 from napari_autofocus.microscope.foreign import MoveLedger
 from napari_autofocus.microscope.protocol import Clock
 from napari_autofocus.microscope.travel import TravelRules
 
-LATE_REPORT_S = 0.5
+LATE_REPORT_S = 1.0
 # A drive that says it is at rest may still be creeping or reporting late: so long it is asked again.
 CREEP_S = 0.5
 
@@ -79,7 +85,7 @@ class StageDrive:
         self._play_taken_up_at: int | None = None
         self.moves = 0
         self.play_left_um = 0.0
-        core.events.stagePositionChanged.connect(self._on_stage_position_changed)
+        on_stage_position_changed(core, self._on_stage_position_changed)
 
     @property
     def label(self) -> str:

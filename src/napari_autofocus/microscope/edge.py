@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from psygnal import EmitLoopError
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import HardwareError
@@ -12,8 +15,9 @@ from napari_autofocus.microscope.protocol import Clock
 
 POLL_S = 0.005
 
-# MMCore raises RuntimeError; Python devices raise whatever they like, and the ring buffer an IndexError.
-DEVICE_ERRORS = (RuntimeError, OSError, ValueError, LookupError, BufferError, ArithmeticError)
+# MMCore raises RuntimeError; Python devices raise whatever they like, the ring buffer an IndexError, and an event
+# whatever its worst listener does.
+DEVICE_ERRORS = (RuntimeError, OSError, ValueError, LookupError, BufferError, ArithmeticError, EmitLoopError)
 
 
 @contextmanager
@@ -32,6 +36,20 @@ def translated(what: str, error: type[HardwareError] = HardwareError) -> Iterato
     except DEVICE_ERRORS as found:
         reason = " ".join(str(found).split()).rstrip(".") or type(found).__name__
         raise error(f"{what}: {reason}. Check the device, its cable and its power, then try again.") from found
+
+
+def on_stage_position_changed(core: CMMCorePlus, slot: Callable[[str, float], None]) -> None:
+    """Connect a slot that runs in the thread that reports a position, before the report returns.
+
+    Beside a QApplication the core's events are Qt signals, which by default wait for the event loop of the thread that
+    connected them: our own moves would be reported long after, and look like somebody else's.
+    """
+    signal: Any = core.events.stagePositionChanged
+    qt_core = sys.modules.get("qtpy.QtCore")
+    if qt_core is not None and isinstance(core.events, qt_core.QObject):
+        signal.connect(slot, type=qt_core.Qt.ConnectionType.DirectConnection)
+    else:
+        signal.connect(slot)
 
 
 def wait_until_idle(core: CMMCorePlus, label: str, clock: Clock, timeout_s: float) -> None:

@@ -5,12 +5,33 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
+from dataclasses import dataclass, replace
+
+_REMEMBERED_LEGS = 32
+
+
+@dataclass(frozen=True)
+class _Leg:
+    """One command of ours and the stretch it covers, µm; ``ended_at`` in real seconds."""
+
+    low_um: float
+    high_um: float
+    ended_at: float = math.inf
+
+    @property
+    def under_way(self) -> bool:
+        return self.ended_at == math.inf
+
+    def passes(self, z_um: float, tolerance_um: float) -> bool:
+        return self.low_um - tolerance_um <= z_um <= self.high_um + tolerance_um
 
 
 class MoveLedger:
-    """Compares every position that is reported or read back with what we ourselves commanded last.
+    """Compares every position that is reported or read back with what we ourselves commanded.
 
-    Reports may come from any thread and, from a C++ core, after the move they belong to has ended.
+    Reports may come from any thread and, from a C++ core, after the move they belong to has ended. A report of a place
+    on the way of one of our recent moves therefore proves nothing; reading back does.
 
     Parameters
     ----------
@@ -27,43 +48,35 @@ class MoveLedger:
         self.moved_by_others = 0
         self._tolerance_um = tolerance_um
         self._late_s = late_s
-        self._span_um = (rest_um, rest_um)
-        self._moving = False
-        self._ended_at = -math.inf
+        self._legs: deque[_Leg] = deque(maxlen=_REMEMBERED_LEGS)
         self._farthest_um = (math.inf, -math.inf)
         self._lock = threading.Lock()
 
     def begin(self, *waypoints_um: float) -> None:
         """One of our moves starts; whatever lies between these positions is ours until it ends."""
         with self._lock:
-            self._span_um = (min(waypoints_um), max(waypoints_um))
-            self._moving = True
+            self._legs.append(_Leg(min(waypoints_um), max(waypoints_um)))
 
     def end(self, rest_um: float) -> None:
         """Our move is over and the drive rests here."""
         with self._lock:
-            self.rest_um = rest_um
-            self._moving = False
-            self._ended_at = time.monotonic()
+            self._settle(rest_um)
 
     def lose_track(self) -> None:
         """Our move failed; the next position seen counts as where we left the drive."""
         with self._lock:
-            self.rest_um = math.nan
-            self._moving = False
-            self._ended_at = time.monotonic()
+            self._settle(math.nan)
 
     def report(self, z_um: float) -> None:
         """The core's event says that the drive is here."""
         with self._lock:
-            late = self._moving or time.monotonic() - self._ended_at < self._late_s
-            if not (late and self._between(z_um)):
+            if not self._is_on_our_way(z_um):
                 self._compare(z_um)
 
     def read_back(self, z_um: float) -> None:
         """The hardware says, on being asked, that the drive is here; during our own moves this proves nothing."""
         with self._lock:
-            if not self._moving:
+            if not (self._legs and self._legs[-1].under_way):
                 self._compare(z_um)
 
     def take_farthest_um(self) -> tuple[float, float]:
@@ -72,9 +85,13 @@ class MoveLedger:
             farthest, self._farthest_um = self._farthest_um, (math.inf, -math.inf)
         return farthest
 
-    def _between(self, z_um: float) -> bool:
-        low, high = self._span_um
-        return low - self._tolerance_um <= z_um <= high + self._tolerance_um
+    def _settle(self, rest_um: float) -> None:
+        self.rest_um = rest_um
+        self._legs[-1] = replace(self._legs[-1], ended_at=time.monotonic())
+
+    def _is_on_our_way(self, z_um: float) -> bool:
+        since = time.monotonic() - self._late_s
+        return any(leg.ended_at > since and leg.passes(z_um, self._tolerance_um) for leg in self._legs)
 
     def _compare(self, z_um: float) -> None:
         if math.isnan(self.rest_um):
