@@ -140,7 +140,7 @@ def test_the_time_is_up_by_the_clock_of_the_microscope(method: str) -> None:
     assert_back_at_start(microscope, record, -1.0)
 
 
-def raise_at(index: int, error: Exception) -> Any:
+def raise_at(index: int, error: BaseException) -> Any:
     """A fault that strikes once."""
 
     def strike(count: int) -> None:
@@ -170,6 +170,19 @@ def test_a_fault_of_the_camera_ends_at_the_start(method: str, index: int) -> Non
     assert record.outcome == "failed"
     assert record.frames == index
     assert_back_at_start(microscope, record, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(KeyboardInterrupt(), "cancelled"), (RuntimeError("not translated"), "failed")]
+)
+def test_whatever_else_ends_a_sweep_the_drive_goes_back(error: BaseException, outcome: str) -> None:
+    microscope = FakeMicroscope(peak_at(3.0), z_um=-1.0)
+    microscope.before_snap = raise_at(7, error)
+    kept: list[SweepRecord] = []
+    with pytest.raises(type(error)):
+        run_to_end(sweep(microscope, config("uniform"), measure=mean_value, keep=kept.append))
+    assert kept[0].outcome == outcome
+    assert_back_at_start(microscope, kept[0], -1.0)
 
 
 def test_a_fault_on_the_way_back_is_tried_again() -> None:

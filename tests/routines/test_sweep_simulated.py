@@ -49,7 +49,7 @@ def test_focuses_a_stained_slide_on_drives_of_both_directions(stained: Scene, me
 
 @pytest.mark.parametrize("method", ["uniform", "coarse-to-fine"])
 def test_focuses_a_transparent_specimen_by_its_contrast(method: str) -> None:
-    with rig_at(Scene.build("unstained", "dense", seed=3, shape=(256, 306)), 3.0) as rig:
+    with rig_at(Scene.build("unstained", "dense", seed=3, shape=(160, 192)), 3.0) as rig:
         record = focus(rig, method)
         assert (record.outcome, record.verdict) == ("focused", "phase_minimum"), record.reasons
         assert abs(rig.true_defocus_um()) < 0.5
@@ -57,7 +57,7 @@ def test_focuses_a_transparent_specimen_by_its_contrast(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["hill-climb", "brent", "curve-fit"])
 def test_local_methods_do_not_pretend_to_focus_a_transparent_specimen(method: str) -> None:
-    with rig_at(Scene.build("unstained", "dense", seed=3, shape=(256, 306)), 3.0) as rig:
+    with rig_at(Scene.build("unstained", "dense", seed=3, shape=(160, 192)), 3.0) as rig:
         start_um = rig.microscope.focus.position_um()
         record = focus(rig, method)
         assert record.outcome == "reverted"

@@ -44,6 +44,14 @@ def test_a_foreign_move_seen_in_a_frame_is_noticed(drive: FakeDrive) -> None:
         WatchedDrive(drive, 0.2).expect(0.9)
 
 
+def test_a_reading_that_is_no_number_is_a_fault_and_not_a_person(drive: FakeDrive) -> None:
+    watched = WatchedDrive(drive, 0.2)
+    with pytest.raises(HardwareError, match="nan") as caught:
+        watched.expect(float("nan"))
+    assert not isinstance(caught.value, ForeignMove)
+    assert watched.last_um == 0.0
+
+
 def test_a_refused_move_is_not_counted_and_leaves_the_place_known(drive: FakeDrive) -> None:
     watched = WatchedDrive(drive, 0.2)
     with pytest.raises(MoveRefused):

@@ -62,7 +62,16 @@ class WatchedDrive:
         return here
 
     def expect(self, z_um: float) -> None:
-        """Compare a reading of the drive (of a frame, for instance) with where it should be. Raises ForeignMove."""
+        """Compare a reading of the drive (of a frame, for instance) with where it should be.
+
+        Raises
+        ------
+        HardwareError
+            The reading is not a finite number.
+        ForeignMove
+            Somebody else moved the drive.
+        """
+        self._require_number(z_um)
         if self._known_um is None or abs(z_um - self._known_um) <= self._tolerance_um:
             self.last_um = z_um
             return
@@ -111,8 +120,9 @@ class WatchedDrive:
 
     def _read(self) -> float:
         here = self._drive.position_um()
-        if not math.isfinite(here):
-            raise HardwareError(
-                f"{self._drive.label} reports {here} as its position; a number is needed to move safely."
-            )
+        self._require_number(here)
         return here
+
+    def _require_number(self, z_um: float) -> None:
+        if not math.isfinite(z_um):
+            raise HardwareError(f"{self.label} reports {z_um} as its position; a number is needed to move safely.")
