@@ -14,6 +14,7 @@ from napari_autofocus.microscope.protocol import walk_to
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.searches import Method
 from napari_autofocus.routines.sweep import SweepConfig, SweepStep, sweep
+from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.forms import (
     Message,
     Tone,
@@ -52,6 +53,7 @@ class AutofocusPanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        share_height(self, grows=True)
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
         self._before_um: float | None = None
@@ -94,8 +96,8 @@ class AutofocusPanel(QWidget):
         forms.addLayout(columns_form(("Range", self.range_box), ("Step", self.step_box)), 2)
         column.addLayout(forms)
         column.addLayout(row(self.sweep_button, self.stop_button, self.undo_button))
-        column.addWidget(self.plot, 1)
         column.addWidget(self.message)
+        column.addWidget(self.plot, 1)
         column.addWidget(self.reasons)
         column.itemAt(1).layout().setStretch(0, 1)
 

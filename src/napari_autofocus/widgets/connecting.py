@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
-from napari_autofocus.microscope.controls import close_configuration, open_configuration
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.simulated import simulated_rig
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.specimen import DENSITIES, STAINS
 from napari_autofocus.simulation.topography import Topography
-from napari_autofocus.widgets.forms import button, choice, columns_form, number, row
+from napari_autofocus.widgets.forms import button, choice, columns_form, label, number, row
 from napari_autofocus.widgets.session import Connection
 
 OBJECTIVES = ("10x/0.3", "20x/0.5", "20x/0.75", "40x/0.95")
@@ -46,7 +46,9 @@ class SimulatedChoice:
         tilt = Topography(0.8 * self.tilt_um_per_mm, -0.6 * self.tilt_um_per_mm)
         scene = Scene.build(self.stain, self.density, self.objective, seed=self.seed, shape=self.shape, topography=tilt)
         rig = simulated_rig(scene, seed=self.seed)
-        name = f"Simulated {self.objective}"
+        name = (
+            f"Simulated {self.objective}: {_STAIN_NAMES.get(self.stain, self.stain)}, {self.density.replace('-', ' ')}"
+        )
         return Connection(name, rig.microscope, rig.close, dof_um=scene.objective.dof_um, rig=rig)
 
 
@@ -58,14 +60,8 @@ class ConfigurationChoice:
 
     def connect(self) -> Connection:
         """Load it into a core of our own. Raises InputError, HardwareError."""
-        core = open_configuration(self.path)
-        try:
-            microscope = CoreMicroscope(core)
-        except BaseException:
-            core.unloadAllDevices()
-            raise
-        name = self.path.replace("\\", "/").rsplit("/", 1)[-1]
-        return Connection(name, microscope, lambda: close_configuration(microscope))
+        microscope = CoreMicroscope.connect(self.path)
+        return Connection(Path(self.path).name, microscope, microscope.close)
 
 
 class ConnectForm(QWidget):
@@ -77,21 +73,24 @@ class ConnectForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.source_box = choice(
-            (("Simulated microscope", 0), ("Micro-Manager configuration", 1)), "Which microscope to connect"
+            (("Simulated microscope", 0), ("Micro-Manager .cfg", 1)), "Which microscope to connect"
         )
         self.connect_button = button("Connect", "Connect the chosen microscope, or let go of it")
+        self.summary = label("", wrap=True, tip="The microscope that is connected")
         self._pages = QStackedWidget()
         self._pages.addWidget(self._simulated_page())
         self._pages.addWidget(self._configuration_page())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row(self.source_box, self.connect_button))
+        top = row(self.source_box, self.summary, self.connect_button)
+        top.setStretch(0, 1)
+        top.setStretch(1, 1)
+        layout.addLayout(top)
         layout.addWidget(self._pages)
-        layout.setStretch(0, 0)
         self.source_box.currentIndexChanged.connect(self._pages.setCurrentIndex)
         self.connect_button.clicked.connect(self._on_connect_clicked)
         self.browse_button.clicked.connect(self._on_browse_clicked)
-        self.set_connected(False)
+        self.set_connected(None)
 
     def _simulated_page(self) -> QWidget:
         self.stain_box = choice([(_STAIN_NAMES.get(s, s.capitalize()), s) for s in STAINS], "Kind of specimen")
@@ -105,7 +104,8 @@ class ConnectForm(QWidget):
         page = QWidget()
         columns = QHBoxLayout(page)
         columns.setContentsMargins(0, 0, 0, 0)
-        columns.addLayout(columns_form(("Stain", self.stain_box), ("Density", self.density_box)), 3)
+        left = ("Stain", self.stain_box), ("Density", self.density_box), ("Objective", self.objective_box)
+        columns.addLayout(columns_form(*left), 3)
         columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box)), 2)
         return page
 
@@ -133,12 +133,14 @@ class ConnectForm(QWidget):
             int(self.seed_box.value()),
         )
 
-    def set_connected(self, connected: bool) -> None:
-        """Say what the button would do."""
-        self._connected = connected
-        self.connect_button.setText("Disconnect" if connected else "Connect")
-        self.source_box.setEnabled(not connected)
-        self._pages.setEnabled(not connected)
+    def set_connected(self, connection: Connection | None) -> None:
+        """Say what is connected in place of the choices, or offer them again."""
+        self._connected = connection is not None
+        self.connect_button.setText("Disconnect" if self._connected else "Connect")
+        self.source_box.setVisible(not self._connected)
+        self._pages.setVisible(not self._connected)
+        self.summary.setVisible(self._connected)
+        self.summary.setText(connection.name if connection else "")
 
     def set_busy(self, busy: bool) -> None:
         """While a microscope is being connected."""

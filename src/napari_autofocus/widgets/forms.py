@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -26,6 +26,8 @@ Tone = Literal["plain", "good", "warning", "error"]
 Pairs = Iterable[tuple[Any, Callable[..., Any]]]
 
 MARGIN_PX = 6
+_LEAST_HEIGHT_PX = 120
+_NUMBER_WIDTH_PX = 116
 
 
 def number(
@@ -41,6 +43,7 @@ def number(
     box.setToolTip(tip)
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     box.setKeyboardTracking(False)
+    box.setMinimumWidth(_NUMBER_WIDTH_PX)
     return box
 
 
@@ -143,19 +146,37 @@ class Message(QLabel):
         self.setStyleSheet(f"QLabel {{ color: {shades[self.tone]}; font-weight: {weight}; }}")
 
 
+class _Column(QScrollArea):
+    """Controls below each other: as wide as they need, scrolled where the screen is too low for them, never cut off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(QWidget())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # a scroll area does not pass on that its controls now need another width
+        return super().eventFilter(watched, event)
+
+    def minimumSizeHint(self) -> QSize:
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self.widget().minimumSizeHint().width() + bar, _LEAST_HEIGHT_PX)
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint().expandedTo(self.widget().sizeHint())
+
+
 def scrolled(owner: QWidget) -> QVBoxLayout:
-    """Give a panel a column of controls that scrolls where the screen is low, never cut off; returns the column."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    column = QWidget()
-    area.setWidget(column)
+    """Give a panel a column of controls that scrolls where the screen is low; returns the column's layout."""
+    area = _Column()
     outer = QVBoxLayout(owner)
     outer.setContentsMargins(0, 0, 0, 0)
     outer.addWidget(area)
-    layout = QVBoxLayout(column)
+    layout = QVBoxLayout(area.widget())
     layout.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
     layout.setSpacing(5)
     return layout

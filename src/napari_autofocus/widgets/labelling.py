@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QProgressBar, QWidget
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, measure_stack
 from napari_autofocus.widgets import stack_layer
+from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.forms import (
     Message,
     button,
@@ -37,6 +38,7 @@ class LabellingPanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        share_height(self, grows=True)
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
         self._job: Job | None = None
@@ -83,10 +85,10 @@ class LabellingPanel(QWidget):
         column.addLayout(form)
         column.addLayout(row(self.find_button, self.cancel_button))
         column.addWidget(self.progress)
+        column.addWidget(self.message)
         column.addWidget(self.plot, 1)
-        for part in (self.message, self.reasons):
-            column.addWidget(part)
         column.addLayout(row(self.go_button, self.patches_check, 1))
+        column.addWidget(self.reasons)
         self.progress.hide()
         self._set_running(False)
 

@@ -9,19 +9,17 @@ from dataclasses import dataclass
 import napari.viewer
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QWidget
 
 from napari_autofocus.microscope.controls import (
     exposure_ms,
-    move_xy_by,
-    move_xy_to,
     random_place_um,
     reported_z_um,
     set_exposure_ms,
 )
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.widgets.connecting import ConfigurationChoice, ConnectForm, SimulatedChoice
+from napari_autofocus.widgets.docks import share_again, share_height
 from napari_autofocus.widgets.forms import Message, button, connect_while_alive, heading, label, number, row, scrolled
 from napari_autofocus.widgets.pads import XY_ARROWS, Z_ARROWS, Gathered, StepPad
 from napari_autofocus.widgets.sentences import plain_um
@@ -36,6 +34,7 @@ class MicroscopePanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        share_height(self, grows=False)
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
         self._z_moves = Gathered(self._move_z)
@@ -56,7 +55,7 @@ class MicroscopePanel(QWidget):
         self.live_button = button("Live", "Show frames as the camera takes them", checkable=True)
         self.exposure_box = number(10, 0.1, 10_000, 1, "ms", "Exposure time, ms", decimals=1)
         self.z_label = label("z –", tip="Position of the focus drive as the hardware reports it, µm")
-        self.z_label.setFont(_larger(self.z_label.font()))
+        self.z_label.setStyleSheet("font-size: 15pt; font-weight: bold;")
         self.limits_label = label("", tip="The drive is never sent outside these limits, µm")
         self.z_pad = StepPad(Z_ARROWS, "focus drive")
         self.z_step_box = number(1, 0.01, 100, 0.5, "µm", "Length of one step of the focus drive, µm")
@@ -113,12 +112,12 @@ class MicroscopePanel(QWidget):
 
     def _on_connecting_failed(self, error: object) -> None:
         self.form.set_busy(False)
-        self.form.set_connected(False)
+        self.form.set_connected(None)
         self.message.fail(error)
 
     def _on_connection_changed(self, connection: Connection | None) -> None:
         self.form.set_busy(False)
-        self.form.set_connected(connection is not None)
+        self.form.set_connected(connection)
         self._z_moves.forget()
         self._xy_moves.forget()
         self._enable(connection is not None)
@@ -130,6 +129,7 @@ class MicroscopePanel(QWidget):
             self._show_limits(connection.microscope)
             self._session.ask(_state, done=self._show_state)
             self._timer.start()
+        share_again(self)
 
     def _enable(self, on: bool) -> None:
         for part in (self.snap_button, self.live_button, self.exposure_box, self.z_pad, self.z_step_box):
@@ -177,11 +177,15 @@ class MicroscopePanel(QWidget):
         self._xy_moves.add(along_x * step_um, along_y * step_um)
 
     def _move_xy(self, dx_um: float, dy_um: float) -> None:
-        self._start_move(lambda microscope: move_xy_by(microscope, dx_um, dy_um), self._xy_moves)
+        def move(microscope: CoreMicroscope) -> None:
+            x_um, y_um = microscope.xy_um()
+            microscope.move_xy_to(x_um + dx_um, y_um + dy_um)
+
+        self._start_move(move, self._xy_moves)
 
     def _on_field_clicked(self) -> None:
         x_um, y_um = random_place_um(self._rng, _SLIDE_REACH_UM)
-        self._start_move(lambda microscope: move_xy_to(microscope, x_um, y_um), self._xy_moves)
+        self._start_move(lambda microscope: microscope.move_xy_to(x_um, y_um), self._xy_moves)
 
     def _start_move(self, move: Callable[[CoreMicroscope], object], moves: Gathered) -> None:
         self.message.say("")
@@ -230,9 +234,3 @@ class _State:
 
 def _state(microscope: CoreMicroscope) -> _State:
     return _State(reported_z_um(microscope), *microscope.xy_um(), exposure_ms(microscope))
-
-
-def _larger(font: QFont) -> QFont:
-    font.setPointSizeF(font.pointSizeF() * 1.5)
-    font.setBold(True)
-    return font

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QGridLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 _BUTTON_PX = 28
 
@@ -66,11 +66,12 @@ class StepPad(QWidget):
         for arrow, made in zip(arrows, self.buttons, strict=True):
             grid.addWidget(made, *arrow.place)
 
-    def _button(self, arrow: Arrow) -> QToolButton:
-        made = QToolButton()
+    def _button(self, arrow: Arrow) -> QPushButton:
+        made = QPushButton()
         made.setText(arrow.text)
         made.setToolTip(arrow.tip)
-        made.setMinimumSize(_BUTTON_PX + 6, _BUTTON_PX)
+        made.setFixedSize(_BUTTON_PX + 8, _BUTTON_PX)
+        made.setStyleSheet("padding: 0px;")
         made.setAutoRepeat(True)
         # The keyboard focus goes to the pad, whose keys do all that its buttons do.
         made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)

@@ -55,7 +55,7 @@ class FocusCurvePlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
         self._plot.setLabel("bottom", "z (µm)")
-        self._plot.setLabel("left", "sharpness (of the highest)")
+        self._plot.setLabel("left", "sharpness (rel.)")
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setMouseEnabled(x=False, y=False)
@@ -124,7 +124,7 @@ class FocusCurvePlot(QWidget):
         if best_z_um is None:
             return
         self._peak.setValue(best_z_um)
-        self._peak.label.setFormat(f"{best_z_um:.2f} µm")
+        self._peak.label.setFormat(f"{best_z_um:.2f} µm".replace("-", "−"))
         half = max(uncertainty_um or 0.0, _LEAST_BAND_SHARE * self._span_um())
         self._band.setRegion((best_z_um - half, best_z_um + half))
 

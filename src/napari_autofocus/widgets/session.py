@@ -18,7 +18,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtCore import Signal as QtSignal
 
 from napari_autofocus.errors import AutofocusError, HardwareError
-from napari_autofocus.microscope.controls import LiveCamera, on_drive_moved
+from napari_autofocus.microscope.controls import LiveFrames, on_drive_moved
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
@@ -106,7 +106,6 @@ class Session:
         """Use this microscope from now on, in place of any other."""
         self.disconnect()
         self.connection = connection
-        self._camera = LiveCamera(connection.microscope)
         self._stop_listening = on_drive_moved(connection.microscope, self._relay.z_reported.emit)
         self.connection_changed.emit(connection)
 
@@ -121,7 +120,7 @@ class Session:
         self._stop_listening()
         gone, self.connection = self.connection, None
         with contextlib.suppress(AutofocusError):  # an unplugged camera cannot be stopped
-            self._camera.stop()
+            gone.microscope.live.stop()
         with contextlib.suppress(AutofocusError, RuntimeError):
             gone.close()
         self.connection_changed.emit(None)
@@ -148,15 +147,15 @@ class Session:
 
     def set_live(self, wanted: bool) -> None:
         """Turn live mode on or off."""
-        if self.connection is None:
+        if self.microscope is None:
             self.failed.emit(HardwareError(_NOT_CONNECTED))
         elif wanted and not self._live:
             self._set_live(True)
-            self.hardware.call(self._camera.start, done=self._on_live_started, failed=self._on_camera_lost)
+            self.hardware.call(self.microscope.live.start, done=self._on_live_started, failed=self._on_camera_lost)
         elif not wanted and self._live:
             self.view.stop()
             self._set_live(False)
-            self.hardware.call(self._camera.stop, failed=self.failed.emit)
+            self.hardware.call(self.microscope.live.stop, failed=self.failed.emit)
 
     def snap(self) -> None:
         """Take one frame and show it."""
@@ -189,8 +188,8 @@ class Session:
         self.sweeping_changed.emit(False)
 
     def _on_live_started(self, _: object = None) -> None:
-        if self.connection is not None and self._live:
-            self.view.start(self._camera)
+        if self.microscope is not None and self._live:
+            self.view.start(LiveFrames(self.microscope))
 
     def _set_live(self, live: bool) -> None:
         if live != self._live:
@@ -200,8 +199,8 @@ class Session:
     def _on_camera_lost(self, error: AutofocusError) -> None:
         self._set_live(False)
         self.failed.emit(error)
-        if self.connection is not None:
-            self.hardware.call(self._camera.stop)  # if that fails too, the first failure has been told
+        if self.microscope is not None:
+            self.hardware.call(self.microscope.live.stop)  # if that fails too, the first failure has been told
 
     def _on_frame_shown(self, frame: Frame) -> None:
         self.z_changed.emit(frame.z_um)

@@ -1,0 +1,65 @@
+"""How panels that are docked above each other share the height: Qt would give the first one most of it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+_GROWS = "autofocusPanelGrows"
+
+
+def share_height(panel: QWidget, *, grows: bool) -> None:
+    """Give panels in one column the height they need, and the rest to those that grow, when this one first appears."""
+    panel.setProperty(_GROWS, grows)
+    panel.installEventFilter(_FirstShow(panel))
+
+
+def share_again(panel: QWidget) -> None:
+    """Share the height anew once the window has laid itself out: the panel now needs more or less of it."""
+    timer = QTimer(panel)  # goes with the panel, should that be sooner
+    timer.setSingleShot(True)
+    timer.timeout.connect(lambda: _share(panel))
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(0)
+
+
+class _FirstShow(QObject):
+    """Waits for its parent to be shown, once."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show:
+            watched.removeEventFilter(self)
+            share_again(watched)
+        return False
+
+
+def _share(panel: QWidget) -> None:
+    dock = _parent_of(panel, QDockWidget)
+    window = _parent_of(panel, QMainWindow)
+    if dock is None or window is None or dock.isFloating():
+        return
+    column = [other for other in window.findChildren(QDockWidget) if _in_column(window, dock, other)]
+    room = sum(other.height() for other in column)
+    needed = [other.sizeHint().height() for other in column]
+    growing = [bool(_panel_of(other).property(_GROWS)) for other in column]
+    spare = max(room - sum(needed), 0) // max(sum(growing), 1)
+    heights = [need + spare * grows for need, grows in zip(needed, growing, strict=True)]
+    window.resizeDocks(column, heights, Qt.Orientation.Vertical)
+
+
+def _in_column(window: QMainWindow, dock: QDockWidget, other: QDockWidget) -> bool:
+    """Whether both stand in one column, visibly, the other a panel of ours too."""
+    same_area = window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+    ours = _panel_of(other) is not None
+    return ours and same_area and other.isVisible() and not other.isFloating() and other.x() == dock.x()
+
+
+def _panel_of(dock: QDockWidget) -> QWidget | None:
+    panels = [child for child in dock.findChildren(QWidget) if child.property(_GROWS) is not None]
+    return panels[0] if panels else None
+
+
+def _parent_of(widget: QObject, kind: type) -> QWidget | None:
+    while widget is not None and not isinstance(widget, kind):
+        widget = widget.parent()
+    return widget
