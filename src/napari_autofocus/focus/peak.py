@@ -48,7 +48,7 @@ def fit_peak(z_um: FloatArray, sharpness: FloatArray, noise: float) -> Peak:
     near = neighbourhood(sharpness, top, base + 0.3 * height)
     z, s = z_um[near], (sharpness[near] - base) / height
     start = _parabola_vertex(z_um, sharpness, top)
-    step = float(np.min(np.diff(z))) if z.size > 1 else 1.0
+    step = float(z[-1] - z[0]) / max(z.size - 1, 1) or 1.0
     width = max(_half_width(z_um, sharpness, top, base), step)
     solution = _fit_moffat(z, s, start, width, _bracket(z_um, sharpness, top, base + 0.8 * height))
     z0, widths = solution.x[0], np.exp(solution.x[1:3])

@@ -25,7 +25,7 @@ SIGNIFICANT = 6.0  # depth of the minimum over the noise of one sample
 INVERTED, DEEP = -0.15, 0.6  # correlation of the flanks, and contrast at the minimum over contrast at the flanks
 CLEARLY_INVERTED, SHALLOW = -0.3, 0.85
 UNRELATED = 0.1  # laser speckle hides the inversion; the flanks then do not resemble each other at all
-CROSSING_ERROR_STEPS = 0.05
+CROSSING_ERROR = 0.04  # of the flanks' distance: aberrations shift fine and coarse structure differently
 OUTWARDS = 2.5  # contrast at both ends over contrast at the minimum, in coherent light
 
 Reduced = npt.NDArray[np.float32]
@@ -184,7 +184,7 @@ def _zero_crossing(
         for i in changes
     ]
     crossing, step = min(crossings, key=lambda c: abs(c[0] - least[0]))
-    return crossing, float(np.hypot(CROSSING_ERROR_STEPS * step, 0.1 * (crossing - least[0])))
+    return crossing, float(np.hypot(CROSSING_ERROR * (z[-1] - z[0]), 0.05 * step))
 
 
 def _grows_outwards(contrast: FloatArray, bottom: int, sharpness: FloatArray) -> bool:
