@@ -252,8 +252,8 @@ def report(result: dict[str, Any]) -> None:
     for stain, kinds in (result.get("speed") or {}).items():
         for kind, s in kinds.items():
             print(
-                f"  {stain:13s} {kind:8s} {s['frames_per_s']:5.1f} frames/s ({1e3 * s['processor_s_per_frame']:.0f} ms of processor),"
-                f" new field {s['new_field_s']:.2f} s"
+                f"  {stain:13s} {kind:8s} {s['frames_per_s']:5.1f} frames/s"
+                f" ({1e3 * s['processor_s_per_frame']:.0f} ms of processor), new field {s['new_field_s']:.2f} s"
             )
 
 
