@@ -77,7 +77,7 @@ class AutofocusPanel(QWidget):
         self.range_box = number(
             10, 0.1, 500, 1, "µm", "How far to look on either side of where the drive stands, µm", decimals=1
         )
-        self.range_box.setPrefix("± ")
+        self.range_box.setPrefix("±")
         self.step_box = number(1, 0.02, 50, 0.1, "µm", "Finest spacing of frames, µm: about the depth of field")
         self.sweep_button = button(
             "Sweep to focus", "Find the sharpest plane and go there (live mode is paused meanwhile)"

@@ -27,7 +27,7 @@ Pairs = Iterable[tuple[Any, Callable[..., Any]]]
 
 MARGIN_PX = 6
 _LEAST_HEIGHT_PX = 120
-_NUMBER_WIDTH_PX = 116
+_NUMBER_WIDTH_PX = 90
 
 
 def number(
@@ -43,7 +43,8 @@ def number(
     box.setToolTip(tip)
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     box.setKeyboardTracking(False)
-    box.setMinimumWidth(_NUMBER_WIDTH_PX)
+    # napari's style sheet sets a width of its own, which only a style sheet overrules.
+    box.setStyleSheet(f"min-width: {_NUMBER_WIDTH_PX}px;")
     return box
 
 

@@ -9,7 +9,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QProgressBar, QWidget
 
 from napari_autofocus.errors import AutofocusError
-from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, measure_stack
+from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, ZStack, measure_stack
 from napari_autofocus.widgets import stack_layer
 from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.forms import (
@@ -28,9 +28,8 @@ from napari_autofocus.widgets.sentences import curve_reasons, patches_sentence, 
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.worker import Job
 
-_POLARITIES = (("Sharpest, or transparent (told by the curve)", "auto"), ("Sharpest: greatest contrast", "max"))
-_LEAST_CONTRAST = ("Transparent: least contrast", "min")
-_PATCH_SIZES = (64, 128, 256, 512)
+_POLARITIES = (("Told by the curve", "auto"), ("Greatest contrast", "max"), ("Least contrast", "min"))
+_PATCH_SIZES = (32, 64, 128, 256, 512)
 
 
 class LabellingPanel(QWidget):
@@ -54,10 +53,13 @@ class LabellingPanel(QWidget):
         self.layer_box = choice([], "The z-stack to label: any image layer with a z axis")
         self.z_label = label("", tip="z of the plane that the slider shows, µm")
         self.step_box = number(0.5, 0.001, 1000, 0.1, "µm", "Distance between two planes, µm", decimals=3)
-        self.patch_box = choice([(f"{size} px", size) for size in _PATCH_SIZES], "Side of a patch, pixels")
-        self.patch_box.setCurrentIndex(1)
+        self.patch_box = choice(
+            [("Auto", None), *((f"{size} px", size) for size in _PATCH_SIZES)],
+            "Side of a patch, pixels; Auto: about six across the field",
+        )
         self.polarity_box = choice(
-            [*_POLARITIES, _LEAST_CONTRAST], "What focus looks like: transparent specimens have least contrast in focus"
+            _POLARITIES,
+            "What focus looks like: greatest contrast for stained and fluorescent specimens, least for transparent ones",
         )
         self.find_button = button("Find best focus", "Measure every plane and judge the focus curve")
         self.cancel_button = button("Cancel", "Stop measuring after the plane it is at")
@@ -112,6 +114,16 @@ class LabellingPanel(QWidget):
             ],
         )
 
+    @property
+    def result(self) -> StackFocus | None:
+        """What the last run found; None before, and after another stack was chosen."""
+        return self._result[1] if self._result else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a stack is being measured."""
+        return self._job is not None
+
     # which stack
 
     @property
@@ -126,9 +138,10 @@ class LabellingPanel(QWidget):
         self._on_layer_chosen()
 
     def _on_active_changed(self, *_: object) -> None:
-        index = self.layer_box.findData(self._viewer.layers.selection.active)
-        if index >= 0:
-            self.layer_box.setCurrentIndex(index)
+        active = self._viewer.layers.selection.active
+        for index in range(self.layer_box.count()):
+            if self.layer_box.itemData(index) is active:
+                self.layer_box.setCurrentIndex(index)
 
     def _on_layer_chosen(self, *_: object) -> None:
         layer = self.layer
@@ -163,10 +176,11 @@ class LabellingPanel(QWidget):
         except AutofocusError as error:
             self.message.fail(error)
             return
-        self._start(layer, measure_stack(stack, self._settings()), len(stack))
+        self._start(layer, measure_stack(stack, self._settings(stack)), len(stack))
 
-    def _settings(self) -> FocusSettings:
-        return FocusSettings(polarity=self.polarity_box.currentData(), patch_px=self.patch_box.currentData())
+    def _settings(self, stack: ZStack) -> FocusSettings:
+        patch_px = self.patch_box.currentData() or stack_layer.fitting_patch_px(stack.field_shape)
+        return FocusSettings(polarity=self.polarity_box.currentData(), patch_px=patch_px)
 
     def _start(self, layer: Image, work: Generator[PlaneDone, None, StackFocus], planes: int) -> None:
         self.progress.setRange(0, planes)

@@ -81,7 +81,7 @@ class MicroscopePanel(QWidget):
         column.addStretch(1)
 
     def _connect(self) -> None:
-        self.form.wanted.connect(self._on_wanted)
+        self.form.wanted.connect(self.connect_to)
         self.form.unwanted.connect(self._session.disconnect)
         self.snap_button.clicked.connect(self._on_snap_clicked)
         self.live_button.clicked.connect(self._session.set_live)
@@ -105,7 +105,8 @@ class MicroscopePanel(QWidget):
 
     # connecting
 
-    def _on_wanted(self, choice: SimulatedChoice | ConfigurationChoice) -> None:
+    def connect_to(self, choice: SimulatedChoice | ConfigurationChoice) -> None:
+        """Connect a microscope in place of any other; comes true while the event loop runs."""
         self.form.set_busy(True)
         self.message.say("Connecting…")
         self._session.hardware.call(choice.connect, done=self._session.connect, failed=self._on_connecting_failed)

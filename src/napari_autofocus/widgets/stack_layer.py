@@ -14,6 +14,9 @@ from napari_autofocus.focus.zstack import StackFocus, ZStack
 
 METADATA_KEY = "napari_autofocus"
 PATCH_LAYER = "Best focus of patches (µm from the field's)"
+_LEAST_REACH_UM = 0.1
+_PATCH_SIDES = (32, 64, 128, 256)
+_PATCHES_ACROSS = 6
 
 # Blue below, orange above, near-white between: told apart by colour-blind readers.
 _DIVERGING = Colormap(
@@ -110,14 +113,22 @@ def nearest_plane(layer: Image, z_um: float, step_um: float | None = None) -> in
 def show_patches(viewer: ViewerModel, layer: Image, focus: StackFocus) -> Image:
     """Lay the trusted patches' best focus over the stack, in colours around the field's; one layer, used again."""
     values = patch_offsets_um(focus)
-    reach = max(float(np.nanmax(np.abs(values), initial=0.0)), 0.1)
-    overlay = _overlay(viewer, values)
-    overlay.units = layer.units[-2:]
+    reach = max(float(np.nanmax(np.abs(values), initial=0.0)), _LEAST_REACH_UM)
     size, corner = layer.scale[-2:], np.asarray(focus.grid.origin) + (focus.grid.size - 1) / 2
-    overlay.scale = size * focus.grid.step
-    overlay.translate = layer.translate[-2:] + size * corner
-    overlay.contrast_limits_range = overlay.contrast_limits = (-reach, reach)
-    return overlay
+    where = {
+        "scale": size * focus.grid.step,
+        "translate": layer.translate[-2:] + size * corner,
+        "units": layer.units[-2:],
+        "contrast_limits": (-reach, reach),
+    }
+    found = _overlays(viewer)
+    if not found:
+        return _add_overlay(viewer, values, where)
+    found[0].data = values
+    found[0].contrast_limits_range = (-reach, reach)
+    for name, value in where.items():
+        setattr(found[0], name, value)
+    return found[0]
 
 
 def patch_offsets_um(focus: StackFocus) -> np.ndarray:
@@ -141,17 +152,19 @@ def centre_um(focus: StackFocus) -> float | None:
     return float(np.median(trusted)) if trusted else None
 
 
+def fitting_patch_px(field_shape: tuple[int, int]) -> int:
+    """Side of a patch such that about six lie across the field: 32, 64, 128 or 256 px, or the field's if smaller."""
+    wished = min(field_shape) / _PATCHES_ACROSS
+    return min(min(_PATCH_SIDES, key=lambda side: abs(side - wished)), *field_shape)
+
+
 def hide_patches(viewer: ViewerModel) -> None:
     """Take our overlay out of the viewer."""
     for layer in _overlays(viewer):
         viewer.layers.remove(layer)
 
 
-def _overlay(viewer: ViewerModel, values: np.ndarray) -> Image:
-    found = _overlays(viewer)
-    if found:
-        found[0].data = values
-        return found[0]
+def _add_overlay(viewer: ViewerModel, values: np.ndarray, where: dict[str, Any]) -> Image:
     selected = set(viewer.layers.selection)
     overlay = Image(
         values,
@@ -160,6 +173,7 @@ def _overlay(viewer: ViewerModel, values: np.ndarray) -> Image:
         opacity=0.45,
         interpolation2d="nearest",
         metadata={METADATA_KEY: {"overlay": "patches"}},
+        **where,
     )
     viewer.add_layer(overlay)
     overlay.colorbar.visible = True

@@ -1,0 +1,113 @@
+"""``napari-autofocus demo``: napari on the simulated microscope, or without a screen a tour that takes pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_autofocus.cli.output import plain, print_json, reserved_stdout, say
+from napari_autofocus.errors import InputError
+
+NOT_FOCUSED = 1
+"""Exit code: the tour ran, and the microscope is not in focus."""
+TOUR_SECONDS = 300.0
+SCREEN = "-screen 0 1920x1080x24"
+SYSTEM_PACKAGES = (
+    "xvfb xauth libgl1 libegl1 libglib2.0-0 libdbus-1-3 libfontconfig1 fonts-dejavu-core libxkbcommon-x11-0"
+    " libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0"
+    " libxcb-xkb1 libx11-xcb1"
+)
+_INSIDE = "NAPARI_AUTOFOCUS_TOUR"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and report.json of the tour.")] = Path("demo"),
+    seconds: Annotated[
+        float,
+        typer.Option(help="On a screen: close after so many s, 0 stays open. Tour: the time it is given, 0 is 300 s."),
+    ] = 0.0,
+    stain: Annotated[str, typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.")] = "he",
+    density: Annotated[str, typer.Option(help="dense, sparse, extremely-sparse or empty.")] = "dense",
+    seed: Annotated[int, typer.Option(help="Same seed, same slide.")] = 7,
+    headless: Annotated[
+        bool | None,
+        typer.Option(
+            "--headless/--screen",
+            help="Take the tour on a screen in memory, or open a window. By default the tour"
+            " is taken where there is no screen.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the tour's report as one JSON object.")] = False,
+) -> None:
+    """See it work: napari opens on a simulated microscope with a live slide out of focus; press Sweep to focus.
+
+    Without a screen (on a server, in a container) the same runs by itself on a screen in memory and leaves pictures and
+    report.json behind. Exit code 1: the tour ran, and the microscope was not in focus in the end.
+    """
+    if importlib.util.find_spec("napari") is None:
+        raise InputError("napari is not installed; run: pip install 'napari-autofocus[napari]'")
+    if _INSIDE in os.environ:
+        _tour(out, seconds, stain, density, seed, as_json)
+    elif not has_screen() if headless is None else headless:
+        raise typer.Exit(_restart_on_screen_in_memory())
+    else:
+        from napari_autofocus.widgets.connecting import SimulatedChoice
+        from napari_autofocus.widgets.tour import open_demo
+
+        open_demo(SimulatedChoice(stain, density, seed=seed), seconds=seconds)
+
+
+def has_screen() -> bool:
+    """Whether windows can be seen: always on Windows and macOS, by its display variables elsewhere."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _tour(out: Path, seconds: float, stain: str, density: str, seed: int, as_json: bool) -> None:
+    from napari_autofocus.widgets.connecting import SimulatedChoice
+    from napari_autofocus.widgets.tour import run_tour
+
+    out.mkdir(parents=True, exist_ok=True)
+    with reserved_stdout(as_json):
+        report = run_tour(
+            SimulatedChoice(stain, density, seed=seed), out, seconds=seconds or TOUR_SECONDS, told=say
+        ).to_dict()
+        (out / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
+        say(f"Pictures and report.json are in {out}.")
+        if as_json:
+            print_json(report)
+    if not report["focused"]:
+        say(f"Not in focus: {report['defocus_after_um']:+.2f} µm from it.")
+        raise typer.Exit(NOT_FOCUSED)
+
+
+def _restart_on_screen_in_memory() -> int:
+    """Run the same command once more under Xvfb; returns its exit code."""
+    xvfb_run = shutil.which("xvfb-run")
+    if xvfb_run is None:
+        raise InputError(
+            "There is no screen, and xvfb-run, which makes one in memory, is not installed; on Debian or Ubuntu run:"
+            f" sudo apt-get install {SYSTEM_PACKAGES}"
+        )
+    say("No screen is used: the tour runs on one in memory.")
+    again = [sys.executable, "-c", "from napari_autofocus.cli import main; main()", *sys.argv[1:]]
+    with tempfile.TemporaryDirectory() as settings:
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"},
+            _INSIDE: "1",
+            "QT_QPA_PLATFORM": "xcb",
+            # The user's own napari settings neither shape the pictures nor are changed by the tour.
+            "NAPARI_CONFIG": str(Path(settings) / "settings.yaml"),
+        }
+        return subprocess.call([xvfb_run, "-a", "-s", SCREEN, *again], env=environment)
