@@ -149,7 +149,7 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
     narrow = _narrow_verdict(z, s, top, noise, dof_um)
     peak = fit_peak(z, s, noise)
     if narrow:
-        return verdict(narrow[0], narrow[1], Peak(float(z[top]), narrow[2], 0.0, height))
+        return verdict(narrow[0], narrow[1], Peak(_centroid(z, s, top), narrow[2], 0.0, height))
     if peak.width_um > BROADEST * np.ptp(z) or peak.uncertainty_um > VAGUE * peak.width_um:
         return verdict(
             "no_peak",
@@ -162,6 +162,13 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
         f"One peak, {significance:.0f} times the noise high and {peak.width_um:.2f} µm wide.",
         peak,
     )
+
+
+def _centroid(z: FloatArray, s: FloatArray, top: int) -> float:
+    """Centre of the few planes that carry a narrow peak, µm."""
+    base = baseline(s)
+    carrying = neighbourhood(s, top, base + SUPPORT_HEIGHT * (s[top] - base), margin=0)
+    return float(np.average(z[carrying], weights=s[carrying] - base))
 
 
 def _judge_minimum(z: FloatArray, s: FloatArray, noise: float) -> FocusCurve:

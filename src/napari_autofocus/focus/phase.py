@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.focus.curve import FocusCurve, curve_noise, flanks
-from napari_autofocus.focus.peak import FloatArray, fit_peak
+from napari_autofocus.focus.peak import FloatArray, baseline, fit_peak
 
 REDUCED_PX = 384  # longest side of the reduced planes
 BACKGROUND_SHARE = 1 / 12  # structure larger than this share of the field counts as illumination
@@ -24,6 +24,7 @@ SIGNIFICANT = 6.0  # depth of the minimum over the noise of one sample
 # planes of mere noise, since the plane at the minimum is taken off both.
 INVERTED, DEEP = -0.15, 0.6  # correlation of the flanks, and contrast at the minimum over contrast at the flanks
 CLEARLY_INVERTED, SHALLOW = -0.3, 0.85
+STRONG, SHARP = 0.6, 0.3  # contrast and sharpness of two neighbouring planes of opposite sign, over the highest
 UNRELATED = 0.1  # laser speckle hides the inversion; the flanks then do not resemble each other at all
 CROSSING_ERROR = 0.04  # of the flanks' distance: aberrations shift fine and coarse structure differently
 OUTWARDS = 2.5  # contrast at both ends over contrast at the minimum, in coherent light
@@ -132,13 +133,16 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
         Focus measure of each plane.
     """
     contrast = np.array([float(np.sqrt(np.mean(np.square(p, dtype=np.float64)))) for p in planes])
+    noise = curve_noise(z_um, contrast) or 0.02 * float(np.ptp(contrast))
+    between = _between_planes(z_um, planes, contrast, sharpness, noise)
+    if between is not None:
+        return between
     left, bottom, right = _flanks(contrast)
     if left is None or right is None:
         return None
     # What does not change with z (dust, speckle, stray light) would count as agreement: take the minimum's plane off.
     still = planes[bottom]
     correlation = _correlation(planes[left] - still, planes[right] - still)
-    noise = curve_noise(z_um, contrast) or 0.02 * float(np.ptp(contrast))
     flank = min(contrast[left], contrast[right])
     least, error = _least_contrast(z_um, contrast, (left, right), noise)
     if correlation < INVERTED:
@@ -151,6 +155,30 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
         correlation=correlation,
         depth=float(contrast[bottom] / flank),
         grows_outwards=_grows_outwards(contrast, bottom, sharpness),
+    )
+
+
+def _between_planes(
+    z_um: FloatArray, planes: list[Reduced], contrast: FloatArray, sharpness: FloatArray, noise: float
+) -> PhaseEvidence | None:
+    """A minimum that fell between two planes: sharp neighbours of high contrast and opposite sign."""
+    level = baseline(sharpness) + SHARP * (sharpness.max() - baseline(sharpness))
+    strong = (contrast >= STRONG * contrast.max()) & (sharpness >= level)
+    strong = strong[:-1] & strong[1:]
+    pairs = [(_correlation(planes[i], planes[i + 1]), int(i)) for i in np.flatnonzero(strong)]
+    correlation, i = min(pairs, default=(0.0, 0))
+    if correlation >= CLEARLY_INVERTED:
+        return None
+    step = float(z_um[i + 1] - z_um[i])
+    share = contrast[i] / (contrast[i] + contrast[i + 1])
+    return PhaseEvidence(
+        best_z_um=float(z_um[i] + share * step),
+        uncertainty_um=0.1 * step,
+        significance=float(min(contrast[i], contrast[i + 1]) / max(noise, 1e-12)),
+        width_um=step,
+        correlation=correlation,
+        depth=0.0,
+        grows_outwards=False,
     )
 
 

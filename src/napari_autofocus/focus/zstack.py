@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.curve import CurveVerdict, FocusCurve, Polarity, judge_curve
+from napari_autofocus.focus.curve import SIGNIFICANT, CurveVerdict, FocusCurve, Polarity, judge_curve
 from napari_autofocus.focus.grey import Colour, to_grey
 from napari_autofocus.focus.noise_free import noise_of_brenner, split_brenner
 from napari_autofocus.focus.patches import PatchGrid
@@ -237,7 +237,7 @@ class _Measured:
         if polarity == "min" or phase_field is not None:
             return _of_phase(z, values, evidence, phase_field)
         curve = judge_curve(z, values, noise=noise or None, dof_um=dof)
-        if curve.verdict != "no_peak" and evidence is not None and evidence.is_phase:
+        if curve.significance >= SIGNIFICANT and evidence is not None and evidence.is_phase:
             return _of_phase(z, values, evidence)
         return curve
 

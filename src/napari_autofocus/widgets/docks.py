@@ -1,4 +1,4 @@
-"""How panels that are docked above each other share the height: Qt would give the first one most of it."""
+"""How panels that are docked above each other share their column: Qt would give the first one most of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _GROWS = "autofocusPanelGrows"
 
 
 def share_height(panel: QWidget, *, grows: bool) -> None:
-    """Give panels in one column the height they need, and the rest to those that grow, when this one first appears."""
+    """Give panels in one column the room they need, and the rest to those that grow, when this one first appears."""
     panel.setProperty(_GROWS, grows)
     panel.installEventFilter(_FirstShow(panel))
 
@@ -45,6 +45,7 @@ def _share(panel: QWidget) -> None:
     spare = max(room - sum(needed), 0) // max(sum(growing), 1)
     heights = [need + spare * grows for need, grows in zip(needed, growing, strict=True)]
     window.resizeDocks(column, heights, Qt.Orientation.Vertical)
+    window.resizeDocks([dock], [max(other.sizeHint().width() for other in column)], Qt.Orientation.Horizontal)
 
 
 def _in_column(window: QMainWindow, dock: QDockWidget, other: QDockWidget) -> bool:

@@ -27,7 +27,8 @@ Pairs = Iterable[tuple[Any, Callable[..., Any]]]
 
 MARGIN_PX = 6
 _LEAST_HEIGHT_PX = 120
-_NUMBER_WIDTH_PX = 90
+_SPARE_PX = 6
+_NUMBER_WIDTH_PX = 98
 
 
 def number(
@@ -168,7 +169,8 @@ class _Column(QScrollArea):
         return QSize(self.widget().minimumSizeHint().width() + bar, _LEAST_HEIGHT_PX)
 
     def sizeHint(self) -> QSize:
-        return self.minimumSizeHint().expandedTo(self.widget().sizeHint())
+        spare = QSize(0, _SPARE_PX)  # or rounding brings a scroll bar up
+        return self.minimumSizeHint().expandedTo(self.widget().sizeHint() + spare)
 
 
 def scrolled(owner: QWidget) -> QVBoxLayout:

@@ -59,7 +59,7 @@ class LabellingPanel(QWidget):
         )
         self.polarity_box = choice(
             _POLARITIES,
-            "What focus looks like: greatest contrast for stained and fluorescent specimens, least for transparent ones",
+            "What focus looks like: greatest contrast (stained, fluorescent) or least contrast (transparent)",
         )
         self.find_button = button("Find best focus", "Measure every plane and judge the focus curve")
         self.cancel_button = button("Cancel", "Stop measuring after the plane it is at")

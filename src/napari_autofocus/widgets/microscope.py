@@ -55,7 +55,7 @@ class MicroscopePanel(QWidget):
         self.live_button = button("Live", "Show frames as the camera takes them", checkable=True)
         self.exposure_box = number(10, 0.1, 10_000, 1, "ms", "Exposure time, ms", decimals=1)
         self.z_label = label("z –", tip="Position of the focus drive as the hardware reports it, µm")
-        self.z_label.setStyleSheet("font-size: 15pt; font-weight: bold;")
+        self.z_label.setStyleSheet("font-size: 15pt; font-weight: bold; min-width: 150px;")
         self.limits_label = label("", tip="The drive is never sent outside these limits, µm")
         self.z_pad = StepPad(Z_ARROWS, "focus drive")
         self.z_step_box = number(1, 0.01, 100, 0.5, "µm", "Length of one step of the focus drive, µm")

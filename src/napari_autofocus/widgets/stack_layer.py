@@ -13,7 +13,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import StackFocus, ZStack
 
 METADATA_KEY = "napari_autofocus"
-PATCH_LAYER = "Best focus of patches (µm from the field's)"
+PATCH_LAYER = "Patch focus (µm)"
 _LEAST_REACH_UM = 0.1
 _PATCH_SIDES = (32, 64, 128, 256)
 _PATCHES_ACROSS = 6
