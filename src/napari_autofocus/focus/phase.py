@@ -46,8 +46,10 @@ class PhaseEvidence:
         Distance of the two flanks, µm.
     correlation : float
         Correlation of the planes on the two flanks; negative where contrast inverts.
+    flank : float
+        Contrast at the lower flank.
     depth : float
-        Contrast at the minimum over contrast at the lower flank.
+        Contrast at the minimum over contrast at the lower flank; 0 where the minimum fell between two planes.
     grows_outwards : bool
         Whether contrast is high at both ends of the range while sharpness is not: out-of-focus fringes of coherent
         light. Blur alone can only lower contrast.
@@ -58,6 +60,7 @@ class PhaseEvidence:
     significance: float
     width_um: float
     correlation: float
+    flank: float
     depth: float
     grows_outwards: bool
 
@@ -153,6 +156,7 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
         significance=float((flank - contrast[bottom]) / max(noise, 1e-12)),
         width_um=float(z_um[right] - z_um[left]),
         correlation=correlation,
+        flank=float(flank),
         depth=float(contrast[bottom] / flank),
         grows_outwards=_grows_outwards(contrast, bottom, sharpness),
     )
@@ -177,6 +181,7 @@ def _between_planes(
         significance=float(min(contrast[i], contrast[i + 1]) / max(noise, 1e-12)),
         width_um=step,
         correlation=correlation,
+        flank=float(min(contrast[i], contrast[i + 1])),
         depth=0.0,
         grows_outwards=False,
     )

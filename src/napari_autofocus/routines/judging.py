@@ -92,8 +92,8 @@ def _by_contrast(places: Sequence[Look], curve: FocusCurve, polarity: Polarity) 
     evidence = phase_evidence(curve.z_um, reduced, curve.sharpness)
     if evidence is None or not (evidence.is_phase or (polarity == "min" and evidence.is_minimum)):
         return None
-    least = contrast(reduced[int(np.argmin(np.abs(curve.z_um - evidence.best_z_um)))])
-    return Judgement(evidence.on(curve.z_um, curve.sharpness), True, least, least / evidence.depth)
+    least = evidence.flank * evidence.depth
+    return Judgement(evidence.on(curve.z_um, curve.sharpness), True, least, evidence.flank)
 
 
 def merged(looks: Sequence[Look], within_um: float) -> list[Look]:

@@ -92,8 +92,8 @@ class AutofocusPanel(QWidget):
     def _arrange(self) -> None:
         column = scrolled(self)
         forms = QHBoxLayout()
-        forms.addLayout(columns_form(("Method", self.method_box), ("Measure", self.measure_box)), 3)
-        forms.addLayout(columns_form(("Range", self.range_box), ("Step", self.step_box)), 2)
+        forms.addLayout(columns_form(("Method", self.method_box), ("Measure", self.measure_box)), 1)
+        forms.addLayout(columns_form(("Range", self.range_box), ("Step", self.step_box)))
         column.addLayout(forms)
         column.addLayout(row(self.sweep_button, self.stop_button, self.undo_button))
         column.addWidget(self.message)

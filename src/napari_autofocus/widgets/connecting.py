@@ -105,8 +105,8 @@ class ConnectForm(QWidget):
         columns = QHBoxLayout(page)
         columns.setContentsMargins(0, 0, 0, 0)
         left = ("Stain", self.stain_box), ("Density", self.density_box), ("Objective", self.objective_box)
-        columns.addLayout(columns_form(*left), 3)
-        columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box)), 2)
+        columns.addLayout(columns_form(*left), 1)
+        columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box)))
         return page
 
     def _configuration_page(self) -> QWidget:

@@ -28,7 +28,7 @@ Pairs = Iterable[tuple[Any, Callable[..., Any]]]
 MARGIN_PX = 6
 _LEAST_HEIGHT_PX = 120
 _SPARE_PX = 6
-_NUMBER_WIDTH_PX = 98
+_NUMBER_WIDTH_PX = 102
 
 
 def number(
@@ -45,7 +45,7 @@ def number(
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     box.setKeyboardTracking(False)
     # napari's style sheet sets a width of its own, which only a style sheet overrules.
-    box.setStyleSheet(f"min-width: {_NUMBER_WIDTH_PX}px;")
+    box.setStyleSheet(f"min-width: {_NUMBER_WIDTH_PX}px; max-width: {_NUMBER_WIDTH_PX}px;")
     return box
 
 
