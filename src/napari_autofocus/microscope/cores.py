@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import os
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pymmcore_plus import CMMCorePlus
@@ -12,7 +15,26 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.edge import DEVICE_ERRORS
 
 _LONGEST_REASON = 240
+_EVENTS_BY = "PYMM_SIGNALS_BACKEND"
 _known: weakref.WeakSet[CMMCorePlus] = weakref.WeakSet()
+
+
+@contextmanager
+def prompt_events() -> Iterator[None]:
+    """Make cores in here whose events arrive at once, in the thread that causes them.
+
+    Beside a Qt application pymmcore-plus would otherwise use Qt's signals: these wait for the event loop of the thread
+    that made the core, so that our own moves are reported late (and look like somebody else's) or never.
+    """
+    before = os.environ.get(_EVENTS_BY)
+    os.environ[_EVENTS_BY] = "psygnal"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_EVENTS_BY]
+        else:
+            os.environ[_EVENTS_BY] = before
 
 
 def load_core(cfg: str | Path) -> CMMCorePlus:
@@ -28,7 +50,8 @@ def load_core(cfg: str | Path) -> CMMCorePlus:
     InputError
         The file is missing, or one of its lines cannot be carried out: which one, and why.
     """
-    core = CMMCorePlus()
+    with prompt_events():
+        core = CMMCorePlus()
     silence_at_exit(core)
     path = _find(core, Path(cfg).expanduser())
     try:

@@ -10,7 +10,7 @@ import numpy as np
 from pymmcore_plus.experimental.unicore import Device, UniMMCore
 
 from napari_autofocus.microscope.clock import WallClock
-from napari_autofocus.microscope.cores import release_core
+from napari_autofocus.microscope.cores import prompt_events, release_core
 from napari_autofocus.microscope.faults import Fault, FaultSchedule
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Clock
@@ -149,7 +149,8 @@ def simulated_rig(
         travel_um=travel_um,
         faults=schedule,
     )
-    core = SimulatedCore()
+    with prompt_events():
+        core = SimulatedCore()
     xy_stage, shutter, lens = SimulatedXYStage(clock), SimulatedShutter(), SimulatedLens()
 
     def where() -> tuple[float, float, float]:
