@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors"},
     "optics": {"errors"},
     "records": {"errors"},
-    "microscope.protocol": set(),
+    "microscope.protocol": {"errors"},
     "focus": GROUND,
     "slide": GROUND,
     "simulation": GROUND | SENSES,
@@ -151,9 +151,10 @@ def test_libraries_stay_in_the_rooms_that_know_them() -> None:
     assert offences == []
 
 
-def test_the_protocol_of_the_microscope_knows_neither_hardware_nor_project() -> None:
+def test_the_protocol_of_the_microscope_knows_no_hardware_and_of_the_project_only_the_errors() -> None:
     imported = {each.imported for each in IMPORTS if each.importer == "microscope.protocol"}
-    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names) | {"numpy"}
+    outside = imported - {f"{PACKAGE}.errors"}
+    assert {name.partition(".")[0] for name in outside} <= set(sys.stdlib_module_names) | {"numpy"}
 
 
 def test_wide_handlers_raise_again() -> None:

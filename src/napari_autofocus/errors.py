@@ -23,6 +23,10 @@ class FrameError(HardwareError):
     """The camera delivered no frame, a stale frame or one that cannot be an image of the sample."""
 
 
+class DriveHalted(HardwareError):
+    """The drive was halted on its way, by a Stop button for instance."""
+
+
 class MoveRefused(AutofocusError):
     """A move was asked for that must not be made; nothing has moved."""
 

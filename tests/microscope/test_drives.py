@@ -14,7 +14,7 @@ import pytest
 from pymmcore_plus import CMMCorePlus
 
 from conftest import RigMaker
-from napari_autofocus.errors import ForeignMove, HardwareError, InputError, MoveRefused
+from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, InputError, MoveRefused
 from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.mmcore import CoreMicroscope
@@ -129,6 +129,99 @@ def test_a_foreign_move_during_ours_ends_it_before_the_next_leg(rig: SimulatedRi
     assert rig.z_stage.commands_um[-2:] == [-1.5, 20.0]
 
 
+def test_a_target_beyond_the_limits_is_refused_before_the_first_step(microscope: CoreMicroscope) -> None:
+    for target_um in (51.0, 1e9, -math.inf, math.nan):
+        with pytest.raises(MoveRefused):
+            walk_to(microscope.focus, target_um)
+    assert microscope.core.getPosition() == 0.0
+
+
+class LyingDrive:
+    """Accepts every command; moves by a share of the way."""
+
+    label, focus_direction, limits_um, largest_step_um = "Z", 1, (-100.0, 100.0), 10.0
+
+    def __init__(self, share: float) -> None:
+        self.share, self.z_um, self.commands = share, 0.0, 0
+
+    def position_um(self) -> float:
+        return self.z_um
+
+    def move_to(self, z_um: float) -> float:
+        self.commands += 1
+        self.z_um += self.share * (z_um - self.z_um)
+        return self.z_um
+
+    def stop(self) -> None: ...
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, -1.0, math.nan])
+def test_a_walk_ends_where_the_drive_comes_no_nearer(share: float) -> None:
+    drive = LyingDrive(share)
+    with pytest.raises(HardwareError, match=r"from 0\.00 towards 45\.00 µm and came no nearer"):
+        walk_to(drive, 45.0)
+    assert drive.commands == 1
+
+
+def test_limits_that_shrink_during_a_move_hold_for_its_next_leg(rig: SimulatedRig) -> None:
+    focus = rig.microscope.focus
+    focus.move_to(5.0)
+    rig.core.events.stagePositionChanged.connect(lambda *_: focus.set_limits(-8.0, -0.5))
+    with pytest.raises(HardwareError, match=r"on its way to 0 µm when its limits were set to -8 to -0\.5"):
+        focus.move_to(0.0)
+    assert rig.z_stage.commands_um[-1] == -1.5
+
+
+def test_a_halt_that_comes_just_before_the_command_counts(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    focus, set_position = rig.microscope.focus, rig.core.setPosition
+
+    def halted_first(*arguments: object) -> None:
+        focus.stop()
+        set_position(*arguments)
+
+    rig.z_stage.speed_um_s = 1.0
+    monkeypatch.setattr(rig.core, "setPosition", halted_first)
+    with pytest.raises(DriveHalted):
+        focus.move_to(20.0)
+    assert rig.core.getPosition() == pytest.approx(0.0, abs=0.1)
+    focus.wait()  # and it rests, long before it could have arrived
+
+
+def test_an_interrupt_stops_the_drive_and_is_not_lost_over_a_foreign_move(
+    rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_position = rig.core.setPosition
+
+    def interrupted(*arguments: object) -> None:
+        set_position(*arguments)
+        rig.core.events.stagePositionChanged.emit("Z", 40.0)
+        raise KeyboardInterrupt
+
+    rig.z_stage.speed_um_s = 1.0
+    monkeypatch.setattr(rig.core, "setPosition", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rig.microscope.focus.move_to(20.0)
+    assert rig.core.getPosition() == pytest.approx(0.0, abs=0.1)
+
+
+def test_a_report_that_is_no_number_is_nobody_s_move(rig: SimulatedRig) -> None:
+    with rig.microscope.focus.watch():
+        rig.core.events.stagePositionChanged.emit("Z", math.nan)
+        rig.core.events.stagePositionChanged.emit("Z", math.inf)
+        assert rig.microscope.focus.move_to(3.0) == 3.0
+    assert rig.microscope.focus.moved_by_others == 0
+
+
+@pytest.mark.parametrize(
+    "settings", [{"timeout_s": math.nan}, {"timeout_s": math.inf}, {"tolerance_um": math.nan}, {"xy_tolerance_um": 0.0}]
+)
+def test_tolerances_and_time_outs_that_would_never_compare_are_refused(
+    make_rig: RigMaker, settings: dict[str, float]
+) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(settings))} of a drive must be a positive number"):
+        make_rig(**settings)
+
+
 @DIRECTIONS
 def test_the_same_target_is_the_same_place_from_either_side(make_rig: RigMaker, focus_direction: int) -> None:
     rig = make_rig(focus_direction=focus_direction, backlash_um=3.0)
@@ -225,7 +318,10 @@ import threading
 from conftest import TextureScene
 from qtpy.QtWidgets import QApplication
 app = QApplication([])
-from napari_autofocus.microscope.simulated import simulated_rig
+from contextlib import nullcontext
+from napari_autofocus.microscope import simulated
+simulated.prompt_events = nullcontext  # as a core that somebody else made beside Qt
+simulated_rig = simulated.simulated_rig
 with simulated_rig(TextureScene(), exposure_ms=1.0) as rig:
     assert "QCoreSignaler" in type(rig.core.events).__name__
     focus = rig.microscope.focus

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pymmcore_plus import CMMCorePlus
 
-from conftest import RigMaker
+from conftest import RigMaker, TextureScene
 from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, InputError
 from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.faults import Fault
@@ -89,12 +90,73 @@ def test_a_frame_is_a_copy(microscope: CoreMicroscope) -> None:
     ],
 )
 def test_a_frame_that_cannot_be_trusted_is_an_error(make_rig: RigMaker, kind: str, words: str) -> None:
-    rig = make_rig(faults=[Fault(kind, at=2)])
+    rig = make_rig(faults=[Fault(kind, at=2, times=2 if kind == "stale-frame" else 1)])
     rig.microscope.snap()
     rig.microscope.focus.move_to(5.0)
     with pytest.raises(FrameError, match=words):
         rig.microscope.snap()
     assert rig.microscope.snap().z_um == 5.0
+
+
+def test_a_frame_that_came_twice_is_taken_again(make_rig: RigMaker) -> None:
+    rig = make_rig(faults=[Fault("stale-frame", at=2)])
+    first = rig.microscope.snap()
+    rig.microscope.focus.move_to(5.0)
+    assert not np.array_equal(rig.microscope.snap().image, first.image)
+    assert rig.microscope.snap().z_um == 5.0
+
+
+def test_a_camera_that_repeats_its_buffer_for_ever_is_caught_at_every_place(make_rig: RigMaker) -> None:
+    rig = make_rig(faults=[Fault("stale-frame", at=3, times=99)])
+    rig.microscope.snap()
+    rig.microscope.snap()
+    for z_um in (2.0, 4.0, 6.0):
+        rig.microscope.focus.move_to(z_um)
+        with pytest.raises(FrameError, match="stale"):
+            rig.microscope.snap()
+
+
+def test_without_noise_the_same_image_above_and_below_focus_is_believed(make_rig: RigMaker) -> None:
+    rig = make_rig(TextureScene(best_um=0.0, noise=0.0))
+    rig.microscope.snap()
+    rig.microscope.snap()
+    images = []
+    for z_um in (4.0, -4.0, 2.0, -2.0):
+        rig.microscope.focus.move_to(z_um)
+        images.append(rig.microscope.snap().image)
+    assert np.array_equal(images[0], images[1])
+    assert not np.array_equal(images[1], images[2])
+
+
+def test_without_noise_a_buffer_that_is_stuck_is_caught_at_the_third_place(make_rig: RigMaker) -> None:
+    rig = make_rig(TextureScene(noise=0.0), faults=[Fault("stale-frame", at=4, times=99)])
+    rig.microscope.snap()
+    rig.microscope.snap()
+    for z_um in (4.0, 8.0):
+        rig.microscope.focus.move_to(z_um)
+        rig.microscope.snap()
+    rig.microscope.focus.move_to(12.0)
+    with pytest.raises(FrameError, match="from 8 µm once more although the drive is at 12 µm"):
+        rig.microscope.snap()
+
+
+def test_a_buffer_that_was_stuck_from_the_beginning_is_caught_at_the_second_place(make_rig: RigMaker) -> None:
+    rig = make_rig(TextureScene(noise=0.0), faults=[Fault("stale-frame", at=2, times=99)])
+    for _ in range(3):
+        rig.microscope.snap()
+    rig.microscope.focus.move_to(4.0)
+    with pytest.raises(FrameError, match="stale"):
+        rig.microscope.snap()
+
+
+def test_the_demo_camera_without_noise_can_be_looked_through_on_both_sides_of_focus(demo_core: CMMCorePlus) -> None:
+    demo_core.setProperty("Camera", "Mode", "Fluorescent Beads")
+    with CoreMicroscope(demo_core) as microscope:
+        microscope.snap()
+        microscope.snap()
+        for z_um in (4.0, -4.0, 3.0):
+            microscope.focus.move_to(z_um)
+            assert microscope.snap().z_um == z_um
 
 
 def test_a_uniform_frame_may_come_twice(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +218,66 @@ def test_the_channel_is_put_back(demo_core: CMMCorePlus) -> None:
         demo_core.setExposure(5.0)
     assert demo_core.getCurrentConfig("Channel") == "FITC"
     assert demo_core.getExposure() == 1.0
+
+
+def test_a_channel_that_names_the_place_of_a_stage_does_not_move_it_back(demo_core: CMMCorePlus) -> None:
+    demo_core.defineConfig("Objective and height", "20x", "Z", "Position", "3")
+    demo_core.defineConfig("Objective and height", "20x", "Emission", "State", "1")
+    demo_core.setChannelGroup("Objective and height")
+    with CoreMicroscope(demo_core) as microscope:
+        with microscope.restoring():
+            microscope.focus.move_to(7.0)
+            demo_core.setProperty("Emission", "State", "2")
+        assert microscope.focus.position_um() == 7.0
+        assert microscope.focus.moved_by_others == 0
+    assert demo_core.getProperty("Emission", "State") != "2"
+
+
+def test_live_mode_goes_on_though_the_camera_complains_when_it_is_stopped(
+    rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = rig.core.stopSequenceAcquisition
+
+    def complain() -> None:
+        stop()
+        raise RuntimeError("late answer")
+
+    rig.microscope.live.start()
+    monkeypatch.setattr(rig.core, "stopSequenceAcquisition", complain)
+    with pytest.raises(HardwareError, match="could not be stopped: late answer"), rig.microscope.restoring():
+        pass
+    assert rig.core.isSequenceRunning()
+    stop()
+
+
+def test_closing_twice_is_closing_once(rig: SimulatedRig) -> None:
+    rig.microscope.close()
+    rig.microscope.close()
+
+
+def test_a_microscope_that_cannot_be_made_lets_go_of_its_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mm_test_adapters")
+    path = tmp_path / "dark.cfg"
+    path.write_text(
+        "Device,Camera,DemoCamera,DCam\nDevice,Z,DemoCamera,DStage\nProperty,Core,Initialize,1\nProperty,Core,Camera,Camera\n"
+    )
+    released: list[CMMCorePlus] = []
+
+    def release(core: CMMCorePlus) -> None:
+        released.append(core)
+        release_core(core)
+
+    monkeypatch.setattr("napari_autofocus.microscope.mmcore.release_core", release)
+    with pytest.raises(InputError, match="has no focus drive"):
+        CoreMicroscope.connect(path)
+
+    def dumb(core: CMMCorePlus, *_: object) -> None:
+        raise HardwareError("The focus drive does not tell its position.")
+
+    monkeypatch.setattr("napari_autofocus.microscope.mmcore._focus_label", dumb)
+    with pytest.raises(HardwareError, match="does not tell"):
+        CoreMicroscope.connect(path)
+    assert [core.getLoadedDevices() for core in released] == [("Core",)] * 2
 
 
 def test_one_setting_that_cannot_be_put_back_does_not_hinder_the_others(

@@ -38,6 +38,26 @@ def test_a_stage_that_does_not_arrive_is_a_hardware_error(rig: SimulatedRig, mon
         rig.microscope.move_xy_to(50.0, 60.0)
 
 
+def test_a_place_that_is_no_number_is_a_hardware_error(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.xy_stage, "get_position_um", lambda: (math.nan, 0.0))
+    with pytest.raises(HardwareError, match=r"reports \(nan, 0\.0\) as its position"):
+        rig.microscope.move_xy_to(50.0, 60.0)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("unplugged"), KeyboardInterrupt()])
+def test_a_stage_nobody_waits_for_is_halted(
+    rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(_: str) -> bool:
+        raise error
+
+    monkeypatch.setattr(rig.core, "deviceBusy", fail)
+    with pytest.raises(HardwareError if isinstance(error, RuntimeError) else KeyboardInterrupt):
+        rig.microscope.move_xy_to(5000.0, 0.0)
+    rig.clock.sleep(1.0)
+    assert rig.microscope.xy_um()[0] == pytest.approx(0.0, abs=1.0)
+
+
 def test_without_an_xy_stage_the_place_is_unknown_and_moves_are_refused(rig: SimulatedRig) -> None:
     rig.core.setXYStageDevice("")
     rig.microscope.close()

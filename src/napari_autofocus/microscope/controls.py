@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_autofocus.errors import FrameError, InputError
-from napari_autofocus.microscope.edge import translated
+from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
 from napari_autofocus.microscope.frames import require_image
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame, Image
@@ -45,9 +45,6 @@ class LiveFrames:
         HardwareError
             If the camera does not answer.
         """
-        if not self._microscope.live.is_running():
-            self._silent_since_s = None
-            return None
         with translated("The camera gave no live frame", FrameError):
             found = self._read()
         if found is None:
@@ -63,6 +60,11 @@ class LiveFrames:
             image, tags = self._core.getLastImageAndMD()
         except IndexError:  # pymmcore-plus 0.18: the ring buffer is being written
             return None
+        except DEVICE_ERRORS:
+            # Emptied since it was counted: a frame was taken in another thread and live mode goes on.
+            if self._core.getRemainingImageCount() == 0:
+                return None
+            raise
         number = str(tags.get("ImageNumber", ""))
         if number and number == self._seen:
             return None
@@ -74,7 +76,10 @@ class LiveFrames:
         if self._silent_since_s is None:
             self._silent_since_s = now_s
         allowed_s = max(_LEAST_SILENCE_S, _SILENT_EXPOSURES * exposure_ms(self._microscope) / 1000)
-        if now_s - self._silent_since_s > allowed_s:
+        if now_s - self._silent_since_s <= allowed_s:
+            return
+        self._silent_since_s = None
+        if self._microscope.live.is_running():  # a pause is no failure
             raise FrameError(
                 f"The camera has sent no frame for {allowed_s:g} s; check its cable and its power, then connect again."
             )

@@ -6,13 +6,13 @@ import atexit
 import os
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pymmcore_plus import CMMCorePlus
 
-from napari_autofocus.errors import InputError
-from napari_autofocus.microscope.edge import DEVICE_ERRORS
+from napari_autofocus.errors import HardwareError, InputError
+from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
 
 _LONGEST_REASON = 240
 _EVENTS_BY = "PYMM_SIGNALS_BACKEND"
@@ -57,7 +57,8 @@ def load_core(cfg: str | Path) -> CMMCorePlus:
     try:
         core.loadSystemConfiguration(str(path))
     except DEVICE_ERRORS as error:
-        release_core(core)
+        with suppress(HardwareError):
+            release_core(core)
         raise InputError(
             f"The configuration {path} could not be loaded: {_short(error)}. Install the device adapter it names"
             " (`mmcore install`), connect the device, or correct that line."
@@ -66,9 +67,12 @@ def load_core(cfg: str | Path) -> CMMCorePlus:
 
 
 def release_core(core: CMMCorePlus) -> None:
-    """Unload a core that we made, and keep its threads from calling into Python any more."""
-    core.unloadAllDevices()
-    _silence(core)
+    """Unload a core that we made, and keep its threads from calling into Python any more. Raises HardwareError."""
+    try:
+        with translated("The devices could not be unloaded"):
+            core.unloadAllDevices()
+    finally:
+        _silence(core)
 
 
 def silence_at_exit(core: CMMCorePlus) -> None:

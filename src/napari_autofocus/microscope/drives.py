@@ -10,11 +10,12 @@ from threading import RLock
 
 from pymmcore_plus import CMMCorePlus
 
-from napari_autofocus.errors import ForeignMove, HardwareError
+from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError
 from napari_autofocus.microscope.edge import (
     DEVICE_ERRORS,
     POLL_S,
-    on_stage_position_changed,
+    connect_directly,
+    require_positive,
     translated,
     wait_until_idle,
 )
@@ -70,6 +71,7 @@ class StageDrive:
         timeout_s: float,
         late_report_s: float = LATE_REPORT_S,
     ) -> None:
+        require_positive(tolerance_um=tolerance_um, timeout_s=timeout_s)
         self._core = core
         self._label = label
         self._rules = rules
@@ -85,7 +87,7 @@ class StageDrive:
         self._play_taken_up_at: int | None = None
         self.moves = 0
         self.play_left_um = 0.0
-        on_stage_position_changed(core, self._on_stage_position_changed)
+        connect_directly(core, "stagePositionChanged", self._on_stage_position_changed)
 
     @property
     def label(self) -> str:
@@ -138,7 +140,7 @@ class StageDrive:
         ForeignMove
             Somebody else moved the drive beyond its limits, or while it was being watched.
         HardwareError
-            The drive failed, timed out, was halted or did not arrive.
+            The drive failed, timed out or did not arrive; DriveHalted if it was halted.
         """
         with self._lock:
             halts = self._halts
@@ -159,7 +161,7 @@ class StageDrive:
             return reached_um
 
     def stop(self) -> None:
-        """Halt the drive at once; a move under way in another thread ends with HardwareError."""
+        """Halt the drive at once; a move under way in another thread ends with DriveHalted."""
         self._halts += 1
         with translated(f"The focus drive {self._label} could not be halted"):
             self._core.stop(self._label)
@@ -201,9 +203,10 @@ class StageDrive:
         self._ledger.begin(from_um, to_um)
         try:
             reached_um = self._command(to_um, halts)
-        except BaseException:
+        except BaseException as error:
             self._ledger.lose_track()
-            self._require_alone(seen, to_um)
+            if isinstance(error, HardwareError):
+                self._require_alone(seen, to_um)
             # Whatever the stage is doing now, nobody is waiting for it any more.
             with suppress(*DEVICE_ERRORS):
                 self._core.stop(self._label)
@@ -213,8 +216,11 @@ class StageDrive:
         return reached_um
 
     def _command(self, to_um: float, halts: int) -> float:
+        self._require_still_allowed(to_um)
         with translated(f"The focus drive {self._label} refused to go to {to_um:g} µm"):
             self._core.setPosition(self._label, to_um)
+        # Halted between the last look and the command: the halt came too early to stop it.
+        self._require_not_halted(halts, to_um)
         reached_um = self._arrive(to_um)
         self._require_not_halted(halts, to_um)
         self._require_arrival(reached_um, to_um)
@@ -230,6 +236,15 @@ class StageDrive:
             reached_um = self._read()
         return reached_um
 
+    def _require_still_allowed(self, to_um: float) -> None:
+        """The last look before a command: limits may have been set anew while the drive was on its way."""
+        if not self._rules.allows(to_um):
+            low, high = self.limits_um
+            raise HardwareError(
+                f"The focus drive {self._label} was on its way to {to_um:g} µm when its limits were set to {low:g} to"
+                f" {high:g} µm; it was halted."
+            )
+
     def _require_arrival(self, reached_um: float, to_um: float) -> None:
         if abs(reached_um - to_um) > self._tolerance_um:
             raise HardwareError(
@@ -239,7 +254,7 @@ class StageDrive:
 
     def _require_not_halted(self, halts: int, to_um: float) -> None:
         if self._halts != halts:
-            raise HardwareError(f"The focus drive {self._label} was halted before it reached {to_um:g} µm.")
+            raise DriveHalted(f"The focus drive {self._label} was halted before it reached {to_um:g} µm.")
 
     def _require_alone(self, seen: int, to_um: float) -> None:
         if self._ledger.moved_by_others != seen:

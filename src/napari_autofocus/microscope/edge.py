@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 from psygnal import EmitLoopError
 from pymmcore_plus import CMMCorePlus
 
-from napari_autofocus.errors import HardwareError
+from napari_autofocus.errors import HardwareError, InputError
 from napari_autofocus.microscope.protocol import Clock
 
 POLL_S = 0.005
@@ -38,18 +39,25 @@ def translated(what: str, error: type[HardwareError] = HardwareError) -> Iterato
         raise error(f"{what}: {reason}. Check the device, its cable and its power, then try again.") from found
 
 
-def on_stage_position_changed(core: CMMCorePlus, slot: Callable[[str, float], None]) -> None:
-    """Connect a slot that runs in the thread that reports a position, before the report returns.
+def connect_directly(core: CMMCorePlus, event: str, slot: Callable[..., None]) -> None:
+    """Connect a slot that runs in the thread that reports an event of the core, before the report returns.
 
     Beside a QApplication the core's events are Qt signals, which by default wait for the event loop of the thread that
     connected them: our own moves would be reported long after, and look like somebody else's.
     """
-    signal: Any = core.events.stagePositionChanged
+    signal: Any = getattr(core.events, event)
     qt_core = sys.modules.get("qtpy.QtCore")
     if qt_core is not None and isinstance(core.events, qt_core.QObject):
         signal.connect(slot, type=qt_core.Qt.ConnectionType.DirectConnection)
     else:
         signal.connect(slot)
+
+
+def require_positive(**values: float) -> None:
+    """Raise InputError unless each is a finite number above zero: a NaN would never compare, and wait for ever."""
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} of a drive must be a positive number; found {value}.")
 
 
 def wait_until_idle(core: CMMCorePlus, label: str, clock: Clock, timeout_s: float) -> None:

@@ -68,9 +68,9 @@ class MoveLedger:
             self._settle(math.nan)
 
     def report(self, z_um: float) -> None:
-        """The core's event says that the drive is here."""
+        """The core's event says that the drive is here; one that is no number says nothing."""
         with self._lock:
-            if not self._is_on_our_way(z_um):
+            if math.isfinite(z_um) and not self._is_on_our_way(z_um):
                 self._compare(z_um)
 
     def read_back(self, z_um: float) -> None:

@@ -33,18 +33,79 @@ def require_image(image: Image, shape: tuple[int, int]) -> Image:
     return image[..., :3] if image.ndim == 3 else image
 
 
-def require_new(frame: Frame, before: Frame | None, tolerance_um: float) -> None:
-    """Raise FrameError if the drive has moved since ``before`` and yet the frames agree in every bit.
+class RepeatGuard:
+    """Tells a frame that a camera gave once more from one that was taken after the drive had moved.
 
-    Noise makes that impossible for a camera at work; only a uniform frame (saturated, say) may come twice.
+    Noise makes two frames that agree in every bit impossible for a camera at work; only a uniform frame (saturated,
+    say) may come twice. A camera without noise (a demonstration) does show the same image above and below focus; such
+    a one is known by frames that agreed while nothing moved and differed after a move. Its repeats are accepted at two
+    places in a row, never at a third: a buffer that is stuck repeats itself for ever.
+
+    Parameters
+    ----------
+    tolerance_um : float
+        Readings of a drive that differ by no more than this count as the same place, µm.
     """
-    if before is None or abs(frame.z_um - before.z_um) <= tolerance_um:
-        return
-    if _agree(frame.image, before.image) and frame.image.min() != frame.image.max():
-        raise FrameError(
-            f"The camera delivered the frame from {before.z_um:g} µm once more although the drive is at {frame.z_um:g}"
-            " µm; its buffer is stale: restart the camera."
-        )
+
+    def __init__(self, tolerance_um: float) -> None:
+        self._tolerance_um = tolerance_um
+        self._before: Frame | None = None
+        self._agreed_at_rest = False
+        self._has_noise = False
+        self._has_no_noise = False
+        self._repeats = 0
+
+    def is_repeat(self, frame: Frame) -> bool:
+        """Whether the drive has moved since the frame before and yet the two agree in every bit."""
+        before = self._before
+        if before is None or self._is_same_place(frame, before) or not _agree(frame.image, before.image):
+            return False
+        return not _is_uniform(frame.image)
+
+    def require_new(self, frame: Frame) -> None:
+        """Raise FrameError if the frame is a repeat and the camera has not been seen to be without noise."""
+        if not self.is_repeat(frame):
+            return
+        self._repeats += 1
+        if self._has_noise or not self._has_no_noise or self._repeats > 1:
+            assert self._before is not None
+            raise FrameError(
+                f"The camera delivered the frame from {self._before.z_um:g} µm once more although the drive is at"
+                f" {frame.z_um:g} µm; its buffer is stale: restart the camera (or, if it is a simulation without noise,"
+                " make the microscope with reject_repeats=False)."
+            )
+
+    def remember(self, frame: Frame) -> None:
+        """Learn from a frame that was accepted."""
+        before, self._before = self._before, frame
+        if before is None:
+            return
+        agree = _agree(frame.image, before.image)
+        self._repeats = self._repeats if agree else 0
+        if _is_same_view(frame, before) and not (agree and _is_uniform(frame.image)):
+            self._learn(agree, at_rest=self._is_same_place(frame, before))
+
+    def _learn(self, agree: bool, *, at_rest: bool) -> None:
+        if at_rest:
+            self._agreed_at_rest = agree
+            self._has_noise |= not agree
+        elif not agree:
+            self._has_no_noise |= self._agreed_at_rest
+
+    def _is_same_place(self, frame: Frame, before: Frame) -> bool:
+        return abs(frame.z_um - before.z_um) <= self._tolerance_um
+
+
+def _is_same_view(frame: Frame, before: Frame) -> bool:
+    """Whether nothing but the height may tell the two frames apart."""
+    settings = (frame.exposure_ms, frame.image.shape)
+    # Compared as text because NaN, which stands for no XY stage, is not equal to itself.
+    places = repr((frame.x_um, frame.y_um)), repr((before.x_um, before.y_um))
+    return settings == (before.exposure_ms, before.image.shape) and places[0] == places[1]
+
+
+def _is_uniform(image: Image) -> bool:
+    return bool(image.min() == image.max())
 
 
 def _agree(image: Image, other: Image) -> bool:

@@ -61,8 +61,9 @@ class LiveMode:
             return
         if self._recording:
             raise HardwareError("The camera is recording a sequence of frames; wait until it is done, or stop it.")
-        self.stop()
         try:
+            # Inside, since a camera may report an error and have stopped all the same.
+            self.stop()
             yield
         finally:
             self.start()

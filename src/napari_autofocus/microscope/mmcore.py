@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from pymmcore_plus import CMMCorePlus
 
-from napari_autofocus.errors import FrameError, InputError
+from napari_autofocus.errors import AutofocusError, FrameError, HardwareError, InputError
 from napari_autofocus.microscope.clock import WallClock
 from napari_autofocus.microscope.cores import load_core, release_core, silence_at_exit
 from napari_autofocus.microscope.drives import LATE_REPORT_S, StageDrive
 from napari_autofocus.microscope.edge import translated
-from napari_autofocus.microscope.frames import require_image, require_new
+from napari_autofocus.microscope.frames import RepeatGuard, require_image
 from napari_autofocus.microscope.live import LiveMode
 from napari_autofocus.microscope.protocol import Clock, Frame, Image
 from napari_autofocus.microscope.restoring import state_restored
@@ -60,12 +60,15 @@ class CoreMicroscope:
     late_report_s : float
         How long the core's events may lag behind a move, real seconds.
     reject_repeats : bool
-        Whether a frame that equals the one before the last move in every bit is refused as stale.
+        Whether a frame that equals the one before the last move in every bit is taken again, and refused as stale if
+        it comes once more (see :class:`~napari_autofocus.microscope.frames.RepeatGuard`).
 
     Raises
     ------
     InputError
         The core has no camera or focus device, or a setting makes no sense.
+    HardwareError
+        A device does not answer.
     """
 
     def __init__(
@@ -92,10 +95,9 @@ class CoreMicroscope:
         limits_um = _limits(core, label, limits_um)
         self._core = core
         self._owned = False
+        self._closed = False
         self._clock = clock or WallClock()
-        self._tolerance_um = tolerance_um
-        self._reject_repeats = reject_repeats
-        self._last_frame: Frame | None = None
+        self._repeats = RepeatGuard(tolerance_um) if reject_repeats else None
         self._xy = CoreXYStage(core, xy_limits_um, clock=self._clock, tolerance_um=xy_tolerance_um, timeout_s=timeout_s)
         self._focus = StageDrive(
             core,
@@ -124,12 +126,15 @@ class CoreMicroscope:
         ------
         InputError
             The file is missing, one of its devices cannot be loaded, or it has no camera or z stage.
+        HardwareError
+            A device does not answer.
         """
         core = load_core(cfg)
         try:
             microscope = cls(core, **settings)
-        except InputError:
-            release_core(core)
+        except AutofocusError:
+            with suppress(HardwareError):
+                release_core(core)
             raise
         microscope._owned = True
         return microscope
@@ -170,16 +175,12 @@ class CoreMicroscope:
             A stage does not come to rest or does not answer.
         """
         with self._live.paused():
-            self._focus.wait()
-            self._xy.wait()
-            started_s = self._clock.now_s()
-            with translated("The camera took no frame", FrameError):
-                self._core.snapImage()
-                image = np.array(self._core.getImage())
-        frame = self._frame(image, started_s)
-        if self._reject_repeats:
-            require_new(frame, self._last_frame, self._tolerance_um)
-        self._last_frame = frame
+            frame = self._expose()
+            if self._repeats is not None:
+                if self._repeats.is_repeat(frame):
+                    frame = self._expose()
+                self._repeats.require_new(frame)
+                self._repeats.remember(frame)
         return frame
 
     def xy_um(self) -> tuple[float, float]:
@@ -208,18 +209,32 @@ class CoreMicroscope:
 
     def close(self) -> None:
         """Stop listening to the core; one that :meth:`connect` made is unloaded, any other left alone."""
+        if self._closed:
+            return
+        self._closed = True
         self._focus.close()
         self._live.close()
         if self._owned:
-            self._owned = False
-            self._live.stop()
-            release_core(self._core)
+            try:
+                self._live.stop()
+            finally:
+                release_core(self._core)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _expose(self) -> Frame:
+        """One exposure after everything has come to rest."""
+        self._focus.wait()
+        self._xy.wait()
+        started_s = self._clock.now_s()
+        with translated("The camera took no frame", FrameError):
+            self._core.snapImage()
+            image = np.array(self._core.getImage())
+        return self._frame(image, started_s)
 
     def _frame(self, image: Image, started_s: float) -> Frame:
         x_um, y_um = self.xy_um()

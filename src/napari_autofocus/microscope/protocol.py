@@ -1,17 +1,19 @@
 """What a routine may ask of a microscope, and nothing about how it is done.
 
 Routines, workflows and tests speak to these protocols only. ``mmcore.py`` fulfils them over any CMMCorePlus; a test may
-fulfil them with a ten-line fake. This module imports nothing of the project.
+fulfil them with a ten-line fake. This module imports nothing of the project but the names of what goes wrong.
 """
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
+
+from napari_autofocus.errors import HardwareError
 
 Image = npt.NDArray[Any]
 
@@ -115,11 +117,24 @@ class Microscope(Protocol):
 def walk_to(drive: FocusDrive, z_um: float) -> float:
     """Reach a far target in steps that the drive allows; returns the position read back, µm.
 
-    Raises whatever :meth:`FocusDrive.move_to` raises; the drive then rests at the last step that succeeded.
+    Raises
+    ------
+    MoveRefused
+        The target is one that the drive refuses at any distance: nothing has moved.
+    HardwareError
+        As for :meth:`FocusDrive.move_to`, and where the drive accepts steps and comes no nearer. The drive rests at the
+        last step that succeeded.
     """
-    while True:
+    low, high = drive.limits_um
+    here = drive.position_um()
+    # A target beyond the limits, or NaN, is for the drive to refuse before the first step.
+    while low <= z_um <= high and abs(z_um - here) > drive.largest_step_um:
+        before = here
+        drive.move_to(here + math.copysign(drive.largest_step_um, z_um - here))
         here = drive.position_um()
-        way = z_um - here
-        if not abs(way) > drive.largest_step_um:
-            return drive.move_to(z_um)
-        drive.move_to(here + np.sign(way) * drive.largest_step_um)
+        if not abs(z_um - here) <= abs(z_um - before) - drive.largest_step_um / 2:
+            raise HardwareError(
+                f"{drive.label} was sent from {before:.2f} towards {z_um:.2f} µm and came no nearer than {here:.2f} µm;"
+                " it may be stuck: move it by hand or restart its controller."
+            )
+    return drive.move_to(z_um)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from pymmcore_plus import CMMCorePlus
+from pymmcore_plus import CMMCorePlus, DeviceType
 
 from napari_autofocus.microscope.edge import translated
+
+_STAGES = (DeviceType.Stage, DeviceType.XYStage)
 
 
 @contextmanager
@@ -63,9 +65,13 @@ def _exposure(core: CMMCorePlus) -> Callable[[], None]:
 
 
 def _channel(core: CMMCorePlus) -> Callable[[], None]:
-    """By property, since a channel may have been in none of its presets."""
+    """By property, since a channel may have been in none of its presets.
+
+    A channel may also name the place of a stage; stages are moved by their drives, inside their limits, or not at all.
+    """
     group = core.getChannelGroup()
-    before = list(core.getConfigGroupState(group)) if group else []
+    state = list(core.getConfigGroupState(group)) if group else []
+    before = [setting for setting in state if core.getDeviceType(setting[0]) not in _STAGES]
 
     def put_back() -> None:
         for device, name, value in before:

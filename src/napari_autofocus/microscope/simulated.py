@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any, Self
 
 import numpy as np
@@ -23,20 +24,38 @@ LARGEST_BUFFER_BYTES = 2**30
 
 
 class SimulatedCore(UniMMCore):
-    """A UniMMCore whose ring buffer always holds a whole number of frames.
+    """A UniMMCore with two repairs of pymmcore-plus 0.18.
 
-    Otherwise (pymmcore-plus 0.18) ``getLastImage`` raises IndexError now and then and finite sequences end early.
+    Its ring buffer always holds a whole number of frames: otherwise ``getLastImage`` raises IndexError now and then and
+    finite sequences end early. And sequences are started, stopped and asked after by one thread at a time: otherwise
+    one that is asked after while it starts counts as ended, and is forgotten.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._sequence_lock = RLock()
+        super().__init__(*args, **kwargs)
 
     def startContinuousSequenceAcquisition(self, intervalMs: float = 0) -> None:
         """Start live mode."""
-        self._fit_buffer(CONTINUOUS_FRAMES)
-        super().startContinuousSequenceAcquisition(intervalMs)
+        with self._sequence_lock:
+            self._fit_buffer(CONTINUOUS_FRAMES)
+            super().startContinuousSequenceAcquisition(intervalMs)
 
     def startSequenceAcquisition(self, *args: Any) -> None:
         """Start a sequence of so many frames."""
-        self._fit_buffer(int(args[-3]))
-        super().startSequenceAcquisition(*args)
+        with self._sequence_lock:
+            self._fit_buffer(int(args[-3]))
+            super().startSequenceAcquisition(*args)
+
+    def stopSequenceAcquisition(self, *args: Any) -> None:
+        """End a sequence or live mode."""
+        with self._sequence_lock:
+            super().stopSequenceAcquisition(*args)
+
+    def isSequenceRunning(self, *args: Any) -> bool:
+        """Whether a sequence or live mode runs."""
+        with self._sequence_lock:
+            return bool(super().isSequenceRunning(*args))
 
     def _fit_buffer(self, frames: int) -> None:
         frame_bytes = self.getImageBufferSize()

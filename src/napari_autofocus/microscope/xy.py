@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import HardwareError, InputError, MoveRefused
-from napari_autofocus.microscope.edge import translated, wait_until_idle
+from napari_autofocus.microscope.edge import DEVICE_ERRORS, require_positive, translated, wait_until_idle
 from napari_autofocus.microscope.protocol import Clock
 
 DEFAULT_XY_RANGE_UM = 10_000.0
@@ -39,6 +40,7 @@ class CoreXYStage:
         tolerance_um: float,
         timeout_s: float,
     ) -> None:
+        require_positive(xy_tolerance_um=tolerance_um, timeout_s=timeout_s)
         self._core = core
         self._label = core.getXYStageDevice()
         self._clock = clock
@@ -50,11 +52,13 @@ class CoreXYStage:
             raise InputError(f"The limits of an XY stage are (x low, y low, x high, y high) in µm; found {limits_um}.")
 
     def position_um(self) -> tuple[float, float]:
-        """Position now, µm; NaN where there is no XY stage."""
+        """Position now, µm; NaN where there is no XY stage. Raises HardwareError."""
         if not self._label:
             return math.nan, math.nan
         with translated(f"The XY stage {self._label} does not tell its position"):
             x_um, y_um = self._core.getXYPosition(self._label)
+        if not (math.isfinite(x_um) and math.isfinite(y_um)):
+            raise HardwareError(f"The XY stage {self._label} reports ({x_um}, {y_um}) as its position; restart it.")
         return float(x_um), float(y_um)
 
     def wait(self) -> None:
@@ -73,6 +77,16 @@ class CoreXYStage:
             The stage failed, timed out or did not arrive.
         """
         self._require(x_um, y_um)
+        try:
+            return self._go(x_um, y_um)
+        except BaseException:
+            # Whatever the stage is doing now, nobody is waiting for it any more.
+            with suppress(*DEVICE_ERRORS):
+                self._core.stop(self._label)
+            raise
+
+    def _go(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """One command to the stage: nothing else of ours moves it."""
         with translated(f"The XY stage {self._label} refused to go to ({x_um:g}, {y_um:g}) µm"):
             self._core.setXYPosition(self._label, x_um, y_um)
         self.wait()
