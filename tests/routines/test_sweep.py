@@ -204,7 +204,8 @@ def test_a_drive_that_cannot_come_back_is_said_to_stand_where_it_stands() -> Non
     _, record = focus(microscope, "uniform")
     assert record.outcome == "failed"
     assert record.end_um == microscope.focus.z_um == -7.0
-    assert "could not be brought back to -1.00" in record.reasons[-1]
+    assert "could not be brought back" in record.reasons[-1]
+    assert "started at -1.00 µm and was last seen at -7.00" in record.reasons[-1]
 
 
 def test_a_drive_that_silently_stays_behind_is_noticed() -> None:

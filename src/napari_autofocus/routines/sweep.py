@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from napari_autofocus.errors import ForeignMove, HardwareError, MoveRefused, RoutineTimeout
+from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, MoveRefused, RoutineTimeout
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.searches import SEARCHES, Visit
@@ -63,9 +63,11 @@ def sweep(
     run = SweepRun(microscope, config, measure or named_measure(config))
     try:
         with microscope.restoring():
-            yield from _guarded(run)
+            yield from _noted(run)
     except HardwareError as error:
-        run.note_unrestored(error)
+        run.note_state(error)
+        if run.interrupted_by is not None:  # It must not be lost over a shutter that sticks.
+            raise run.interrupted_by from error
     finally:
         run.drive.look_again()
         record = run.record()
@@ -74,12 +76,24 @@ def sweep(
     return record
 
 
+def _noted(run: SweepRun) -> Steps:
+    """Run, and remember what the caller or a person at the shell broke it off with."""
+    run.is_ready = True
+    try:
+        yield from _guarded(run)
+    except BaseException as error:
+        run.interrupted_by = error
+        raise
+
+
 def _guarded(run: SweepRun) -> Steps:
     """Run, name what ended it, and leave the drive at a verified peak, at the start, or where a person put it."""
     try:
         yield from _look_and_judge(run)
     except ForeignMove as error:
         run.leave_alone(error)
+    except DriveHalted as error:
+        run.end("cancelled", f"{error} Cancelled after {run.frames} frames.")
     except RoutineTimeout as error:
         run.end("timed_out", str(error))
     except MoveRefused as error:

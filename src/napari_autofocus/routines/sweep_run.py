@@ -63,6 +63,8 @@ class SweepRun:
         self._outcome: Outcome | None = None
         self._reasons: list[str] = []
         self._stay = False
+        self.is_ready = False
+        self.interrupted_by: BaseException | None = None
 
     # What is seen.
 
@@ -252,9 +254,10 @@ class SweepRun:
         self._stay = True
         self.end("failed", f"{error} It is not moved back, so as not to undo a person's move.")
 
-    def note_unrestored(self, error: HardwareError) -> None:
-        """Say that camera, shutter or live mode could not be put back."""
-        self.end("failed", f"The state of the microscope could not be put back: {error}")
+    def note_state(self, error: HardwareError) -> None:
+        """Say that the run could not begin, or that camera, shutter or live mode could not be put back."""
+        what = "could not be put back" if self.is_ready else "could not be made ready for a sweep"
+        self.end("failed", f"The microscope {what}: {error}")
 
     def settle(self) -> None:
         """Back to the start, unless the drive stands at a verified peak, was moved by a person or never moved."""
@@ -265,22 +268,30 @@ class SweepRun:
         except ForeignMove as error:
             self.leave_alone(error)
         except (HardwareError, MoveRefused) as error:
-            self._outcome = "failed"
-            self._reasons.append(
-                f"The drive could not be brought back to {self.start_um:.2f} µm and was last seen at"
-                f" {self.drive.last_um:.2f} µm: {error}"
-            )
+            self._note_astray("failed", f"The drive could not be brought back: {error}")
+        except BaseException:
+            self._note_astray("cancelled", "Interrupted on the way back.")
+            raise
         else:
             self._reasons.append(f"The drive is back at {self.drive.last_um:.2f} µm, where it started.")
 
     def _return(self) -> None:
-        """Back to the start; a drive that has just failed is given a second chance."""
+        """Back to the start; a drive that has just failed or been halted, or a single Ctrl-C, does not end the way."""
         try:
             self.drive.go(self.start_um)
         except ForeignMove:
             raise
         except HardwareError:
             self.drive.go(self.start_um)
+        except KeyboardInterrupt:
+            self.drive.go(self.start_um)
+            raise
+
+    def _note_astray(self, outcome: Outcome, why: str) -> None:
+        self.drive.look_again()
+        self._outcome = outcome
+        seen_um = self.drive.last_um
+        self._reasons.append(f"{why} It started at {self.start_um:.2f} µm and was last seen at {seen_um:.2f} µm.")
 
     def record(self) -> SweepRecord:
         """What the run leaves behind."""
