@@ -46,9 +46,7 @@ class SimulatedChoice:
         tilt = Topography(0.8 * self.tilt_um_per_mm, -0.6 * self.tilt_um_per_mm)
         scene = Scene.build(self.stain, self.density, self.objective, seed=self.seed, shape=self.shape, topography=tilt)
         rig = simulated_rig(scene, seed=self.seed)
-        name = (
-            f"Simulated {self.objective}: {_STAIN_NAMES.get(self.stain, self.stain)}, {self.density.replace('-', ' ')}"
-        )
+        name = f"Simulated {self.objective}: {_stain_name(self.stain)}, {self.density.replace('-', ' ')}"
         return Connection(name, rig.microscope, rig.close, dof_um=scene.objective.dof_um, rig=rig)
 
 
@@ -93,7 +91,7 @@ class ConnectForm(QWidget):
         self.set_connected(None)
 
     def _simulated_page(self) -> QWidget:
-        self.stain_box = choice([(_STAIN_NAMES.get(s, s.capitalize()), s) for s in STAINS], "Kind of specimen")
+        self.stain_box = choice([(_stain_name(stain), stain) for stain in STAINS], "Kind of specimen")
         self.density_box = choice(
             [(d.replace("-", " ").capitalize(), d) for d in DENSITIES], "Share of the field's area that carries content"
         )
@@ -158,3 +156,7 @@ class ConnectForm(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Micro-Manager configuration", "", "Configuration (*.cfg)")
         if path:
             self.path_edit.setText(path)
+
+
+def _stain_name(stain: str) -> str:
+    return _STAIN_NAMES.get(stain, stain.capitalize())

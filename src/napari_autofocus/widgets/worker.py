@@ -17,6 +17,9 @@ from napari_autofocus.errors import AutofocusError, HardwareError
 Work = Generator[Any, None, Any]
 Listener = Callable[[Any], None]
 
+_STEPS_AHEAD = 2
+_PATIENCE_S = 0.05
+
 
 class Job(QObject):
     """One generator on its way; signals arrive on the GUI thread.
@@ -35,6 +38,8 @@ class Job(QObject):
         super().__init__()
         self._work = work
         self._stop = threading.Event()
+        self._room = threading.Semaphore(_STEPS_AHEAD)
+        self.stepped.connect(self._on_step_heard)
         self.crashed.connect(_raise)
 
     def cancel(self) -> None:
@@ -68,9 +73,16 @@ class Job(QObject):
     def _advance(self) -> None:
         try:
             while not self._stop.is_set():
-                self.stepped.emit(next(self._work))
+                step = next(self._work)
+                # A job that runs ahead of the screen would pile up steps, and Stop would come too late.
+                while not self._room.acquire(timeout=_PATIENCE_S) and not self._stop.is_set():
+                    pass
+                self.stepped.emit(step)
         finally:
             self._work.close()
+
+    def _on_step_heard(self, *_: object) -> None:
+        self._room.release()
 
 
 class Worker(QObject):

@@ -1,0 +1,55 @@
+"""What npe2 finds of this plugin, and that all it points to exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManager, PluginManifest
+from npe2.manifest.utils import import_python_name
+
+from napari_autofocus.sample_data import sample_path
+
+PLUGIN = "napari-autofocus"
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    return PluginManifest.from_distribution(PLUGIN)
+
+
+def test_the_installed_manifest_is_the_one_at_the_top(manifest: PluginManifest) -> None:
+    top = PluginManifest.from_file(Path(__file__).parents[1] / "napari.yaml")
+    assert manifest.contributions == top.contributions
+
+
+def test_every_command_points_to_something_callable(manifest: PluginManifest) -> None:
+    for command in manifest.contributions.commands:
+        assert callable(import_python_name(command.python_name)), command.id
+
+
+def test_three_panels_are_offered(manifest: PluginManifest) -> None:
+    names = [widget.display_name for widget in manifest.contributions.widgets]
+    assert names == ["Microscope", "Autofocus", "Label z-stack"]
+
+
+def test_menus_are_npe2s_own(manifest: PluginManifest) -> None:
+    assert set(manifest.contributions.menus) == {"napari/file/acquire", "napari/layers/annotate"}
+
+
+def test_every_sample_opens_as_a_stack_in_um(manifest: PluginManifest) -> None:
+    for sample in manifest.contributions.sample_data:
+        (data, attributes, kind), *others = import_python_name(
+            next(c.python_name for c in manifest.contributions.commands if c.id == sample.command)
+        )()
+        assert kind == "image"
+        assert not others
+        assert len(attributes["metadata"]["napari_autofocus"]["z_um"]) == len(data)
+        assert [str(unit) for unit in attributes["units"]] == ["um"] * 3
+
+
+def test_a_dropped_stack_finds_our_reader() -> None:
+    manager = PluginManager()
+    manager.discover()
+    readers = [reader.plugin_name for reader in manager.iter_compatible_readers([str(sample_path("he_dense"))])]
+    assert PLUGIN in readers
