@@ -97,8 +97,12 @@ class ConnectForm(QWidget):
         )
         self.objective_box = choice([(o, o) for o in OBJECTIVES], "Magnification / numerical aperture")
         self.objective_box.setCurrentText("20x/0.75")
-        self.tilt_box = number(1, 0, 20, 0.5, "µm/mm", "Slope of the slide: µm of height for each mm", decimals=1)
-        self.seed_box = number(7, 0, 99_999, 1, "", "Which slide of this kind (a number, no unit)", decimals=0)
+        self.tilt_box = number(
+            1, 0, 20, 0.5, "µm/mm", "Slope of the slide: µm of height for each mm", decimals=1, width_px=118
+        )
+        self.seed_box = number(
+            7, 0, 99_999, 1, "", "Which slide of this kind (a number, no unit)", decimals=0, width_px=118
+        )
         page = QWidget()
         columns = QHBoxLayout(page)
         columns.setContentsMargins(0, 0, 0, 0)

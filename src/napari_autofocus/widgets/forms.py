@@ -32,7 +32,15 @@ _NUMBER_WIDTH_PX = 102
 
 
 def number(
-    value: float, lowest: float, highest: float, step: float, unit: str, tip: str, *, decimals: int = 2
+    value: float,
+    lowest: float,
+    highest: float,
+    step: float,
+    unit: str,
+    tip: str,
+    *,
+    decimals: int = 2,
+    width_px: int = _NUMBER_WIDTH_PX,
 ) -> QDoubleSpinBox:
     """A field for a number with its unit shown in it."""
     box = QDoubleSpinBox()
@@ -45,7 +53,7 @@ def number(
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     box.setKeyboardTracking(False)
     # napari's style sheet sets a width of its own, which only a style sheet overrules.
-    box.setStyleSheet(f"min-width: {_NUMBER_WIDTH_PX}px; max-width: {_NUMBER_WIDTH_PX}px;")
+    box.setStyleSheet(f"min-width: {width_px}px; max-width: {width_px}px;")
     return box
 
 

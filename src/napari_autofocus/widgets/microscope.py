@@ -69,6 +69,7 @@ class MicroscopePanel(QWidget):
     def _arrange(self) -> None:
         column = scrolled(self)
         column.addWidget(self.form)
+        column.addWidget(self.message)
         column.addWidget(heading("Camera"))
         column.addLayout(row(self.snap_button, self.live_button, 1, label("Exposure"), self.exposure_box))
         column.addWidget(heading("Focus drive"))
@@ -77,7 +78,6 @@ class MicroscopePanel(QWidget):
         column.addWidget(heading("XY stage"))
         column.addLayout(row(self.xy_label, 1, self.field_button))
         column.addLayout(row(self.xy_pad, 1, label("step"), self.xy_step_box))
-        column.addWidget(self.message)
         column.addStretch(1)
 
     def _connect(self) -> None:
