@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pymmcore_plus import CMMCorePlus
 from typer.testing import CliRunner, Result
 
 from napari_autofocus.cli import app
+from napari_autofocus.errors import FrameError
+from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.records import SweepRecord
 
 KEYS = {
@@ -115,7 +118,11 @@ def test_keeps_full_records(tmp_path: Path) -> None:
         (["--limits-um", 5, 1], "limits"),
         (["--method", "brent", "--polarity", "min"], "coarse-to-fine"),
         (["--microscope", "missing.cfg", "--objective", "20x/0.75", "--range-um", 5], "missing.cfg"),
-        (["--microscope", "missing.cfg", "--limits-um", 0, 5], "--objective"),
+        (["--microscope", "missing.cfg", "--limits-um", 0, 5], "missing.cfg"),
+        (["--microscope", "missing.cfg"], "missing.cfg"),
+        (["--range-um", "nan"], "--range-um must be a positive number"),
+        (["--range-um", -5], "--range-um must be a positive number"),
+        (["--records", "no such folder/runs.jsonl"], "folder that exists"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[object], message: str) -> None:
@@ -124,6 +131,70 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[object], mess
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Device,Camera,NoSuchAdapter,DCam\n",
+        "Property,Camera,Exposure\n",
+        "Device,Z,DemoCamera,DStage\nProperty,Core,Initialize,1\n",
+        "nonsense",
+    ],
+)
+def test_a_broken_configuration_is_told_before_anything_else(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.cfg"
+    path.write_text(text)
+    result = sweep("--microscope", path)
+    assert result.exit_code == 2
+    assert "broken.cfg could not be loaded" in result.stderr or "has no camera" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_real_microscope_needs_a_step(beads: Path) -> None:
+    result = sweep("--microscope", beads, "--limits-um", -5, 5, "--yes")
+    assert result.exit_code == 2
+    assert "--objective" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--exposure-ms", -5], ["--range-um", 0.5], ["--backlash-um", -1]])
+def test_settings_that_a_real_microscope_refuses_let_go_of_its_core(
+    beads: Path, arguments: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[CMMCorePlus] = []
+
+    def release(core: CMMCorePlus) -> None:
+        released.append(core)
+        release_core(core)
+
+    monkeypatch.setattr("napari_autofocus.microscope.mmcore.release_core", release)
+    limits = () if "--range-um" in arguments else ("--limits-um", -5, 5)
+    result = sweep("--microscope", beads, "--step-um", 0.2, *limits, *arguments, "--yes")
+    assert result.exit_code == 2, result.output
+    assert len(released) == 1
+
+
+def test_a_failed_run_on_a_real_microscope_is_the_last(beads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dark(*_: object) -> None:
+        raise FrameError("The camera delivered a frame of zeros.")
+
+    monkeypatch.setattr("napari_autofocus.microscope.mmcore.require_image", dark)
+    common = ("--microscope", beads, "--step-um", 1, "--limits-um", -40, 40, "--yes", "--json")
+    result = sweep(*common, "--runs", 3)
+    assert result.exit_code == 3, result.output
+    told = json.loads(result.stdout)
+    assert [run["outcome"] for run in told["runs"]] == ["failed"]
+    assert "the remaining 2 were not begun" in result.stderr
+
+
+def test_focuses_a_camera_without_noise_from_exactly_its_focus(beads: Path) -> None:
+    """Frames at equal distances above and below are the same in every bit there."""
+    beads.write_text(BEADS.replace("Position,3.3", "Position,0"))
+    for method in ("hill-climb", "brent", "curve-fit"):
+        common = ("--microscope", beads, "--step-um", 1, "--limits-um", -40, 40, "--yes", "--json")
+        run = json.loads(sweep(*common, "--method", method).stdout)["runs"][0]
+        assert run["outcome"] == "focused", (method, run["reasons"])
+        assert abs(run["end_z_um"]) < 0.5
 
 
 def test_a_real_microscope_needs_limits(beads: Path) -> None:

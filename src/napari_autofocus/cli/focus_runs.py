@@ -5,15 +5,16 @@ Which routine it is does not matter here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import closing
+import math
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from napari_autofocus.cli.output import say
-from napari_autofocus.cli.progress import Advance, progress_bar
+from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Stand:
             raise InputError(f"The seed must not be negative; found {self.seed}.")
         if self.focus_direction not in (None, -1, 1):
             raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+        if self.around_um is not None and not 0 < self.around_um < math.inf:
+            raise InputError(f"--range-um must be a positive number of µm; found {self.around_um}.")
 
 
 def runs_on_simulated(stand: Stand, scene: Scene, routine: Routine) -> Ended:
@@ -80,53 +83,72 @@ def runs_on_simulated(stand: Stand, scene: Scene, routine: Routine) -> Ended:
             rng=np.random.default_rng(stand.seed),
             within_um=START_WITHIN_UM,
         )
-        with progress_bar("focusing") as advance, closing(trials):
-            done = _to_end(trials, lambda step: advance(step.trial, step.trials, _told(step.trial, step.step)))
+        with progress_bar("focusing") as advance:
+            done = run_to_end(trials, lambda step: advance(step.trial, step.trials, _told(step.trial, step.step)))
     return [(trial.record, (trial.start_um, trial.end_um)) for trial in done]
 
 
-def runs_on_real(stand: Stand, routine: Routine) -> Ended:
-    """Runs on real hardware, each from where the drive stands now, after saying what may move and asking.
+@contextmanager
+def connected(stand: Stand) -> Iterator[CoreMicroscope]:
+    """The microscope of a configuration file, its limits set; closed on leaving.
 
     Raises
     ------
     InputError
-        If neither limits nor a range around here were named, or the person does not agree. Nothing has moved.
+        If the file is missing or cannot be loaded, or neither limits nor a range around here were named.
+    HardwareError
+        If a device does not answer.
     """
-    from napari_autofocus.microscope.protocol import walk_to
-
-    if stand.limits_um is None and stand.around_um is None:
-        raise InputError(
-            "A real microscope moves only inside a range that you name: give --limits-um LOW HIGH, or --range-um R to"
-            " stay within R µm of where the drive stands."
-        )
-    with _connected(stand) as microscope:
-        start_um = microscope.focus.position_um()
-        _ask(microscope, stand)
-        ended: Ended = []
-        with progress_bar("focusing") as advance:
-            for index in range(stand.runs):
-                if index:
-                    walk_to(microscope.focus, start_um)
-                ended.append((_one_run(routine(microscope), index, stand.runs, advance), None))
-    return ended
-
-
-def _connected(stand: Stand) -> CoreMicroscope:
-    """The microscope of a configuration file, its limits set."""
+    from napari_autofocus.microscope.controls import set_exposure_ms
     from napari_autofocus.microscope.mmcore import CoreMicroscope
 
     settings: dict[str, Any] = {"focus_direction": stand.focus_direction, "limits_um": stand.limits_um}
     if stand.backlash_um is not None:
         settings["backlash_um"] = stand.backlash_um
-    microscope = CoreMicroscope.connect(stand.microscope, **settings)
-    if stand.limits_um is None and stand.around_um is not None:
-        here_um = microscope.focus.position_um()
-        low, high = microscope.focus.limits_um
-        microscope.focus.set_limits(max(low, here_um - stand.around_um), min(high, here_um + stand.around_um))
-    if stand.exposure_ms is not None:
-        microscope.core.setExposure(stand.exposure_ms)
-    return microscope
+    with CoreMicroscope.connect(stand.microscope, **settings) as microscope:
+        if stand.limits_um is None:
+            _stay_around_here(microscope, stand.around_um)
+        if stand.exposure_ms is not None:
+            set_exposure_ms(microscope, stand.exposure_ms)
+        yield microscope
+
+
+def _stay_around_here(microscope: CoreMicroscope, around_um: float | None) -> None:
+    if around_um is None:
+        raise InputError(
+            "A real microscope moves only inside a range that you name: give --limits-um LOW HIGH, or --range-um R to"
+            " stay within R µm of where the drive stands."
+        )
+    here_um = microscope.focus.position_um()
+    low, high = microscope.focus.limits_um
+    microscope.focus.set_limits(max(low, here_um - around_um), min(high, here_um + around_um))
+
+
+def runs_on_real(microscope: CoreMicroscope, stand: Stand, routine: Routine) -> Ended:
+    """Runs on real hardware, each from where the drive stands now, after saying what may move and asking.
+
+    A run that fails is the last: nobody knows what is wrong, or a person has taken the drive in hand.
+
+    Raises
+    ------
+    InputError
+        If the person does not agree. Nothing has moved.
+    """
+    from napari_autofocus.microscope.protocol import walk_to
+
+    start_um = microscope.focus.position_um()
+    _ask(microscope, stand)
+    ended: Ended = []
+    with progress_bar("focusing") as advance:
+        for index in range(stand.runs):
+            if index:
+                walk_to(microscope.focus, start_um)
+            record = _one_run(routine(microscope), index, stand.runs, advance)
+            ended.append((record, None))
+            if record.outcome == "failed" and index + 1 < stand.runs:
+                say(f"Run {index + 1} failed, so the remaining {stand.runs - index - 1} were not begun.")
+                break
+    return ended
 
 
 def _ask(microscope: CoreMicroscope, stand: Stand) -> None:
@@ -151,18 +173,7 @@ def _agreed(question: str) -> bool:
 
 
 def _one_run(steps: Generator[Any, None, SweepRecord], index: int, runs: int, advance: Advance) -> SweepRecord:
-    with closing(steps):
-        record: SweepRecord = _to_end(steps, lambda step: advance(index, runs, _told(index, step)))
-    return record
-
-
-def _to_end(steps: Generator[Any, None, Any], show: Callable[[Any], None]) -> Any:
-    """Run a generator, show its progress, and give back what it returns."""
-    while True:
-        try:
-            show(next(steps))
-        except StopIteration as finished:
-            return finished.value
+    return run_to_end(steps, lambda step: advance(index, runs, _told(index, step)))
 
 
 def _told(index: int, step: Any) -> str:

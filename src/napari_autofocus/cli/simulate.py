@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_autofocus.cli.options import SLIDE, Density, Stain, parse_shape
 from napari_autofocus.cli.output import print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import progress_bar, run_to_end
-from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.simulate import PlaneRendered, SimulatedStack
     from napari_autofocus.workflows.simulation_settings import SimulationSettings
 
-SLIDE = "Slide"
 STACK = "Z-stack"
 MICROSCOPE = "Microscope"
 
 
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder to write to; made if need be, and never mixed with other files.")],
-    stain: Annotated[
-        str,
-        typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.", rich_help_panel=SLIDE),
-    ] = "he",
-    density: Annotated[
-        str, typer.Option(help="dense, sparse, extremely-sparse or empty.", rich_help_panel=SLIDE)
-    ] = "dense",
+    stain: Stain = "he",
+    density: Density = "dense",
     topography: Annotated[
         str | None,
         typer.Option(
@@ -136,14 +129,6 @@ def simulate(
         if as_json:
             print_json({"stacks": [str(stack.path) for stack in stacks]})
     say(f"{len(stacks)} z-stacks of {settings.planes} planes and their truth (labels.csv) are in {out}.")
-
-
-def parse_shape(text: str) -> tuple[int, int]:
-    """Read ``1024x1224`` as height and width in pixels."""
-    match = re.fullmatch(r"\s*(\d+)\s*[x×]\s*(\d+)\s*", text, re.I)
-    if match is None or 0 in (height_width := (int(match[1]), int(match[2]))):
-        raise InputError(f"Cannot read {text!r} as the shape of a field; write height x width, as in 1024x1224.")
-    return height_width
 
 
 def _run(settings: SimulationSettings, out: Path, overwrite: bool) -> tuple[SimulatedStack, ...]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.focus_runs import Ended, Routine, Stand, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.focus_runs import Ended, Routine, Stand, connected, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.options import SLIDE, Density, Stain, parse_shape
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.runs_table import print_runs
 from napari_autofocus.errors import InputError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 SEARCH = "Search"
 MICROSCOPE = "Microscope"
-SLIDE = "Simulated slide"
 SIMULATED = "simulated"
 DEFAULT_RANGE_UM = 10.0
 
@@ -121,13 +121,8 @@ def sweep(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
-    stain: Annotated[
-        str,
-        typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.", rich_help_panel=SLIDE),
-    ] = "he",
-    density: Annotated[
-        str, typer.Option(help="dense, sparse, extremely-sparse or empty.", rich_help_panel=SLIDE)
-    ] = "dense",
+    stain: Stain = "he",
+    density: Density = "dense",
     shape: Annotated[
         str, typer.Option(help="Height x width of a field, in pixels.", rich_help_panel=SLIDE)
     ] = "512x612",
@@ -156,52 +151,56 @@ def sweep(
         napari-autofocus sweep --microscope simulated --method brent --runs 5 --seed 3
         napari-autofocus sweep --microscope MMConfig.cfg --objective 20x/0.75 --limits-um 90 130
     """
-    from napari_autofocus.cli.simulate import parse_shape
     from napari_autofocus.optics import Objective
 
     with reserved_stdout(as_json):
-        simulated = microscope == SIMULATED
-        lens = Objective.parse(objective or "20x/0.75") if simulated or objective else None
-        config = _config(
-            method=method,
-            range_um=DEFAULT_RANGE_UM if range_um is None else range_um,
-            step_um=step_um,
-            dof_um=None if lens is None else lens.dof_um,
-            measure=measure,
-            polarity=polarity,
-            timeout_s=timeout_s,
-        )
+        _require_folder(records)
         stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
-        if simulated:
-            ended = runs_on_simulated(
-                stand, _scene(stain, density, lens, seed, parse_shape(shape), exposure_ms or 25.0), _routine(config)
-            )
+        settings = {
+            "method": method,
+            "range_um": DEFAULT_RANGE_UM if range_um is None else range_um,
+            "step_um": step_um,
+            "measure": measure,
+            "polarity": polarity,
+            "timeout_s": timeout_s,
+        }
+        if microscope == SIMULATED:
+            lens = Objective.parse(objective or "20x/0.75")
+            config = _config(lens, **settings)
+            scene = _scene(stain, density, lens, seed, parse_shape(shape), exposure_ms or 25.0)
+            ended = runs_on_simulated(stand, scene, _routine(config))
         else:
-            ended = runs_on_real(stand, _routine(config))
+            # Connected first: what is wrong with the microscope matters more than what is missing for the search.
+            with connected(stand) as real:
+                config = _config(Objective.parse(objective) if objective else None, **settings)
+                ended = runs_on_real(real, stand, _routine(config))
         _tell(ended, config, records, as_json)
     if any(record.outcome == "failed" for record, _ in ended):
         raise typer.Exit(DONE_IN_PART)
 
 
-def _config(**settings: Any) -> SweepConfig:
+def _require_folder(records: Path | None) -> None:
+    """Raise InputError before anything moves if the records could not be written."""
+    if records is not None and (records.is_dir() or not records.parent.is_dir()):
+        raise InputError(f"The records cannot be written to {records}; name a file in a folder that exists.")
+
+
+def _config(lens: Objective | None, **settings: Any) -> SweepConfig:
     from napari_autofocus.focus.sharpness import MEASURES
     from napari_autofocus.routines.sweep import SweepConfig
 
     if settings["measure"] not in MEASURES:
         raise InputError(f"Unknown focus measure {settings['measure']!r}; use one of {', '.join(MEASURES)}.")
-    if settings["step_um"] is None and settings["dof_um"] is None:
+    if settings["step_um"] is None and lens is None:
         raise InputError("The step cannot be derived: give --objective, as in 20x/0.75, or --step-um.")
-    return SweepConfig(**settings)
+    return SweepConfig(dof_um=None if lens is None else lens.dof_um, **settings)
 
 
-def _scene(
-    stain: str, density: str, lens: Objective | None, seed: int, shape: tuple[int, int], exposure_ms: float
-) -> Scene:
+def _scene(stain: str, density: str, lens: Objective, seed: int, shape: tuple[int, int], exposure_ms: float) -> Scene:
     """The simulated slide, its lamp set so that frames of that exposure are well exposed."""
     from napari_autofocus.simulation.camera import Camera
     from napari_autofocus.simulation.scene import Scene
 
-    assert lens is not None  # a simulated microscope always has one
     return Scene.build(stain, density, lens, seed=seed, shape=shape, camera=Camera(default_exposure_ms=exposure_ms))
 
 
@@ -212,10 +211,12 @@ def _routine(config: SweepConfig) -> Routine:
 
 
 def _tell(ended: Ended, config: SweepConfig, records: Path | None, as_json: bool) -> None:
+    from napari_autofocus.files import replacing
     from napari_autofocus.workflows.trials import describe_run, summarise
 
     if records is not None:
-        records.write_text("".join(record.to_json() + "\n" for record, _ in ended), encoding="utf-8")
+        with replacing(records) as part:
+            part.write_text("".join(record.to_json() + "\n" for record, _ in ended), encoding="utf-8")
         say(f"The records are in {records}.")
     runs = [describe_run(record, *(truth or ())) for record, truth in ended]
     summary = summarise(runs, config.dof_um)
