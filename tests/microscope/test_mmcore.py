@@ -233,6 +233,31 @@ def test_a_channel_that_names_the_place_of_a_stage_does_not_move_it_back(demo_co
     assert demo_core.getProperty("Emission", "State") != "2"
 
 
+def test_one_filter_that_is_stuck_does_not_keep_the_others_from_being_put_back(
+    demo_core: CMMCorePlus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_property = demo_core.setProperty
+
+    def stuck(device: str, *arguments: str) -> None:
+        if device == "Dichroic":
+            raise RuntimeError("the wheel is stuck")
+        set_property(device, *arguments)
+
+    demo_core.setChannelGroup("Channel")
+    demo_core.setConfig("Channel", "FITC")
+    before = {device: demo_core.getProperty(device, "Label") for device in ("Emission", "Excitation")}
+
+    def change_channel() -> None:
+        with CoreMicroscope(demo_core) as microscope, microscope.restoring():
+            demo_core.setConfig("Channel", "Rhodamine")
+            assert {device: demo_core.getProperty(device, "Label") for device in before} != before
+            monkeypatch.setattr(demo_core, "setProperty", stuck)
+
+    with pytest.raises(HardwareError, match="the wheel is stuck"):
+        change_channel()
+    assert {device: demo_core.getProperty(device, "Label") for device in before} == before
+
+
 def test_live_mode_goes_on_though_the_camera_complains_when_it_is_stopped(
     rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

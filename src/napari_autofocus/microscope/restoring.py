@@ -73,11 +73,15 @@ def _channel(core: CMMCorePlus) -> Callable[[], None]:
     state = list(core.getConfigGroupState(group)) if group else []
     before = [setting for setting in state if core.getDeviceType(setting[0]) not in _STAGES]
 
+    def put_back_one(device: str, name: str, value: str) -> None:
+        if str(core.getProperty(device, name)) != str(value):
+            core.setProperty(device, name, value)
+            core.waitForDevice(device)
+
     def put_back() -> None:
-        for device, name, value in before:
-            if str(core.getProperty(device, name)) != str(value):
-                core.setProperty(device, name, value)
-                core.waitForDevice(device)
+        with ExitStack() as stack:
+            for setting in reversed(before):  # A stack calls back in the opposite order.
+                stack.callback(put_back_one, *setting)
 
     return put_back
 
