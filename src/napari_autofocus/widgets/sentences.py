@@ -7,7 +7,7 @@ from napari_autofocus.records import SweepRecord
 
 VERDICTS = {
     "peak": "peak",
-    "phase_minimum": "minimum between two peaks, as transparent specimens have it",
+    "phase_minimum": "minimum between two peaks (transparent specimen)",
     "no_peak": "no peak",
     "peak_at_edge": "highest at the edge of the range",
     "several_peaks": "several peaks",

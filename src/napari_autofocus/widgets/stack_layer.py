@@ -15,7 +15,8 @@ from napari_autofocus.focus.zstack import StackFocus, ZStack
 METADATA_KEY = "napari_autofocus"
 PATCH_LAYER = "Patch focus (µm)"
 _LEAST_REACH_UM = 0.1
-_PATCH_SIDES = (32, 64, 128, 256)
+_FULL_COLOUR_SHARE = 0.9
+_PATCH_SIDES = (64, 128, 256)
 _PATCHES_ACROSS = 6
 
 # Blue below, orange above, near-white between: told apart by colour-blind readers.
@@ -113,7 +114,7 @@ def nearest_plane(layer: Image, z_um: float, step_um: float | None = None) -> in
 def show_patches(viewer: ViewerModel, layer: Image, focus: StackFocus) -> Image:
     """Lay the trusted patches' best focus over the stack, in colours around the field's; one layer, used again."""
     values = patch_offsets_um(focus)
-    reach = max(float(np.nanmax(np.abs(values), initial=0.0)), _LEAST_REACH_UM)
+    reach = _reach_um(values)
     size, corner = layer.scale[-2:], np.asarray(focus.grid.origin) + (focus.grid.size - 1) / 2
     where = {
         "scale": size * focus.grid.step,
@@ -129,6 +130,14 @@ def show_patches(viewer: ViewerModel, layer: Image, focus: StackFocus) -> Image:
     for name, value in where.items():
         setattr(found[0], name, value)
     return found[0]
+
+
+def _reach_um(values: np.ndarray) -> float:
+    """Offset at which the colours are full, µm, a round number: one stray patch shall not pale the rest."""
+    known = np.abs(values[np.isfinite(values)])
+    wished = max(float(np.quantile(known, _FULL_COLOUR_SHARE)) if known.size else 0.0, _LEAST_REACH_UM)
+    decade = 10.0 ** np.floor(np.log10(wished))
+    return float(next(decade * step for step in (1, 2, 5, 10) if decade * step >= 0.999 * wished))
 
 
 def patch_offsets_um(focus: StackFocus) -> np.ndarray:
@@ -153,7 +162,7 @@ def centre_um(focus: StackFocus) -> float | None:
 
 
 def fitting_patch_px(field_shape: tuple[int, int]) -> int:
-    """Side of a patch such that about six lie across the field: 32, 64, 128 or 256 px, or the field's if smaller."""
+    """Side of a patch such that about six lie across the field: 64, 128 or 256 px, or the field's if smaller."""
     wished = min(field_shape) / _PATCHES_ACROSS
     return min(min(_PATCH_SIDES, key=lambda side: abs(side - wished)), *field_shape)
 
