@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from pymmcore_plus import CMMCorePlus
 
-from conftest import RigMaker
 from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, InputError, MoveRefused
 from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import walk_to
 from napari_autofocus.microscope.simulated import SimulatedRig
+from rigs import RigMaker
 
 DIRECTIONS = pytest.mark.parametrize("focus_direction", [1, -1])
 
@@ -315,7 +315,7 @@ def test_halting_from_another_thread_ends_the_move(make_rig: RigMaker) -> None:
 def test_beside_qt_reports_of_our_own_moves_are_not_kept_waiting_for_the_event_loop() -> None:
     code = """
 import threading
-from conftest import TextureScene
+from rigs import TextureScene
 from qtpy.QtWidgets import QApplication
 app = QApplication([])
 from contextlib import nullcontext

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from pymmcore_plus import CMMCorePlus
 
-from conftest import RigMaker, TextureScene
 from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, InputError
 from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.simulated import SimulatedRig
+from rigs import RigMaker, TextureScene
 
 
 @pytest.fixture

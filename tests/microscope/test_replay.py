@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conftest import RigMaker, TextureScene
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.replay import PlaneReplay
+from rigs import RigMaker, TextureScene
 
 
 def test_planes_of_a_scene_come_back_at_their_places(make_rig: RigMaker, texture_scene: TextureScene) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import useq
 
-from conftest import RigMaker, TextureScene
 from napari_autofocus.microscope.clock import WallClock
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
+from rigs import RigMaker, TextureScene
 
 DIRECTIONS = pytest.mark.parametrize("focus_direction", [1, -1])
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from conftest import RigMaker
 from napari_autofocus.errors import HardwareError, InputError, MoveRefused
 from napari_autofocus.microscope.simulated import SimulatedRig
+from rigs import RigMaker
 
 
 def test_it_arrives_and_takes_its_time(rig: SimulatedRig) -> None:
