@@ -32,7 +32,19 @@ class MoveRefused(AutofocusError):
 
 
 class ForeignMove(HardwareError):
-    """Somebody else moved the drive beyond its limits, or while a routine of ours was relying on its position."""
+    """Somebody else moved the drive beyond its limits, or while a routine of ours was relying on its position.
+
+    Parameters
+    ----------
+    message : str
+        What was found.
+    z_um : float, optional
+        Where the drive was seen, µm.
+    """
+
+    def __init__(self, message: str, z_um: float | None = None) -> None:
+        super().__init__(message)
+        self.z_um = z_um
 
 
 class RoutineTimeout(AutofocusError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_microscope import FakeMicroscope, flat, mean_value, peak_at, run_to_end
 from hypothesis import given, settings
@@ -385,3 +387,28 @@ def test_scans_run_the_way_in_which_the_drive_approaches(method: str, direction:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SweepConfig(**{"dof_um": 1.0, **settings})
+
+
+def jittery(rng: np.random.Generator) -> FakeMicroscope:
+    """Sees any curve there may be, and stands a little off every place that it is sent to."""
+    heights = 10 ** rng.uniform(-3, 3) * rng.random(9)
+    microscope = FakeMicroscope(lambda z_um: float(np.interp(z_um, np.linspace(-40, 40, 9), heights)))
+    move_to, jitter_um = microscope.focus.move_to, float(rng.choice([0.0, 0.1]))
+
+    def move_inexactly(z_um: float) -> float:
+        microscope.focus.z_um = move_to(z_um) + jitter_um * float(rng.uniform(-1, 1))
+        return microscope.focus.z_um
+
+    microscope.focus.move_to = move_inexactly  # type: ignore[method-assign]
+    return microscope
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_whatever_the_curve_a_sweep_ends_without_the_help_of_its_time_out(method: str) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        microscope = jittery(rng)
+        steps = sweep(microscope, config(method, polarity="max", timeout_s=1e9), measure=mean_value)
+        taken = sum(1 for _ in islice(steps, 151))
+        assert taken <= 150
+        assert all(abs(z_um) <= 30 for z_um in microscope.focus.commands)

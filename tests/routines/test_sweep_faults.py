@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import pytest
 
-from conftest import RigMaker, TextureScene
 from napari_autofocus.microscope.faults import CameraFault, Fault, StageFault
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.searches import SEARCHES
 from napari_autofocus.routines.sweep import SweepConfig, SweepStep, sweep
+from rigs import RigMaker, TextureScene
 
 LIMITS_UM = (-4.5, 5.0)
 START_UM = -0.5
@@ -224,6 +224,23 @@ def test_a_camera_that_is_recording_is_left_to_it(make_rig: RigMaker) -> None:
     record = stand.run("uniform")
     assert (record.outcome, record.frames, stand.commands_um) == ("failed", 0, [])
     assert "could not be made ready for a sweep: The camera is recording" in record.reasons[0]
+
+
+def test_a_person_who_takes_the_drive_beyond_the_limits_is_told_where_it_stands(make_rig: RigMaker) -> None:
+    stand = FaultyStand(make_rig, 1)
+    steps = sweep(
+        stand.rig.microscope, SweepConfig(method="uniform", step_um=1.0, range_um=4.0), keep=stand.kept.append
+    )
+    for _ in range(6):
+        next(steps)
+    commands = len(stand.commands_um)
+    stand.rig.core.setPosition("Z", 40.0)
+    stand.rig.clock.sleep(1.0)
+    assert list(steps) == []
+    record = stand.kept[0]
+    assert (record.outcome, record.end_um) == ("failed", 40.0)
+    assert "beyond its limits" in record.reasons[0]
+    assert len(stand.commands_um) == commands + 1  # the person's own
 
 
 @pytest.mark.parametrize("after", [1, 5, 9])

@@ -270,14 +270,16 @@ class StageDrive:
             low, high = self.limits_um
             raise ForeignMove(
                 f"Somebody else moved the focus drive {self._label} to {z_um:g} µm, beyond its limits ({low:g} to"
-                f" {high:g} µm); bring it back between them, or set other limits, before going on."
+                f" {high:g} µm); bring it back between them, or set other limits, before going on.",
+                z_um,
             )
 
     def _require_untouched(self, z_um: float) -> None:
         if self._watchers and self._ledger.moved_by_others != self._moved_before_watch:
             raise ForeignMove(
                 f"Somebody else moved the focus drive {self._label} to {z_um:g} µm while a routine relied on its"
-                " position; stop the other program, then start again."
+                " position; stop the other program, then start again.",
+                z_um,
             )
 
     def _play_is_taken_up(self) -> bool:

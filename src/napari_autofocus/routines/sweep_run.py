@@ -63,6 +63,7 @@ class SweepRun:
         self._outcome: Outcome | None = None
         self._reasons: list[str] = []
         self._stay = False
+        self._searched_to_um: dict[int, float] = {}
         self.is_ready = False
         self.interrupted_by: BaseException | None = None
 
@@ -141,13 +142,19 @@ class SweepRun:
     def window_beyond(self, window: tuple[float, float]) -> tuple[float, float] | None:
         """The next window if the peak lies at an edge and there is room behind it, µm.
 
-        It overlaps the old one by two steps, so that a peak on the border has neighbours on both sides.
+        It overlaps the old one by two steps, so that a peak on the border has neighbours on both sides. Where the last
+        search on that side came no farther than the one before it, there is none: it would look at the same places.
         """
         if self._judgement is None or self._judgement.curve.verdict != "peak_at_edge":
             return None
         (low, high), overlap = self._bounds, 2 * self.config.fine_step_um
         seen = [look.point.z_um for look in self._looks]
-        if self._best_point().z_um > sum(window) / 2:
+        side = 1 if self._best_point().z_um > sum(window) / 2 else -1
+        farthest = max(side * z_um for z_um in seen)
+        if farthest < self._searched_to_um.get(side, -math.inf) + SAME_PLACE * self.config.fine_step_um:
+            return None
+        self._searched_to_um[side] = farthest
+        if side > 0:
             beyond = max(seen) - overlap, min(max(seen) + self.config.range_um, high)
         else:
             beyond = max(min(seen) - self.config.range_um, low), min(seen) + overlap

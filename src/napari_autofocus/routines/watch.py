@@ -5,7 +5,6 @@ The drive itself keeps the limits; this wrapper keeps the books. It fulfils the 
 
 from __future__ import annotations
 
-import contextlib
 import math
 
 from napari_autofocus.errors import ForeignMove, HardwareError, MoveRefused
@@ -111,8 +110,12 @@ class WatchedDrive:
 
     def look_again(self) -> None:
         """Note where the drive stands now, whoever brought it there; where it cannot tell, what was last seen stays."""
-        with contextlib.suppress(HardwareError):
+        try:
             self.last_um = self._read()
+        except ForeignMove as error:
+            self.last_um = self.last_um if error.z_um is None else error.z_um
+        except HardwareError:
+            pass
 
     def stop(self) -> None:
         """Halt the drive at once."""
