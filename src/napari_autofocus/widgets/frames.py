@@ -82,11 +82,13 @@ class LiveView(QObject):
         """Runs in the thread."""
         try:
             while not stop.is_set():
-                if not self._drawn.wait(1) or (frame := source.newest_frame()) is None:
-                    stop.wait(_PAUSE_S)
+                if not self._drawn.wait(1) or stop.is_set():
                     continue
-                self._drawn.clear()
-                self._fetched.emit(frame)
+                if (frame := source.newest_frame()) is None:
+                    stop.wait(_PAUSE_S)
+                else:
+                    self._drawn.clear()
+                    self._fetched.emit(frame)
         except AutofocusError as error:
             self._lost.emit(error)
 
