@@ -26,6 +26,7 @@ INVERTED, DEEP = -0.15, 0.6  # correlation of the flanks, and contrast at the mi
 CLEARLY_INVERTED, SHALLOW = -0.3, 0.85
 STRONG, SHARP = 0.6, 0.3  # contrast and sharpness of two neighbouring planes of opposite sign, over the highest
 UNRELATED = 0.1  # laser speckle hides the inversion; the flanks then do not resemble each other at all
+FLANKS_SHARP = 0.5  # sharpness beside the minimum, over the highest
 CROSSING_ERROR = 0.04  # of the flanks' distance: aberrations shift fine and coarse structure differently
 OUTWARDS = 2.5  # contrast at both ends over contrast at the minimum, in coherent light
 
@@ -141,7 +142,7 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
     if between is not None:
         return between
     left, bottom, right = _flanks(contrast)
-    if left is None or right is None:
+    if left is None or right is None or not _sharp_around(sharpness, left, right):
         return None
     # What does not change with z (dust, speckle, stray light) would count as agreement: take the minimum's plane off.
     still = planes[bottom]
@@ -160,6 +161,13 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
         depth=float(contrast[bottom] / flank),
         grows_outwards=_grows_outwards(contrast, bottom, sharpness),
     )
+
+
+def _sharp_around(sharpness: FloatArray, left: int, right: int) -> bool:
+    """Whether the minimum lies where the stack is sharp: far from focus, contrast may vanish on stained objects too."""
+    base = baseline(sharpness)
+    near = sharpness[max(left - 1, 0) : right + 2].max()
+    return bool(near - base >= FLANKS_SHARP * (sharpness.max() - base))
 
 
 def _between_planes(

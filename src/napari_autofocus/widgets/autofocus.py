@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
 
 import napari.viewer
@@ -38,6 +37,7 @@ _METHOD_TIPS = {
     "brent": "Brent's search for the maximum",
     "curve-fit": "few frames, then a fitted peak",
 }
+_BACK_UM = 0.2
 _TONES: dict[str, Tone] = {
     "focused": "good",
     "reverted": "warning",
@@ -58,7 +58,6 @@ class AutofocusPanel(QWidget):
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
         self._before_um: float | None = None
-        self._stopping = False
         self.record: SweepRecord | None = None
         self._build()
         self._arrange()
@@ -138,7 +137,6 @@ class AutofocusPanel(QWidget):
         except InputError as error:
             self.message.fail(error)
             return
-        self._stopping = False
         self.plot.clear()
         self.reasons.say("")
         self.message.say("Sweeping…")
@@ -153,21 +151,18 @@ class AutofocusPanel(QWidget):
         self.message.say(f"Sweeping: frame {step.index + 1}{of}, z {plain_um(step.z_um)}")
 
     def _on_stop_clicked(self) -> None:
-        self._stopping = True
         self.message.say("Stopping…")
         self._session.stop_sweep()
 
     def _on_record(self, record: SweepRecord) -> None:
         """However a sweep ended."""
         self.record = record
-        if self._stopping and record.outcome == "failed":
-            # To a drive on its way a halt is a failure; to whoever pressed the button it is what was asked for.
-            record = replace(record, outcome="cancelled")
         focused = record.outcome == "focused"
         self.plot.set_peak(record.best_z_um, record.uncertainty_um)
         self.plot.set_marker(record.end_um)
         self.message.say(sweep_sentence(record), _TONES.get(record.outcome, "plain"))
-        told = record.outcome in ("focused", "cancelled")
+        back_at_start = abs(record.end_um - record.start_um) <= _BACK_UM
+        told = focused or (record.outcome == "cancelled" and back_at_start)
         self.reasons.say("" if told else "\n".join(record.reasons))
         self._before_um = record.start_um if focused else None
         self._enable()
