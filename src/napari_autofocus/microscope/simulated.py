@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
@@ -169,7 +170,8 @@ def simulated_rig(
         faults=schedule,
     )
     with prompt_events():
-        core = SimulatedCore()
+        # Python devices need no Micro-Manager; without a path pymmcore-plus reports its absence as an error.
+        core = SimulatedCore(mm_path=str(Path(__file__).parent))
     xy_stage, shutter, lens = SimulatedXYStage(clock), SimulatedShutter(), SimulatedLens()
 
     def where() -> tuple[float, float, float]:
