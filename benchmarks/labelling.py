@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from napari_autofocus.focus.zstack import StackFocus, ZStack, measure_stack
+from napari_autofocus.focus.zstack import StackFocus, ZStack, judge_stack
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.specimen import STAINS
 
@@ -47,16 +47,7 @@ def label_field(case: str, stain: str, index: int) -> dict[str, Any]:
     truth = scene.best_focus_um(x, y)
     z = np.linspace(-RANGE_UM, RANGE_UM, planes) + truth + rng.uniform(-0.2, 0.2) * RANGE_UM
     stack = ZStack(np.stack(list(scene.stack(x, y, z, rng))), z, objective=scene.objective)
-    return {"stain": stain, "index": index, **_compare(_measure(stack), scene, x, y, truth)}
-
-
-def _measure(stack: ZStack) -> StackFocus:
-    steps = measure_stack(stack)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return {"stain": stain, "index": index, **_compare(judge_stack(stack), scene, x, y, truth)}
 
 
 def _compare(found: StackFocus, scene: Scene, x: float, y: float, truth: float) -> dict[str, Any]:

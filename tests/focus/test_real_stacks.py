@@ -6,17 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_autofocus.focus.zstack import StackFocus, measure_stack
+from napari_autofocus.focus.zstack import StackFocus, judge_stack
 from napari_autofocus.io import open_stack
 
 
 def focus_of(path: Path, step_um: float | None = None) -> StackFocus:
-    steps = measure_stack(open_stack(path, step_um=step_um))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return judge_stack(open_stack(path, step_um=step_um))
 
 
 def test_wafer_pads_are_sharp_where_the_instrument_focused(real_data: Path) -> None:

@@ -9,19 +9,14 @@ import numpy as np
 import pytest
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, ZStack, measure_stack
+from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, ZStack, judge_stack, measure_stack
 from napari_autofocus.simulation.scene import Scene
 
 SHAPE = (256, 384)
 
 
 def measured(stack: ZStack, **settings: Any) -> StackFocus:
-    steps = measure_stack(stack, FocusSettings(**settings))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return judge_stack(stack, FocusSettings(**settings))
 
 
 def simulated(

@@ -33,6 +33,7 @@ __all__ = [
     "StackFocus",
     "ZStack",
     "judge_curve",
+    "judge_stack",
     "measure_stack",
 ]
 
@@ -178,6 +179,17 @@ def measure_stack(stack: ZStack, settings: FocusSettings | None = None) -> Gener
         reduced.append(reduce_plane(to_grey(image, settings.colour)))
         yield PlaneDone(index + 1, len(stack))
     return _Measured(stack, settings, grid, curves.T, noise.min(axis=0), reduced).judge()
+
+
+def judge_stack(stack: ZStack, settings: FocusSettings | None = None) -> StackFocus:
+    """Judge a field and its patches in one call, for scripts; see :func:`measure_stack` for progress and cancelling."""
+    steps = measure_stack(stack, settings)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: StackFocus = end.value
+            return found
 
 
 def _patch_sharpness(
