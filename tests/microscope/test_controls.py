@@ -84,6 +84,23 @@ def test_a_camera_that_falls_silent_is_told(rig: SimulatedRig, monkeypatch: pyte
         live.newest_frame()
 
 
+def test_a_long_pause_is_no_silence_even_as_it_ends(
+    rig: SimulatedRig, stream: StreamingCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = iter([10.0, 11.0, 12.9, 13.1, 15.8, 16.2])
+    monkeypatch.setattr("napari_autofocus.microscope.controls.time", SimpleNamespace(monotonic=lambda: next(now_s)))
+    live, core = LiveFrames(rig.microscope), rig.core
+    assert live.newest_frame() is None
+    core.isSequenceRunning = lambda: False  # type: ignore[method-assign]
+    assert live.newest_frame() is None
+    assert live.newest_frame() is None
+    core.isSequenceRunning = lambda: True  # type: ignore[method-assign]
+    assert live.newest_frame() is None
+    assert live.newest_frame() is None
+    with pytest.raises(FrameError, match="has sent no frame for 3 s"):
+        live.newest_frame()
+
+
 @pytest.mark.parametrize("value_ms", [math.nan, math.inf, 0.0, -1.0])
 def test_an_exposure_that_makes_no_sense_never_reaches_the_camera(rig: SimulatedRig, value_ms: float) -> None:
     with pytest.raises(InputError, match="positive number of ms"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from napari_autofocus.microscope.protocol import Frame, Image
 
 _SILENT_EXPOSURES = 5
 _LEAST_SILENCE_S = 3.0
+_PAUSE_CHECK_S = 0.2
 
 
 class LiveFrames:
@@ -35,6 +37,7 @@ class LiveFrames:
         self._core = microscope.core
         self._seen: str | None = None
         self._silent_since_s: float | None = None
+        self._pause_checked_s = 0.0
 
     def newest_frame(self) -> Frame | None:
         """The newest frame, or None if there is none that has not been given before.
@@ -55,35 +58,47 @@ class LiveFrames:
         return self._frame(found)
 
     def _read(self) -> Image | None:
-        if self._core.getRemainingImageCount() == 0:
+        found = self._last_of_buffer()
+        if found is None:
             return None
-        try:
-            image, tags = self._core.getLastImageAndMD()
-        except IndexError:  # pymmcore-plus 0.18: the ring buffer is being written
-            return None
-        except DEVICE_ERRORS:
-            # Emptied since it was counted: a frame was taken in another thread and live mode goes on.
-            if self._core.getRemainingImageCount() == 0:
-                return None
-            raise
+        image, tags = found
         number = str(tags.get("ImageNumber", ""))
         if number and number == self._seen:
             return None
         self._seen = number
         return np.array(image)
 
+    def _last_of_buffer(self, attempts: int = 3) -> tuple[Image, Any] | None:
+        """The newest image and its tags; None where there is none, or another thread is just emptying the buffer."""
+        for attempt in range(attempts):
+            if self._core.getRemainingImageCount() == 0:
+                return None
+            try:
+                return self._core.getLastImageAndMD()
+            except IndexError:  # pymmcore-plus 0.18: the ring buffer is being written
+                return None
+            except DEVICE_ERRORS:
+                # It may have been emptied since it was counted: another thread paused live mode.
+                if attempt == attempts - 1:
+                    raise
+        return None
+
     def _require_sound_of_life(self) -> None:
         now_s = time.monotonic()  # a camera falls silent in real time, whatever clock its drives live by
         if self._silent_since_s is None:
             self._silent_since_s = now_s
+        if now_s - self._pause_checked_s >= _PAUSE_CHECK_S:
+            self._pause_checked_s = now_s
+            if not self._microscope.live.is_running():
+                # A pause is no silence; and after it the camera has the whole time again for its first frame.
+                self._silent_since_s = now_s
         allowed_s = max(_LEAST_SILENCE_S, _SILENT_EXPOSURES * exposure_ms(self._microscope) / 1000)
         if now_s - self._silent_since_s <= allowed_s:
             return
         self._silent_since_s = None
-        if self._microscope.live.is_running():  # a pause is no failure
-            raise FrameError(
-                f"The camera has sent no frame for {allowed_s:g} s; check its cable and its power, then connect again."
-            )
+        raise FrameError(
+            f"The camera has sent no frame for {allowed_s:g} s; check its cable and its power, then connect again."
+        )
 
     def _frame(self, image: Image) -> Frame:
         x_um, y_um = self._microscope.xy_um()

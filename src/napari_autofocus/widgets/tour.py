@@ -13,7 +13,7 @@ from typing import Any
 import napari
 from qtpy.QtCore import QCoreApplication, QTimer
 
-from napari_autofocus.errors import RoutineTimeout
+from napari_autofocus.errors import AutofocusError, RoutineTimeout
 from napari_autofocus.widgets.autofocus import AutofocusPanel
 from napari_autofocus.widgets.connecting import SimulatedChoice
 from napari_autofocus.widgets.labelling import LabellingPanel
@@ -169,6 +169,8 @@ class _Tour:
         self._deadline = deadline
         self._told = told
         self.report = TourReport(_versions(), asdict(demo.choice))
+        self._failure: AutofocusError | None = None
+        self._session.failed.connect(self._on_failed)
 
     def run(self) -> None:
         for part in (self._look, self._focus, self._label):
@@ -228,10 +230,15 @@ class _Tour:
 
     def _wait(self, what: str, fulfilled: Callable[[], bool]) -> None:
         while not fulfilled():
+            if self._failure is not None:
+                raise self._failure
             if time.monotonic() > self._deadline:
                 raise RoutineTimeout(f"The tour waited in vain for {what}; run it again with more --seconds.")
             QCoreApplication.processEvents()
             time.sleep(0.005)
+
+    def _on_failed(self, error: AutofocusError) -> None:
+        self._failure = error
 
     def _settle(self) -> None:
         """Let the window lay itself out and draw."""
