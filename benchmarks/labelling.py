@@ -68,14 +68,14 @@ def _compare(found: StackFocus, scene: Scene, x: float, y: float, truth: float) 
     }
 
 
-def summarise(rows: list[dict[str, Any]], dof_um: float, *, empty: bool) -> dict[str, Any]:
+def summarise(rows: list[dict[str, Any]], dof_um: float, density: str) -> dict[str, Any]:
     """Shares and errors of one case; errors in DOF."""
+    empty = density == "empty"
     best = np.array([abs(r["error_um"]) for r in rows if r["error_um"] is not None]) / dof_um
     patch = np.array([e for r in rows for e in r["patch_errors_um"]]) / dof_um
     wrong = [_wrong(r, dof_um, empty) for r in rows]
     right = [not w and _usable(r) is not None for w, r in zip(wrong, rows, strict=True)]
-    pulls = [abs(r["error_um"]) / r["uncertainty_um"] for r in rows if r["trusted"]]
-    return {
+    summary = {
         "fields": len(rows),
         "median_error_dof": _rounded(np.median(best)) if best.size else None,
         "p90_error_dof": _rounded(np.quantile(best, 0.9)) if best.size else None,
@@ -84,8 +84,11 @@ def summarise(rows: list[dict[str, Any]], dof_um: float, *, empty: bool) -> dict
         "trusted_though_wrong": _rounded(np.mean(wrong)),
         "trusted_patches": int(patch.size),
         "trusted_patches_wrong": None if empty or not patch.size else _rounded(np.mean(np.abs(patch) > 1)),
-        "median_error_over_uncertainty": _rounded(np.median(pulls)) if pulls else None,
     }
+    if density == "dense":
+        pulls = [abs(r["error_um"]) / r["uncertainty_um"] for r in rows if r["trusted"]]
+        summary["median_error_over_uncertainty"] = _rounded(np.median(pulls)) if pulls else None
+    return summary
 
 
 def _usable(row: dict[str, Any]) -> float | None:
@@ -116,9 +119,9 @@ def main() -> None:
     result |= {"command": f"python benchmarks/labelling.py --fields {chosen.fields}", "seed": SEED, "dof_um": dof_um}
     for case in [chosen.only] if chosen.only else CASES:
         rows = _rows(case, chosen.fields, chosen.workers, chosen.rows)
-        empty = case == "empty"
-        stains = {s: summarise([r for r in rows if r["stain"] == s], dof_um, empty=empty) for s in STAINS}
-        result.setdefault("cases", {})[case] = {**summarise(rows, dof_um, empty=empty), "by_stain": stains}
+        density = CASES[case][0]
+        stains = {s: summarise([r for r in rows if r["stain"] == s], dof_um, density) for s in STAINS}
+        result.setdefault("cases", {})[case] = {**summarise(rows, dof_um, density), "by_stain": stains}
         print(case, json.dumps({k: v for k, v in result["cases"][case].items() if k != "by_stain"}, indent=None))
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(result, indent=1) + "\n")

@@ -15,6 +15,7 @@ from scipy.optimize import least_squares
 FloatArray = npt.NDArray[np.float64]
 
 MODEL_ERROR_STEPS = 0.04  # interpolation error of the peak model, in local steps: our own, from simulated stacks
+COLOUR_SHIFT_WIDTHS = 0.015  # how far colour and aberration may pull a peak: our own, from simulated stains
 _EXPONENT = 1.5
 _MOFFAT_HALF = float(np.sqrt(2 ** (1 / _EXPONENT) - 1))
 
@@ -53,7 +54,7 @@ def fit_peak(z_um: FloatArray, sharpness: FloatArray, noise: float) -> Peak:
     solution = _fit_moffat(z, s, start, width, _bracket(z_um, sharpness, top, base + 0.8 * height))
     z0, widths = solution.x[0], np.exp(solution.x[1:3])
     full_width = float(np.sum(widths) * _MOFFAT_HALF)
-    error = _position_error(solution, noise / height, step)
+    error = float(np.hypot(_position_error(solution, noise / height, step), COLOUR_SHIFT_WIDTHS * full_width))
     return Peak(float(z0), error, full_width, height)
 
 
