@@ -88,8 +88,9 @@ def test_a_missing_sample_is_told_in_a_sentence() -> None:
 
 
 def test_an_installed_package_brings_its_own_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "sample_data").mkdir()
-    (tmp_path / "sample_data" / "he_dense.ome.tif").write_bytes(b"")
+    folder = tmp_path / "napari_autofocus_manifest" / "sample_data"
+    folder.mkdir(parents=True)
+    (folder / "he_dense.ome.tif").write_bytes(b"")
     monkeypatch.setattr(sample_data, "_CHECKOUT", tmp_path / "nowhere")
-    monkeypatch.setattr(sample_data.resources, "files", lambda package: tmp_path)
-    assert sample_data.sample_path("he_dense") == tmp_path / "sample_data" / "he_dense.ome.tif"
+    monkeypatch.syspath_prepend(tmp_path)
+    assert sample_data.sample_path("he_dense") == folder / "he_dense.ome.tif"

@@ -5,8 +5,7 @@ How they were made, with which optics and which truth, is told in the README of 
 
 from __future__ import annotations
 
-import contextlib
-from importlib import resources
+import importlib.util
 from pathlib import Path
 
 from napari_autofocus.errors import InputError
@@ -52,8 +51,10 @@ def sample_path(name: str) -> Path:
     """
     file = f"{name}.ome.tif"
     folders = [_CHECKOUT / "sample_data"] if (_CHECKOUT / "pyproject.toml").is_file() else []
-    with contextlib.suppress(ModuleNotFoundError):  # a checkout that was never installed
-        folders.append(Path(str(resources.files(_PACKAGE))) / "sample_data")
+    # The package holds data only, no module, so it may lie in several folders.
+    installed = importlib.util.find_spec(_PACKAGE)
+    places = installed.submodule_search_locations if installed else None
+    folders += [Path(place) / "sample_data" for place in places or ()]
     for folder in folders:
         if (folder / file).is_file():
             return folder / file
