@@ -81,6 +81,24 @@ def test_empty_field_is_not_trusted_nor_any_of_its_patches() -> None:
     assert {p.importance for p in found.patches} == {0.0}
 
 
+def test_patch_that_sees_only_its_neighbours_blur_is_not_trusted() -> None:
+    rng = np.random.default_rng(0)
+    sharp = np.zeros((64, 128), np.float32)
+    sharp[16:48, 26:56] = 3000 * rng.random((32, 30))
+    z = np.arange(-8, 8.1, 0.5)
+    # Lopsided optics: the blur reaches far on one side of focus only.
+    widths = 0.6 + np.where(z > 0, 3 * z, -0.4 * z)
+    planes = [cv2.GaussianBlur(sharp, (0, 0), width) + rng.normal(100, 0.3, sharp.shape) for width in widths]
+
+    owner, bystander = measured(ZStack(np.float32(planes), z), patch_px=64).patches
+
+    assert owner.trusted
+    assert owner.best_z_um == pytest.approx(0, abs=0.5)
+    assert bystander.verdict == "peak"
+    assert bystander.best_z_um == pytest.approx(3.5, abs=1)
+    assert not bystander.trusted
+
+
 def test_focus_outside_the_stack_is_a_peak_at_its_edge() -> None:
     stack, _, _ = simulated("he", "dense", start=0.8)
 

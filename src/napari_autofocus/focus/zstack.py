@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 DEFAULT_PATCH_PX = 128
+LEAK_HEIGHT = 20.0  # height of a neighbour's peak over a patch's own, from which the latter may be its blur
 CLEAR = 20.0  # significance at which a patch counts as half important
 
 
@@ -218,8 +219,9 @@ class _Measured:
         noise = float(np.sqrt(np.mean(self.noise**2) / len(self.grid)))
         field = self._judge_curve(self.curves.mean(axis=0), noise, self.reduced)
         phase_field = field if field.verdict == "phase_minimum" else None
-        patches = tuple(self._judge_patch(index, phase_field) for index in range(len(self.grid)))
-        return StackFocus(self.stack.source, len(self.stack), field, self.grid, patches, self.curves)
+        patches = [self._judge_patch(index, phase_field) for index in range(len(self.grid))]
+        own = tuple(_own(patches, index, np.ptp(self.curves, axis=1), self.grid) for index in range(len(patches)))
+        return StackFocus(self.stack.source, len(self.stack), field, self.grid, own, self.curves)
 
     def _judge_patch(self, index: int, phase_field: FocusCurve | None) -> PatchFocus:
         rows, columns = self.grid.slices(index)
@@ -252,6 +254,26 @@ class _Measured:
         if curve.significance >= SIGNIFICANT and evidence is not None and evidence.is_phase:
             return _of_phase(z, values, evidence)
         return curve
+
+
+def _own(patches: list[PatchFocus], index: int, heights: FloatArray, grid: PatchGrid) -> PatchFocus:
+    """The patch, no longer trusted where its peak is a much stronger neighbour's blur, which is widest out of focus."""
+    patch = patches[index]
+    if not patch.trusted:
+        return patch
+    row, column = divmod(index, grid.shape[1])
+    rows, columns = (range(max(i - 1, 0), min(i + 2, n)) for i, n in ((row, grid.shape[0]), (column, grid.shape[1])))
+    around = [r * grid.shape[1] + c for r in rows for c in columns]
+    leaks = any(heights[i] > LEAK_HEIGHT * heights[index] and _apart(patch, patches[i]) for i in around)
+    return replace(patch, trusted=False, importance=0.0) if leaks else patch
+
+
+def _apart(one: PatchFocus, other: PatchFocus) -> bool:
+    """Whether two patches are sharp at different z, beyond their uncertainties."""
+    if one.best_z_um is None or other.best_z_um is None:
+        return True
+    both = float(np.hypot(one.uncertainty_um or 0.0, other.uncertainty_um or 0.0))
+    return abs(one.best_z_um - other.best_z_um) > 4 * both
 
 
 def _of_phase(
