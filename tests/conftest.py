@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from rigs import RigMaker, TextureScene
+from stacks import blurred_stack
 
 
 @pytest.fixture
@@ -46,3 +48,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; name their folder in NAPARI_AUTOFOCUS_REAL_DATA")
     return folder
+
+
+@pytest.fixture
+def make_stack() -> Callable[..., ZStack]:
+    """Make small z-stacks whose focus is known."""
+    return blurred_stack

@@ -11,7 +11,7 @@ import pytest
 
 from napari_autofocus import sample_data
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.zstack import FocusSettings, StackFocus, measure_stack
+from napari_autofocus.focus.zstack import FocusSettings, StackFocus, judge_stack
 from napari_autofocus.io import open_stack
 from napari_autofocus.io.napari import METADATA_KEY, LayerData
 
@@ -31,12 +31,7 @@ def truth_um(name: str) -> float:
 
 
 def measured(name: str) -> StackFocus:
-    measuring = measure_stack(open_stack(FOLDER / f"{name}.ome.tif"), FocusSettings(patch_px=64))
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as finished:
-            return finished.value
+    return judge_stack(open_stack(FOLDER / f"{name}.ome.tif"), FocusSettings(patch_px=64))
 
 
 @pytest.mark.parametrize("name", SAMPLES)

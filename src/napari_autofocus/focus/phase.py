@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.curve import FocusCurve, curve_noise, flanks
+from napari_autofocus.focus.curve import SIGNIFICANT, FocusCurve, curve_noise, flanks
 from napari_autofocus.focus.peak import FloatArray, baseline, fit_peak
 
 REDUCED_PX = 384  # longest side of the reduced planes
 BACKGROUND_SHARE = 1 / 12  # structure larger than this share of the field counts as illumination
-SIGNIFICANT = 6.0  # depth of the minimum over the noise of one sample
 # Our own limits, from simulated slides and real stacks. Stained objects correlate positively across focus, and so do
 # planes of mere noise, since the plane at the minimum is taken off both.
 INVERTED, DEEP = -0.15, 0.6  # correlation of the flanks, and contrast at the minimum over contrast at the flanks

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
-import pytest
 
 from napari_autofocus.focus.zstack import ZStack
 
@@ -19,8 +16,3 @@ def blurred_stack(best_z_um: float, *, planes: int = 15, shape: tuple[int, int] 
     blurred = [cv2.GaussianBlur(texture, (0, 0), np.hypot(0.5, 0.8 * (z - best_z_um))) for z in z_um]
     noisy = np.array(blurred) + rng.normal(0, 1.5, (planes, *shape))
     return ZStack(np.clip(noisy, 0, 255).astype(np.uint8), z_um, pixel_size_um=0.5)
-
-
-@pytest.fixture
-def make_stack() -> Callable[..., ZStack]:
-    return blurred_stack
