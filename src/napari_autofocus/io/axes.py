@@ -13,6 +13,17 @@ _AXIS_NAMES = {"T": "time points", "R": "tiles", "A": "angles", "P": "phases", "
 _UNNAMED = "IQ"  # tifffile: an image sequence, an axis whose meaning is not stated
 
 
+class NotAStack(InputError):
+    """The planes of a file differ in something other than z; ``holds`` says in what (``5 time points``)."""
+
+    def __init__(self, source: str, holds: str) -> None:
+        super().__init__(
+            f"{source} holds {holds} at a single z, not a z-stack; give a file whose planes differ in z (or correct its"
+            " axes, in Fiji with Image > Properties)."
+        )
+        self.holds = holds
+
+
 def z_planes(
     source: str, axes: str, shape: Sequence[int], channels: Sequence[str], channel: int | str | None
 ) -> tuple[npt.NDArray[np.intp], int]:
@@ -70,10 +81,7 @@ def refuse_other_axes(source: str, lengths: Mapping[str, int], z_axis: str) -> N
             raise InputError(
                 f"{source} holds {length} {name} of a z-stack; save the one that you want as a file of its own."
             )
-        raise InputError(
-            f"{source} holds {length} {name} at a single z, not a z-stack; give a file whose planes differ in z (or"
-            " correct its axes, in Fiji with Image > Properties)."
-        )
+        raise NotAStack(source, f"{length} {name}")
 
 
 def choose_channel(source: str, count: int, names: Sequence[str], channel: int | str | None) -> int:

@@ -46,19 +46,21 @@ def open_stack(
     InputError
         If this is not one z-stack, it is damaged, or its z is not known; the message says what to do.
     """
-    place, position = _split_position(path)
-    said = _read(place, channel=channel, position=position, need_z=step_um is None and z_um is None)
+    place, position = split_position(path)
+    said = read_file(place, channel=channel, position=position, need_z=step_um is None and z_um is None)
     return said.to_zstack(os.fspath(path), step_um=step_um, z_um=z_um, pixel_size_um=pixel_size_um)
 
 
-def _split_position(path: PathLike) -> tuple[Path, int | None]:
+def split_position(path: PathLike) -> tuple[Path, int | None]:
+    """A path and the number of the stage position that ``file::2`` names; None where it names none."""
     match = _POSITION.match(os.fspath(path))
     if match is None or Path(path).exists():
         return Path(path), None
     return Path(match["path"]), int(match["position"])
 
 
-def _read(path: Path, *, channel: int | str | None, position: int | None, need_z: bool) -> FileStack:
+def read_file(path: Path, *, channel: int | str | None, position: int | None, need_z: bool) -> FileStack:
+    """What a file or folder says about the planes in it, whatever its form. Raises InputError."""
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path.")
     if path.is_dir():
@@ -72,7 +74,7 @@ def _read(path: Path, *, channel: int | str | None, position: int | None, need_z
         return vendors.open_vendor(path, channel=channel, position=position)
     if suffix in planes.SUFFIXES:
         raise InputError(f"{path} holds one plane only; give the folder that holds all planes of the stack.")
-    raise InputError(f"{path} is not a form of z-stack that is known here; {_KNOWN}")
+    raise InputError(f"{path} is not a form of image that is known here; {_KNOWN}")
 
 
 def _read_folder(folder: Path, *, channel: int | str | None, position: int | None, need_z: bool) -> FileStack:
@@ -86,7 +88,7 @@ def _read_folder(folder: Path, *, channel: int | str | None, position: int | Non
     if len(files) > 1:
         raise InputError(f"{folder} holds {len(files)} stacks, {files[0].name} the first; name one of them.")
     if files:
-        return _read(files[0], channel=channel, position=position, need_z=need_z)
+        return read_file(files[0], channel=channel, position=position, need_z=need_z)
     return planes.open_folder(folder, need_z=need_z)
 
 
@@ -114,7 +116,7 @@ def find_stacks(paths: Iterable[PathLike]) -> list[Path]:
 
 
 def _in_file(path: Path) -> list[Path]:
-    place, position = _split_position(path)
+    place, position = split_position(path)
     if not place.exists():
         raise InputError(f"{place} does not exist; check the path.")
     return [path] if position is not None else _positions(path)
