@@ -131,7 +131,7 @@ def test_a_colour_image_asked_for_its_colours_is_left_as_it_is(tmp_path: Path) -
 
 def test_a_plane_of_a_stack_is_chosen_and_never_guessed(tmp_path: Path, stack: ZStack) -> None:
     path = write_stack(tmp_path / "stack.ome.tif", replace(stack, objective=LENS.with_pixel_size(0.325)))
-    with pytest.raises(InputError, match="holds 7 planes, but one frame is asked for; .* --plane, 0 to 6"):
+    with pytest.raises(InputError, match=r"holds 7 planes, but one frame is asked for; .* --plane, 0 to 6"):
         open_frame(path)
     frame = open_frame(path, plane=4)
     np.testing.assert_array_equal(frame.image, stack.plane(4))

@@ -84,7 +84,7 @@ def test_a_folder_with_one_stack_file_is_that_stack(tmp_path: Path, stack: ZStac
 @pytest.mark.parametrize("name", ["a.png", "a.txt", "a.h5", "a"])
 def test_other_files_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("no image")
-    with pytest.raises(InputError, match=r"one plane only|not a form of z-stack"):
+    with pytest.raises(InputError, match=r"one plane only|not a form of image"):
         open_stack(tmp_path / name)
 
 
