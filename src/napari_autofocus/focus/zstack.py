@@ -128,6 +128,8 @@ class FocusSettings:
         Focus measure, a name of :data:`napari_autofocus.focus.sharpness.MEASURES`.
     patch_px : int or None
         Side of a patch; None for 128 px, or the whole of a smaller field.
+    stride_px : int or None
+        Distance between neighbouring patches; None for patches that touch.
     colour : {'luminance', 'red', 'green', 'blue'}
         What to measure of a colour image.
     """
@@ -135,6 +137,7 @@ class FocusSettings:
     polarity: Polarity = "auto"
     measure: str = "brenner"
     patch_px: int | None = None
+    stride_px: int | None = None
     colour: Colour = "luminance"
 
 
@@ -171,7 +174,9 @@ def measure_stack(stack: ZStack, settings: FocusSettings | None = None) -> Gener
         If a plane cannot be read or measured, or the patch does not fit the field.
     """
     settings = settings or FocusSettings()
-    grid = PatchGrid(stack.field_shape, settings.patch_px or min(DEFAULT_PATCH_PX, *stack.field_shape))
+    grid = PatchGrid(
+        stack.field_shape, settings.patch_px or min(DEFAULT_PATCH_PX, *stack.field_shape), settings.stride_px
+    )
     curves, noise = np.empty((len(stack), len(grid))), np.empty((len(stack), len(grid)))
     reduced: list[Reduced] = []
     for index in range(len(stack)):
@@ -262,7 +267,10 @@ def _own(patches: list[PatchFocus], index: int, heights: FloatArray, grid: Patch
     if not patch.trusted:
         return patch
     row, column = divmod(index, grid.shape[1])
-    rows, columns = (range(max(i - 1, 0), min(i + 2, n)) for i, n in ((row, grid.shape[0]), (column, grid.shape[1])))
+    reach = -(-grid.size // grid.step)  # touching patches lie so many steps away
+    rows, columns = (
+        range(max(i - reach, 0), min(i + reach + 1, n)) for i, n in ((row, grid.shape[0]), (column, grid.shape[1]))
+    )
     around = [r * grid.shape[1] + c for r in rows for c in columns]
     leaks = any(heights[i] > LEAK_HEIGHT * heights[index] and _apart(patch, patches[i]) for i in around)
     return replace(patch, trusted=False, importance=0.0) if leaks else patch

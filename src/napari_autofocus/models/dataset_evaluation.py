@@ -1,0 +1,198 @@
+"""A predictor on a folder of labelled stacks: which stacks count, and every plane of them as one frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.files import replacing
+from napari_autofocus.focus.estimate import FocusPredictor
+from napari_autofocus.models.evaluation import Evaluation, FieldDone, evaluate
+from napari_autofocus.models.labelled_stacks import (
+    LabelledDataset,
+    LabelledStack,
+    PlaneRead,
+    ReadingSettings,
+    StackSkipped,
+    count_frames,
+    known_frames,
+    optics_of,
+    read_dataset,
+)
+from napari_autofocus.optics import Objective
+
+REPORT = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a data set is read and what is said of its optics.
+
+    Parameters
+    ----------
+    reading : ReadingSettings
+        How stacks are opened.
+    lens : Objective or None
+        The objective, in place of what the files say; its camera pixel does not count.
+    pixel_size_um : float or None
+        Size of a pixel in the sample, µm, in place of what the files say.
+    insist : bool
+        Evaluate although the optics are unknown or unlike the model's.
+    """
+
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    lens: Objective | None = None
+    pixel_size_um: float | None = None
+    insist: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pixel_size_um is not None and not 0 < self.pixel_size_um < float("inf"):
+            raise InputError(f"The pixel size must be a positive number of µm; found {self.pixel_size_um:g}.")
+
+
+@dataclass(frozen=True)
+class FrameJudged:
+    """Progress: frame ``frame`` of ``frames`` is judged, counted from 1."""
+
+    path: str
+    frame: int
+    frames: int
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetEvaluation:
+    """How good a predictor is on a data set, and what was left out of it.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Every answer beside its truth.
+    dataset : LabelledDataset
+        What was evaluated on.
+    skipped : tuple of StackSkipped
+        What was left out, when reading and when evaluating.
+    """
+
+    evaluation: Evaluation
+    dataset: LabelledDataset
+    skipped: tuple[StackSkipped, ...]
+
+    @property
+    def unreadable(self) -> tuple[StackSkipped, ...]:
+        """The stacks whose files are bad."""
+        return tuple(stack for stack in self.skipped if stack.kind == "unreadable")
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``napari-autofocus evaluate --json`` prints."""
+        return {
+            **self.evaluation.to_json(),
+            "stacks": len(self.dataset.stacks),
+            "labelled_by": self.dataset.how_labelled,
+            "skipped": [{"path": stack.path, "reason": stack.reason, "kind": stack.kind} for stack in self.skipped],
+            "labels_without_stack": list(self.dataset.without_stack),
+        }
+
+    def write(self, folder: Path) -> Path:
+        """Write ``evaluation.json``: the figures, and under ``frames`` every answer beside its truth.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be made or written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"The folder {folder} cannot be made ({error.strerror}); name another.") from error
+        record = {**self.to_json(), "frames": [asdict(result) for result in self.evaluation.results]}
+        target = folder / REPORT
+        with replacing(target) as unfinished:
+            unfinished.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return target
+
+    def notes(self) -> list[str]:
+        """What a reader of the figures has to know of the data, a sentence each."""
+        by_brenner, stacks = self.dataset.how_labelled.get("Brenner", 0), len(self.dataset.stacks)
+        untrusted = len(self.skipped) - len(self.unreadable)
+        unused, some = len(self.dataset.without_stack), ", ".join(self.dataset.without_stack[:3])
+        said = [
+            (by_brenner, f"Labelled by Brenner, because nobody else did: {by_brenner} of {stacks} stacks."),
+            (untrusted, f"Left out because their focus cannot be trusted: {untrusted} stacks."),
+            (unused, f"Rows of the labels that name no stack of the data set: {unused} ({some})."),
+        ]
+        return [sentence for counted, sentence in said if counted]
+
+
+def evaluate_dataset(
+    predictor: FocusPredictor, folder: Path, settings: EvaluationSettings | None = None
+) -> Generator[PlaneRead | StackSkipped | LabelledStack | FrameJudged, None, DatasetEvaluation]:
+    """Compare a predictor with the labels of a folder of stacks; each plane within the model's range is one frame.
+
+    Parameters
+    ----------
+    predictor : FocusPredictor
+        Who is asked.
+    folder : Path
+        The data set.
+    settings : EvaluationSettings, optional
+        How to read it.
+
+    Yields
+    ------
+    PlaneRead, LabelledStack, StackSkipped or FrameJudged
+        As work proceeds.
+
+    Returns
+    -------
+    DatasetEvaluation
+
+    Raises
+    ------
+    InputError
+        If there is no usable frame, a table of labels is bad, or the optics are unknown or refused.
+    """
+    settings = settings or EvaluationSettings()
+    dataset = yield from read_dataset(folder, settings.reading)
+    if not settings.insist:
+        _require_optics(dataset, settings)
+    range_um = predictor.card.range_um
+    total = count_frames(dataset, range_um)
+    skipped = list(dataset.skipped)
+    frames = known_frames(
+        dataset, range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um, on_skip=skipped.append
+    )
+    evaluation = yield from _judged(evaluate(predictor, frames, insist=settings.insist), total)
+    if not evaluation.results:
+        raise InputError(_nothing_left(folder, dataset, skipped, range_um))
+    return DatasetEvaluation(evaluation, dataset, tuple(skipped))
+
+
+def _judged(steps: Generator[FieldDone, None, Evaluation], total: int) -> Generator[FrameJudged, None, Evaluation]:
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as finished:
+            evaluation: Evaluation = finished.value
+            return evaluation
+        yield FrameJudged(step.result.source, step.done, total)
+
+
+def _require_optics(dataset: LabelledDataset, settings: EvaluationSettings) -> None:
+    for each in dataset.stacks:
+        if optics_of(each.stack, lens=settings.lens, pixel_size_um=settings.pixel_size_um).objective is None:
+            raise InputError(
+                f"{each.path} does not state its objective and pixel size, and a model serves the optics it was made"
+                " for only; give --objective (as in 20x/0.75) and --pixel-um, or --insist."
+            )
+
+
+def _nothing_left(folder: Path, dataset: LabelledDataset, skipped: list[StackSkipped], range_um: float) -> str:
+    if skipped:
+        count, reason = len(skipped), skipped[0].reason
+        return f"{folder} holds no stack to evaluate on; {count} were left out, the first because: {reason}"
+    planes = len(dataset.stacks)
+    return f"{folder}: none of the planes of its {planes} stacks lies within {range_um:g} µm of best focus; widen them."

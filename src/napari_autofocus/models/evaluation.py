@@ -1,0 +1,158 @@
+"""How good a predictor is on frames whose defocus is known.
+
+Where such frames come from is not known here: ``labelled_stacks.py`` gives them from files, a script from the
+simulation. What is made of the answers is in ``metrics.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, ImageOptics
+from napari_autofocus.models.metrics import FieldResult, by_defocus, grouped, summary
+
+__all__ = ["Evaluation", "FieldDone", "FieldResult", "KnownFrame", "evaluate", "result_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownFrame:
+    """A frame whose defocus is known.
+
+    Parameters
+    ----------
+    image : np.ndarray, shape (Y, X) or (Y, X, 3)
+        As the camera gave it.
+    true_um : float
+        Its defocus, µm; positive: sample and objective are too close.
+    source, slide : str
+        Names of the stack (or field) and of the slide.
+    stain, density : str or None
+        None where nobody says it.
+    optics : ImageOptics or None
+        What is known of the optics it was taken with.
+    """
+
+    image: npt.NDArray[Any]
+    true_um: float
+    source: str
+    slide: str
+    stain: str | None = None
+    density: str | None = None
+    optics: ImageOptics | None = None
+
+
+@dataclass(frozen=True)
+class FieldDone:
+    """Progress: one more frame was judged, ``done`` so far."""
+
+    result: FieldResult
+    done: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every answer of a predictor beside its truth.
+
+    Parameters
+    ----------
+    model : str
+        Name of the predictor.
+    results : tuple of FieldResult
+        One a frame.
+    dof_um, range_um : float
+        Depth of field and range (to either side of focus) of the model, µm.
+    warnings : tuple of str
+        What the answers were given in spite of, such as other optics, each once.
+    """
+
+    model: str
+    results: tuple[FieldResult, ...]
+    dof_um: float
+    range_um: float
+    warnings: tuple[str, ...] = ()
+
+    def figures(self) -> dict[str, Any]:
+        """Accuracy and refusals over all frames; see :func:`~napari_autofocus.models.metrics.summary`."""
+        return summary(self.results, self.dof_um)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``napari-autofocus evaluate --json`` prints: overall figures, then by density, stain and defocus."""
+        return {
+            "model": self.model,
+            "dof_um": self.dof_um,
+            "range_um": self.range_um,
+            **self.figures(),
+            "by_density": grouped(self.results, self.dof_um, lambda result: result.density),
+            "by_stain": grouped(self.results, self.dof_um, lambda result: result.stain),
+            "by_defocus": by_defocus(self.results, self.dof_um, self.range_um),
+            "warnings": list(self.warnings),
+        }
+
+
+def evaluate(
+    predictor: FocusPredictor, frames: Iterable[KnownFrame], *, insist: bool = False
+) -> Generator[FieldDone, None, Evaluation]:
+    """Ask a predictor about each frame, one at a time, and keep what it says beside the truth.
+
+    Parameters
+    ----------
+    predictor : FocusPredictor
+        Who is asked.
+    frames : iterable of KnownFrame
+        Taken one by one, so that they need not all fit into memory.
+    insist : bool
+        Ask even where the optics are unknown or unlike the model's.
+
+    Yields
+    ------
+    FieldDone
+        After each frame.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If the predictor refuses a frame for its optics or its kind.
+    """
+    results: list[FieldResult] = []
+    warnings: dict[str, None] = {}
+    for frame in frames:
+        estimate = predictor.estimate(frame.image, optics=frame.optics, insist=insist)
+        warnings.update(dict.fromkeys(estimate.warnings))
+        results.append(result_of(estimate, frame))
+        yield FieldDone(results[-1], len(results))
+    card = predictor.card
+    return Evaluation(predictor.name, tuple(results), card.dof_um, card.range_um, tuple(warnings))
+
+
+def result_of(estimate: FocusEstimate, frame: KnownFrame) -> FieldResult:
+    """An estimate beside its truth; of a refusal without a number, the number that its patches would have given."""
+    return FieldResult(
+        source=frame.source,
+        slide=frame.slide,
+        stain=frame.stain,
+        density=frame.density,
+        true_um=float(frame.true_um),
+        estimate_um=_number(estimate),
+        sigma_um=estimate.uncertainty_um,
+        interval90_um=estimate.interval90_um,
+        direction_probability=estimate.direction_probability,
+        verdict=estimate.verdict,
+        chosen=len(estimate.chosen_patches),
+        seconds=estimate.seconds,
+    )
+
+
+def _number(estimate: FocusEstimate) -> float | None:
+    if estimate.defocus_um is not None:
+        return float(estimate.defocus_um)
+    guesses = [patch.defocus_um for patch in estimate.chosen_patches if patch.defocus_um is not None]
+    return float(np.median(guesses)) if guesses else None

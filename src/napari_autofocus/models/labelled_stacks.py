@@ -1,0 +1,243 @@
+"""Z-stacks with known focus, from a folder of files: what is evaluated on, and what users' models learn from.
+
+Where best focus lies is taken from a label store or a table (``stack_labels.py``), otherwise measured by Brenner.
+Stacks that cannot be read, or whose focus nobody can be sure of, are left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, measure_stack
+from napari_autofocus.io import find_stacks, open_stack
+from napari_autofocus.models.evaluation import KnownFrame
+from napari_autofocus.models.stack_labels import Corner, PatchSaid, StackLabels
+from napari_autofocus.models.stack_records import (
+    LabelledDataset,
+    LabelledStack,
+    PatchLabel,
+    PlaneRead,
+    StackSkipped,
+)
+from napari_autofocus.optics import Objective
+
+__all__ = [
+    "LabelledDataset",
+    "LabelledStack",
+    "PatchLabel",
+    "PlaneRead",
+    "ReadingSettings",
+    "StackSkipped",
+    "count_frames",
+    "known_frames",
+    "optics_of",
+    "read_dataset",
+]
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """How the stacks of a data set are opened and measured.
+
+    Parameters
+    ----------
+    patches : bool
+        Whether patches are wanted too: every stack is then measured, labelled or not.
+    patch_px, stride_px : int
+        The grid of patches.
+    step_um : float or None
+        Distance of the planes, µm, for files that do not state their z.
+    channel : int, str or None
+        Which channel of a stack with several.
+    focus_direction : {1, -1} or None
+        +1 if a growing z in the files brings sample and objective together; None leaves it as the files say.
+    """
+
+    patches: bool = False
+    patch_px: int = 128
+    stride_px: int = 64
+    step_um: float | None = None
+    channel: int | str | None = None
+    focus_direction: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.step_um is not None and not 0 < self.step_um < float("inf"):
+            raise InputError(f"The z step must be a positive number of µm; found {self.step_um:g}.")
+        if self.focus_direction not in (None, 1, -1):
+            raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+
+
+def read_dataset(
+    folder: Path, settings: ReadingSettings | None = None
+) -> Generator[PlaneRead | LabelledStack | StackSkipped, None, LabelledDataset]:
+    """Find the stacks of a data set and where each is in focus; their planes stay in the files.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of stacks in any readable form, or a single one.
+    settings : ReadingSettings, optional
+        How to open and measure them.
+
+    Yields
+    ------
+    PlaneRead, LabelledStack or StackSkipped
+        As work proceeds.
+
+    Returns
+    -------
+    LabelledDataset
+
+    Raises
+    ------
+    InputError
+        If there is no stack, or labels that are there cannot be read.
+    """
+    settings = settings or ReadingSettings()
+    paths = find_stacks([folder])
+    labels = StackLabels(folder if folder not in paths and folder.is_dir() else folder.parent)
+    stacks: list[LabelledStack] = []
+    skipped: list[StackSkipped] = []
+    for number, path in enumerate(paths, 1):
+        try:
+            found = yield from _read_one(path, labels, settings, (number, len(paths)))
+        except _UnreadableStack as error:
+            found = StackSkipped(str(path), str(error), "unreadable")
+        if isinstance(found, LabelledStack):
+            stacks.append(found)
+        else:
+            skipped.append(found)
+        yield found
+    return LabelledDataset(tuple(stacks), tuple(skipped), labels.without_stack(paths))
+
+
+class _UnreadableStack(AutofocusError):
+    """The stack's own file is to blame, not a table of labels beside it."""
+
+
+def _read_one(
+    path: Path, labels: StackLabels, settings: ReadingSettings, place: tuple[int, int]
+) -> Generator[PlaneRead, None, LabelledStack | StackSkipped]:
+    said, facts, of_patches = labels.field(path), labels.facts(path), labels.patches(path)
+    if said is not None and (said.best_z_um is None or not said.trusted):
+        why = "is said to be in focus nowhere" if said.best_z_um is None else "is labelled as not to be trusted"
+        return StackSkipped(str(path), f"{path} {why} ({said.how}).", "untrusted")
+    focus: StackFocus | None = None
+    try:
+        stack = _open(path, settings)
+        if settings.patches or said is None:
+            focus = yield from _measured(path, stack, settings, place)
+    except (AutofocusError, OSError) as error:
+        raise _UnreadableStack(str(error)) from error
+    measured_um = focus.best_z_um if focus is not None else None
+    best_z_um = said.best_z_um if said is not None else measured_um
+    if best_z_um is None:
+        reasons = " ".join(focus.field.reasons) if focus else ""
+        return StackSkipped(str(path), f"{path}: its focus cannot be trusted. {reasons}".strip(), "untrusted")
+    return LabelledStack(
+        path=path,
+        stack=stack,
+        best_z_um=best_z_um,
+        how=said.how if said is not None else "Brenner",
+        slide=facts.slide or str(path),
+        stain=facts.stain,
+        density=facts.density,
+        focus=focus,
+        patches=_patches(focus, of_patches) if focus is not None and settings.patches else (),
+    )
+
+
+def _open(path: Path, settings: ReadingSettings) -> ZStack:
+    stack = open_stack(path, step_um=settings.step_um, channel=settings.channel)
+    return stack if settings.focus_direction is None else replace(stack, focus_direction=settings.focus_direction)
+
+
+def _measured(
+    path: Path, stack: ZStack, settings: ReadingSettings, place: tuple[int, int]
+) -> Generator[PlaneRead, None, StackFocus]:
+    focus = FocusSettings()
+    if settings.patches:
+        focus = FocusSettings(patch_px=settings.patch_px, stride_px=settings.stride_px)
+    measuring = measure_stack(stack, focus)
+    while True:
+        try:
+            plane = next(measuring)
+        except StopIteration as finished:
+            found: StackFocus = finished.value
+            return found
+        yield PlaneRead(str(path), *place, plane.done, plane.total)
+
+
+def _patches(focus: StackFocus, said: dict[Corner, PatchSaid]) -> tuple[PatchLabel, ...]:
+    """What was measured of each patch, unless a label store says otherwise; untrusted positions are left out."""
+    labels = []
+    for patch in focus.patches:
+        corner = (patch.y, patch.x, patch.size)
+        own = said.get(corner, PatchSaid())
+        measured = patch.best_z_um if patch.trusted else None
+        best_z_um = measured if own.best_z_um is None else own.best_z_um
+        labels.append(PatchLabel(*corner, best_z_um, patch.importance if own.importance is None else own.importance))
+    return tuple(labels)
+
+
+def known_frames(
+    dataset: LabelledDataset,
+    range_um: float,
+    *,
+    lens: Objective | None = None,
+    pixel_size_um: float | None = None,
+    on_skip: Callable[[StackSkipped], None] | None = None,
+) -> Iterator[KnownFrame]:
+    """Every plane of every stack that lies within ±range, as a frame whose defocus is known; read one at a time.
+
+    Parameters
+    ----------
+    dataset : LabelledDataset
+        What :func:`read_dataset` found.
+    range_um : float
+        Planes farther from best focus are left out, µm.
+    lens : Objective, optional
+        The objective, in place of what the files say; its camera pixel does not count.
+    pixel_size_um : float, optional
+        Size of a pixel in the sample, µm, in place of what the files say.
+    on_skip : callable, optional
+        Told of a stack whose planes turn out to be bad; without it that is an error.
+    """
+    for labelled in dataset.stacks:
+        optics = optics_of(labelled.stack, lens=lens, pixel_size_um=pixel_size_um)
+        for index in np.flatnonzero(np.abs(labelled.defocus_um) <= range_um):
+            try:
+                image = labelled.stack.plane(int(index))
+            except (AutofocusError, OSError) as error:
+                if on_skip is None:
+                    raise
+                on_skip(StackSkipped(str(labelled.path), str(error), "unreadable"))
+                break
+            yield KnownFrame(
+                image=image,
+                true_um=float(labelled.defocus_um[index]),
+                source=str(labelled.path),
+                slide=labelled.slide,
+                stain=labelled.stain,
+                density=labelled.density,
+                optics=optics,
+            )
+
+
+def count_frames(dataset: LabelledDataset, range_um: float) -> int:
+    """How many frames :func:`known_frames` will give, if none turns out to be bad."""
+    return sum(int(np.count_nonzero(np.abs(stack.defocus_um) <= range_um)) for stack in dataset.stacks)
+
+
+def optics_of(stack: ZStack, *, lens: Objective | None = None, pixel_size_um: float | None = None) -> ImageOptics:
+    """How a stack was taken: as said, otherwise as its file says; unknown where objective or pixel size is missing."""
+    objective, pixel_um = lens or stack.objective, pixel_size_um or stack.pixel_size_um
+    if objective is None or pixel_um is None:
+        return ImageOptics(None)
+    return ImageOptics(objective.with_pixel_size(pixel_um))
