@@ -1,0 +1,110 @@
+"""Running a package's graphs with onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from napari_autofocus.errors import InputError
+
+Array = npt.NDArray[np.float32]
+
+_EXTERNAL_DATA = b"\x0a\x08location\x12"
+"""How a graph's protobuf spells that a weight lies in another file."""
+_ONLY_ERRORS = 3
+# onnxruntime's errors have no base of their own.
+_FAILURES = tuple(
+    getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
+    for name in (
+        "EPFail",
+        "EngineError",
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoModel",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+)
+
+
+class OnnxGraph:
+    """One graph, ready to run; it may be run from several threads at once.
+
+    Parameters
+    ----------
+    content : bytes
+        The ONNX file.
+    input_name, output_name : str
+        What the graph must take and give.
+    providers : sequence of str, optional
+        onnxruntime's execution providers in order of preference; the CPU by default.
+    threads : int, optional
+        Threads within one operation; onnxruntime's own choice by default.
+
+    Raises
+    ------
+    InputError
+        If this is no graph of that kind, or a provider is not installed.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        input_name: str,
+        output_name: str,
+        *,
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if _EXTERNAL_DATA in content:
+            raise InputError("The graph reads weights from other files, which no model of ours does; do not use it.")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ONLY_ERRORS
+        options.intra_op_num_threads = threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=_available(providers))
+        except _FAILURES as error:
+            raise InputError(f"onnxruntime cannot load the graph ({_first_line(error)}).") from error
+        self._check_names(input_name, output_name)
+        self._input, self._output = input_name, output_name
+
+    def _check_names(self, input_name: str, output_name: str) -> None:
+        found = [value.name for value in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if found != [input_name, output_name]:
+            raise InputError(f"The graph has {', '.join(found)}; it needs {input_name} and {output_name} alone.")
+
+    def run(self, values: npt.NDArray[Any]) -> Array:
+        """The output for one input, float32.
+
+        Raises
+        ------
+        InputError
+            If the input does not fit the graph.
+        """
+        try:
+            (answer,) = self._session.run([self._output], {self._input: values})
+        except _FAILURES as error:
+            raise InputError(
+                f"The graph cannot take {self._input} of {values.shape} ({_first_line(error)})."
+            ) from error
+        return np.asarray(answer)
+
+
+def _available(providers: Sequence[str] | None) -> list[str]:
+    wanted = list(providers or ["CPUExecutionProvider"])
+    installed = onnxruntime.get_available_providers()
+    missing = [name for name in wanted if name not in installed]
+    if missing:
+        raise InputError(f"onnxruntime has no {missing[0]} here; it has {', '.join(installed)}.")
+    return wanted
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

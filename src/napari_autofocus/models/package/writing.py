@@ -1,0 +1,100 @@
+"""Writing a model's package: whole or not at all, the same bytes every time, and opened once before it counts."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from napari_autofocus.files import replacing
+from napari_autofocus.models.package.archive import write_archive
+from napari_autofocus.models.package.card import ModelCard
+from napari_autofocus.models.package.export import OPSET, ExportedNetwork, export_defocus, export_importance
+from napari_autofocus.models.package.members import (
+    DEFOCUS_GRAPH,
+    DEFOCUS_WEIGHTS,
+    IMPORTANCE_GRAPH,
+    IMPORTANCE_TEST_INPUT,
+    IMPORTANCE_TEST_OUTPUT,
+    IMPORTANCE_WEIGHTS,
+    RDF,
+    README,
+    TEST_INPUT,
+    TEST_OUTPUT,
+    TRAINING,
+)
+from napari_autofocus.models.package.plain_yaml import write_yaml
+from napari_autofocus.models.package.rdf import rdf_of
+from napari_autofocus.models.package.reading import ModelPackage, open_package
+from napari_autofocus.models.package.readme import readme_of
+
+
+def write_package(
+    path: Path | str,
+    card: ModelCard,
+    *,
+    defocus: nn.Module,
+    importance: nn.Module,
+    history: Mapping[str, Any] | None = None,
+    half: bool = True,
+) -> ModelPackage:
+    """Write a model as one file and open it again, which proves that it works.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; it is replaced only by a package that opens.
+    card : ModelCard
+        What is said about the model.
+    defocus : torch.nn.Module
+        Patches (N, C, S, S) to predictions (N, 3), as in :mod:`napari_autofocus.models.defocus`. It is not changed.
+    importance : torch.nn.Module
+        Overview (1, C, h, w) to importance (1, 1, rows, columns).
+    history : mapping, optional
+        The training's own record, JSON values, kept in ``training.json``.
+    half : bool
+        Round weights to half precision; the file is about half as large.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or the written package does not answer as the networks do.
+    """
+    path = Path(path)
+    members = _members(card, export_defocus(defocus, card, half=half), export_importance(importance, card, half=half))
+    members[TRAINING] = _json({"record": card.training.model_dump(mode="json"), "history": dict(history or {})})
+    rdf = write_yaml(rdf_of(card, members, opset=OPSET))
+    with replacing(path) as temporary:
+        write_archive(temporary, {RDF: rdf, **members})
+        open_package(temporary)
+    return open_package(path)
+
+
+def _members(card: ModelCard, defocus: ExportedNetwork, importance: ExportedNetwork) -> dict[str, bytes]:
+    return {
+        README: readme_of(card).encode(),
+        DEFOCUS_GRAPH: defocus.graph,
+        IMPORTANCE_GRAPH: importance.graph,
+        DEFOCUS_WEIGHTS: defocus.weights,
+        IMPORTANCE_WEIGHTS: importance.weights,
+        TEST_INPUT: _npy(defocus.test_input),
+        TEST_OUTPUT: _npy(defocus.test_output),
+        IMPORTANCE_TEST_INPUT: _npy(importance.test_input),
+        IMPORTANCE_TEST_OUTPUT: _npy(importance.test_output),
+    }
+
+
+def _npy(array: npt.NDArray[np.float32]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode()
