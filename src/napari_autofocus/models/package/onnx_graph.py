@@ -68,6 +68,8 @@ class OnnxGraph:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ONLY_ERRORS
         options.intra_op_num_threads = threads or 0
+        # Idle threads of one graph would otherwise spin on the cores that the other graph, or the camera, needs.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=_available(providers))
         except _FAILURES as error:

@@ -1,0 +1,83 @@
+"""The trainable networks of a package, built from its card and filled with its weights: torch, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
+from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
+from napari_autofocus.models.package.card import NetworkCard
+from napari_autofocus.models.package.members import DEFOCUS_WEIGHTS, IMPORTANCE_WEIGHTS
+from napari_autofocus.models.package.reading import ModelPackage
+
+ARCHITECTURES: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
+    "DefocusNetwork": (DefocusSettings, DefocusNetwork),
+    "ImportanceNetwork": (ImportanceSettings, ImportanceNetwork),
+}
+"""By the name on the card: the settings that a network is built from, and the network."""
+
+
+def network_card(network: nn.Module) -> NetworkCard:
+    """How to build such a network again, for the card: its architecture and its ``settings``.
+
+    Raises
+    ------
+    InputError
+        If it is none of :data:`ARCHITECTURES`.
+    """
+    for name, (settings, _) in ARCHITECTURES.items():
+        if type(network).__name__ == name and isinstance(network.settings, settings):
+            return NetworkCard(architecture=name, settings=json.loads(json.dumps(network.settings.to_json())))
+    raise InputError(
+        f"A {type(network).__name__} cannot be built from a card; known are {', '.join(sorted(ARCHITECTURES))}."
+    )
+
+
+def load_networks(package: ModelPackage) -> tuple[nn.Module, nn.Module]:
+    """The defocus and the importance network of a package, on the CPU, ready to answer or to be trained further.
+
+    Raises
+    ------
+    InputError
+        If an architecture is unknown, or the weights do not fit it.
+    """
+    return (
+        _load(package.card.defocus_network, package.members[DEFOCUS_WEIGHTS], DEFOCUS_WEIGHTS),
+        _load(package.card.importance_network, package.members[IMPORTANCE_WEIGHTS], IMPORTANCE_WEIGHTS),
+    )
+
+
+def _load(card: NetworkCard, weights: bytes, name: str) -> nn.Module:
+    network = _build(card)
+    try:
+        tensors = safetensors.torch.load(weights)
+    except safetensors.SafetensorError as error:
+        raise InputError(f"{name} cannot be read ({error}); fetch or write the model again.") from error
+    wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    if {key: tensor.shape for key, tensor in tensors.items()} != wanted:
+        raise InputError(f"{name} does not fit the {card.architecture} that the card describes; write the model again.")
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def _build(card: NetworkCard) -> nn.Module:
+    if card.architecture not in ARCHITECTURES:
+        raise InputError(
+            f"The card names the architecture {card.architecture!r}, which is not among"
+            f" {', '.join(sorted(ARCHITECTURES))}; update napari-autofocus."
+        )
+    settings, network = ARCHITECTURES[card.architecture]
+    try:
+        return network(TypeAdapter(settings).validate_json(json.dumps(card.settings), strict=True))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise InputError(f"The card's settings of {card.architecture} are wrong at {place}: {fault['msg']}.") from error

@@ -1,0 +1,94 @@
+"""Whether a frame was taken with the optics that a model was made for; if not, every difference in words.
+
+A model asked about other optics is not merely inaccurate: the sign itself can be wrong every time. The tolerances are
+ours.
+"""
+
+from __future__ import annotations
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.models.package.card import CardOptics, Colour, ModelCard
+from napari_autofocus.optics import Objective
+
+MAGNIFICATION_TOLERANCE = 0.01
+"""Relative. Makers round it; two objectives of one stand never lie this close."""
+NA_TOLERANCE = 0.05
+"""Relative. Depth of field goes with NA², so this is 10 % of it."""
+PIXEL_TOLERANCE = 0.05
+"""Relative. Cameras and tube lenses of one kind differ by less; a binned or resampled image by far more."""
+
+_COLOURS: dict[Colour, str] = {"rgb": "an RGB image", "mono": "a grey image"}
+
+
+def check_optics(
+    card: ModelCard, optics: ImageOptics | None, colour: Colour, *, insist: bool = False
+) -> tuple[str, ...]:
+    """Refuse optics that are unknown or differ from the model's, or return what to warn of where the user insists.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What the model was made for.
+    optics : ImageOptics or None
+        What is known of the frame's optics.
+    colour : {'rgb', 'mono'}
+        Of the frame.
+    insist : bool
+        Do not refuse.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each difference; empty where there is none.
+
+    Raises
+    ------
+    InputError
+        Without ``insist``, where anything is unknown or differs.
+    """
+    found = differences(card.optics, optics, colour)
+    if found and not insist:
+        raise InputError(
+            f"The model {card.name} is for {describe(card.optics)}. {' '.join(found)} State the right optics"
+            " (--objective, --pixel-um), use a model made for them, or insist (insist=True, --insist): then even the"
+            " sign of the defocus may be wrong."
+        )
+    return found
+
+
+def differences(wanted: CardOptics, optics: ImageOptics | None, colour: Colour) -> tuple[str, ...]:
+    """A sentence for each way in which a frame's optics are unknown or unlike the model's."""
+    objective = optics.objective if optics is not None else None
+    found = _unlike(wanted, objective) if objective is not None else [_unknown(wanted)]
+    if colour != wanted.colour:
+        found.append(f"This is {_COLOURS[colour]}; the model was made for {_COLOURS[wanted.colour]}.")
+    return tuple(found)
+
+
+def describe(optics: CardOptics) -> str:
+    """The optics in words: ``20x/0.75, 0.325 µm a pixel, an RGB image``."""
+    return f"{optics.objective.name}, {optics.pixel_size_um:.4g} µm a pixel, {_COLOURS[optics.colour]}"
+
+
+def _unknown(wanted: CardOptics) -> str:
+    return (
+        "The optics of the frame are unknown; the model was made for"
+        f" {wanted.objective.name} at {wanted.pixel_size_um:.4g} µm a pixel."
+    )
+
+
+def _unlike(wanted: CardOptics, objective: Objective) -> list[str]:
+    numbers = (
+        ("magnification", "x", objective.magnification, wanted.magnification, MAGNIFICATION_TOLERANCE),
+        ("NA", "", objective.na, wanted.na, NA_TOLERANCE),
+        ("pixel size", " µm", objective.pixel_size_um, wanted.pixel_size_um, PIXEL_TOLERANCE),
+    )
+    found = [
+        f"The frame's {name} is {has:.4g}{unit}; the model was made for {wants:.4g}{unit}."
+        for name, unit, has, wants, tolerance in numbers
+        if abs(has - wants) > tolerance * wants * (1 + 1e-9)
+    ]
+    if objective.immersion != wanted.immersion:
+        found.append(f"The frame's immersion is {objective.immersion}; the model was made for {wanted.immersion}.")
+    return found
