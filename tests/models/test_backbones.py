@@ -152,7 +152,7 @@ def test_first_weights_are_hes_and_the_mobilenets_last_layers_are_small() -> Non
 def test_gradients_reach_every_parameter(name: str) -> None:
     # Two outputs: one alone would leave the columns of the last layer whose inputs vanish.
     backbone = build_backbone(name, outputs=2, channels=4, dropout=0.0)
-    backbone(_images(8, channels=4)).square().sum().backward()  # type: ignore[no-untyped-call]
+    backbone(_images(8, channels=4)).square().sum().backward()
     dead = [key for key, p in backbone.named_parameters() if p.grad is None or not p.grad.any()]
     assert dead == []
     assert all(bool(torch.isfinite(p.grad).all()) for p in backbone.parameters() if p.grad is not None)
