@@ -19,6 +19,7 @@ from napari_autofocus.errors import AutofocusError
 COMMANDS = {
     "demo": "Open napari on a simulated microscope and focus it; without a screen, leave screenshots and a report.",
     "label": "Find the best focus of z-stacks: for the field and for each patch, and how far to trust it.",
+    "models": "List the models that are installed: their optics, range and measured accuracy.",
     "simulate": "Write z-stacks of a simulated slide together with their true best focus.",
     "sweep": "Focus a microscope, simulated or real, by a classical search.",
 }
