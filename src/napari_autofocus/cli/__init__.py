@@ -18,6 +18,8 @@ from napari_autofocus.errors import AutofocusError
 
 COMMANDS = {
     "demo": "Open napari on a simulated microscope and focus it; without a screen, leave screenshots and a report.",
+    "estimate": "Tell from single frames how far they are out of focus, in which direction, and how far to trust that.",
+    "evaluate": "Compare what a model says about single frames with where stacks are in focus.",
     "label": "Find the best focus of z-stacks: for the field and for each patch, and how far to trust it.",
     "models": "List the models that are installed: their optics, range and measured accuracy.",
     "simulate": "Write z-stacks of a simulated slide together with their true best focus.",
