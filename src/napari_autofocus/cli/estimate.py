@@ -1,0 +1,220 @@
+"""``napari-autofocus estimate``: how far single frames are out of focus, and in which direction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor
+    from napari_autofocus.workflows.estimates import EstimateResult, EstimateSettings, FrameFailed
+
+OUTPUT = "Output"
+OPTICS = "How the frames were taken, where files do not say it or are wrong"
+FILES = "Files that hold several images"
+
+
+def estimate(
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Images: OME-TIFF, TIFF, PNG, JPEG, OME-Zarr.", metavar="IMAGE…", show_default=False),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(help="Name of a model (the command models lists them), or its file.", show_default=False),
+    ],
+    objective: Annotated[
+        str | None,
+        typer.Option(help="Magnification and NA, as in 20x/0.75 or '100x/1.4 oil'.", rich_help_panel=OPTICS),
+    ] = None,
+    pixel_um: Annotated[
+        float | None,
+        typer.Option("--pixel-um", help="Size of a pixel in the sample, in µm.", rich_help_panel=OPTICS),
+    ] = None,
+    insist: Annotated[
+        bool,
+        typer.Option(
+            "--insist",
+            help="Answer although the optics are unknown or not the model's; every answer then carries a warning.",
+            rich_help_panel=OPTICS,
+        ),
+    ] = False,
+    bit_depth: Annotated[
+        int | None,
+        typer.Option(help="Bits that the camera of 16-bit files really uses, as in 12.", rich_help_panel=OPTICS),
+    ] = None,
+    plane: Annotated[
+        int | None,
+        typer.Option(help="Which plane of a z-stack is the frame, from 0.", rich_help_panel=FILES),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="Which channel: its name, its number from 0, or rgb to join three as colours.", rich_help_panel=FILES
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Table to write (.csv or .parquet): a row a frame, a row a patch.", rich_help_panel=OUTPUT),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a picture of each frame: frame, importance, defocus of the patches.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object instead of a line a frame.", rich_help_panel=OUTPUT),
+    ] = False,
+) -> None:
+    """Tell from single frames how far they are out of focus, in which direction, and how far to trust that.
+
+    A positive defocus means that sample and objective are too close. Only the patches that tell about focus are read.
+    A model serves the optics it was made for: what the file does not say, --objective and --pixel-um do; other optics
+    are refused unless you --insist. One bad image does not stop the others (exit code 3); if all are bad the exit code
+    is 2.
+
+    Examples:
+
+        napari-autofocus estimate frame.ome.tif --model brightfield-20x --plot pictures
+        napari-autofocus estimate *.png --model brightfield-20x --objective 20x/0.75 --pixel-um 0.33 --json
+    """
+    settings = _settings(objective, pixel_um, insist, bit_depth, plane, channel)
+    with reserved_stdout(as_json):
+        _check_outputs(out, plot)
+        predictor = _load(model)
+        result = _run(images, predictor, settings, plot)
+        if result.estimated and out is not None:
+            _write_table(out, result)
+        if as_json:
+            print_json(_as_dictionary(result))
+    if not as_json:
+        _print_lines(result, predictor.card.dof_um)
+    for failure in result.failed:
+        say(f"Error: {_sentence(failure)}")
+    if result.failed:
+        raise typer.Exit(DONE_IN_PART if result.estimated else BAD_INPUT)
+
+
+def _settings(
+    objective: str | None,
+    pixel_um: float | None,
+    insist: bool,
+    bit_depth: int | None,
+    plane: int | None,
+    channel: str | None,
+) -> EstimateSettings:
+    from napari_autofocus.optics import Objective
+    from napari_autofocus.workflows.estimates import EstimateSettings
+
+    return EstimateSettings(
+        lens=None if objective is None else Objective.parse(objective),
+        pixel_size_um=pixel_um,
+        insist=insist,
+        plane=plane,
+        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
+        bit_depth=bit_depth,
+    )
+
+
+def _check_outputs(out: Path | None, plot: Path | None) -> None:
+    """Refuse outputs that could not be written before any frame is read."""
+    from napari_autofocus.workflows.tables import check_table_path
+
+    if out is not None:
+        check_table_path(out)
+    if plot is not None and plot.exists() and not plot.is_dir():
+        raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
+
+
+def _load(model: str) -> FocusPredictor:
+    from napari_autofocus.models.predictor import load_model
+
+    return load_model(model)
+
+
+def _run(
+    images: list[Path], predictor: FocusPredictor, settings: EstimateSettings, plot: Path | None
+) -> EstimateResult:
+    from napari_autofocus.workflows.estimates import estimate_frames
+
+    pictures: set[str] = set()
+    dof_um = predictor.card.dof_um
+    with progress_bar("estimating") as advance:
+        work = estimate_frames(images, predictor, settings)
+        return run_to_end(work, lambda step: _follow(step, advance, plot, pictures, dof_um))
+
+
+def _follow(step: object, advance: Advance, plot: Path | None, pictures: set[str], dof_um: float) -> None:
+    """Move the bar, and draw a frame as soon as it is estimated."""
+    from napari_autofocus.workflows.estimates import FrameEstimated
+
+    if not isinstance(step, FrameEstimated):
+        return
+    advance(step.index, step.frames, Path(step.path).name)
+    if plot is not None:
+        from napari_autofocus.workflows.estimate_report import save_estimate_report
+
+        saved = save_estimate_report(step.path, step.frame, step.estimate, plot, dof_um=dof_um, taken=pictures)
+        pictures.add(saved.name)
+
+
+def _write_table(out: Path, result: EstimateResult) -> None:
+    from napari_autofocus.workflows.estimates import COLUMNS, failed_row, rows_of
+    from napari_autofocus.workflows.tables import write_table
+
+    rows = [row for path, each in result.estimated for row in rows_of(path, each)]
+    write_table(out, rows + [failed_row(failure.path, failure.reason) for failure in result.failed], COLUMNS)
+
+
+def _as_dictionary(result: EstimateResult) -> dict[str, Any]:
+    from napari_autofocus.workflows.estimates import as_dictionary
+
+    return {
+        "images": [as_dictionary(path, each) for path, each in result.estimated],
+        "failed": [{"path": failure.path, "reason": failure.reason} for failure in result.failed],
+    }
+
+
+def _print_lines(result: EstimateResult, dof_um: float) -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    for path, each in result.estimated:
+        console.print(_line(path, each, dof_um), highlight=False)
+        for warning in each.warnings:
+            console.print(_styled(f"  Warning: {warning}", "yellow"), highlight=False)
+        for reason in each.reasons:
+            console.print(_styled(f"  {reason}", ""), highlight=False)
+
+
+def _line(path: str, each: FocusEstimate, dof_um: float) -> Text:
+    """One frame's answer: ``frame.tif: +3.42 ± 0.10 µm (90 %: …) too close · flat · 12 of 285 patches · …``."""
+    from napari_autofocus.workflows.estimates import state_words, value_words
+
+    trusted = each.trusted and not each.warnings
+    value = _styled(value_words(each, dof_um), "green" if trusted else "yellow")
+    return _styled(f"{path}: ", "bold").append_text(value).append(f" · {state_words(each)}", "")
+
+
+def _styled(words: str, style: str) -> Text:
+    """Words of that colour, which is seen on a terminal only; brackets in file names stay brackets."""
+    from rich.text import Text
+
+    line = Text()
+    return line.append(words, style)
+
+
+def _sentence(failure: FrameFailed) -> str:
+    """The reason, with the path where the reason does not name it."""
+    return failure.reason if failure.path in failure.reason else f"{failure.path}: {failure.reason}"
