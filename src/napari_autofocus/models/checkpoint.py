@@ -1,0 +1,95 @@
+"""Half-taught networks on disk: weights, their average and the optimiser's memory in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.files import replacing
+
+
+def save_checkpoint(
+    path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Any]
+) -> None:
+    """Write a checkpoint; an older one is replaced only by a whole one.
+
+    Parameters
+    ----------
+    state : dict
+        Plain values to keep beside the tensors.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    tensors |= dict(_memory(optimiser))
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with replacing(path) as unfinished:
+        save_file(plain, unfinished, metadata={"state": json.dumps(state)})
+
+
+def load_checkpoint(
+    path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """Read a checkpoint into a network, its average and its optimiser; gives back the plain values.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or belongs to another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no checkpoint that can be read ({error}); delete it to begin anew.") from error
+    try:
+        network.load_state_dict(_part(tensors, "network."))
+        average.load_state_dict(_part(tensors, "average."))
+        _remember(optimiser, tensors)
+    except (RuntimeError, KeyError) as error:
+        raise InputError(
+            f"{path} is the checkpoint of another network; delete it, or choose another file for this one."
+        ) from error
+    return state
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _memory(optimiser: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:
+    """The optimiser's tensors by place: parameter groups in order, parameters in order."""
+    return [
+        (f"optimiser.{number}.{name}", value)
+        for number, parameter in enumerate(_parameters(optimiser))
+        for name, value in optimiser.state.get(parameter, {}).items()
+    ]
+
+
+def _remember(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    for number, parameter in enumerate(_parameters(optimiser)):
+        kept = _part(tensors, f"optimiser.{number}.")
+        if kept:
+            optimiser.state[parameter] = {
+                name: value.to(parameter.device) if name != "step" else value.float() for name, value in kept.items()
+            }
+            for name in ("exp_avg", "exp_avg_sq"):
+                optimiser.state[parameter][name] = _laid_out_like(parameter, optimiser.state[parameter][name])
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    if value.shape != parameter.shape:
+        raise KeyError(f"{tuple(value.shape)} is not {tuple(parameter.shape)}")
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]

@@ -1,0 +1,230 @@
+"""Patches and overviews on disk, ready to be learned from: written once in shards, read through memory maps.
+
+What a field is stands in ``samples.py``; how networks are shown it, in ``training.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.models.samples import FieldSample
+
+PATCH_RECORD = np.dtype(
+    [("defocus_um", "f4"), ("importance", "f4"), ("signed", "?"), ("slide", "i4"), ("stain", "i2"), ("density", "i2")]
+)
+OVERVIEW_RECORD = np.dtype([("slide", "i4"), ("defocus_um", "f4"), ("rows", "i2"), ("columns", "i2")])
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Picking:
+    """Which patches of a field are stored, and how overviews are made.
+
+    Parameters
+    ----------
+    patches_per_plane : int
+        At most; drawn at random, likelier the more important.
+    least_importance : float
+        Below it a patch is not learned from.
+    reduction : int
+        Factor by which an overview is smaller than the frame.
+    overviews_per_field : int
+        Planes of which the overview is kept.
+    """
+
+    patches_per_plane: int = 12
+    least_importance: float = 0.3
+    reduction: int = 8
+    overviews_per_field: int = 6
+
+
+def write_shard(folder: Path, samples: Iterable[FieldSample], picking: Picking, rng: np.random.Generator) -> Path:
+    """Write one shard; it appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The shard's own folder; must not exist yet.
+    samples : iterable of FieldSample
+        Fields; those of one shape.
+    picking : Picking
+        What to keep of them.
+    rng : np.random.Generator
+        Picks.
+    """
+    kept = _Kept(picking, rng)
+    for sample in samples:
+        kept.add(sample)
+    unfinished = folder.with_name(folder.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    kept.write(unfinished)
+    return unfinished.rename(folder)
+
+
+class _Kept:
+    """What was picked of the fields so far."""
+
+    def __init__(self, picking: Picking, rng: np.random.Generator) -> None:
+        self.picking, self.rng = picking, rng
+        self.patches: list[npt.NDArray[np.uint8]] = []
+        self.patch_labels: list[tuple[Any, ...]] = []
+        self.overviews: list[npt.NDArray[np.uint8]] = []
+        self.overview_labels: list[tuple[Any, ...]] = []
+        self.importances: list[npt.NDArray[np.float16]] = []
+        self.slides, self.stains, self.densities = _Names(), _Names(), _Names()
+
+    def add(self, sample: FieldSample) -> None:
+        slide = self.slides.number(sample.slide)
+        kinds = self.stains.number(sample.stain), self.densities.number(sample.density)
+        for plane, frame in enumerate(sample.frames):
+            frame8 = to_uint8(frame)
+            if plane < self.picking.overviews_per_field:
+                self.overviews.append(overview_of(frame8, sample.grid, self.picking.reduction))
+                self.importances.append(sample.importance.astype(np.float16))
+                middle = float(np.nanmedian(sample.defocus_um[plane]))
+                self.overview_labels.append((slide, middle, *sample.grid.shape))
+            for index in self._picked(sample, plane):
+                label = float(sample.defocus_um[plane].flat[index]), float(sample.importance.flat[index])
+                self.patches.append(np.ascontiguousarray(frame8[sample.grid.slices(index)]))
+                self.patch_labels.append((*label, sample.signed, slide, *kinds))
+
+    def _picked(self, sample: FieldSample, plane: int) -> npt.NDArray[np.intp]:
+        usable = (sample.importance >= self.picking.least_importance) & np.isfinite(sample.defocus_um[plane])
+        places = np.flatnonzero(usable)
+        if places.size == 0:
+            return places
+        chance = sample.importance.ravel()[places].astype(np.float64)
+        count = min(self.picking.patches_per_plane, places.size)
+        return self.rng.choice(places, count, replace=False, p=chance / chance.sum())
+
+    def write(self, folder: Path) -> None:
+        def stacked(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+            return np.stack(images) if images else np.empty((0, 0, 0, 0), np.uint8)
+
+        np.save(folder / "patches.npy", stacked(self.patches))
+        np.save(folder / "labels.npy", np.array(self.patch_labels, PATCH_RECORD))
+        np.save(folder / "overviews.npy", stacked(self.overviews))
+        np.save(folder / "overview_labels.npy", np.array(self.overview_labels, OVERVIEW_RECORD))
+        np.save(folder / "importances.npy", stacked(self.importances))
+        names = {"slides": self.slides.names, "stains": self.stains.names, "densities": self.densities.names}
+        (folder / "names.json").write_text(json.dumps({"format": _FORMAT, **names}), encoding="utf-8")
+
+
+class _Names:
+    """Numbers given to names in the order of their coming."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def number(self, name: str) -> int:
+        if name not in self.names:
+            self.names.append(name)
+        return self.names.index(name)
+
+
+def to_uint8(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """A frame of 8 bit as it is, one of 16 bit divided by 257, shape (Y, X, C)."""
+    if frame.dtype == np.uint16:
+        frame = (frame // 257).astype(np.uint8)
+    if frame.dtype != np.uint8:
+        raise InputError(f"Training data are frames of 8 or 16 bit; found {frame.dtype}.")
+    return np.asarray(frame if frame.ndim == 3 else frame[..., None], np.uint8)
+
+
+def overview_of(frame: npt.NDArray[np.uint8], grid: PatchGrid, reduction: int) -> npt.NDArray[np.uint8]:
+    """The part of a frame that the grid covers, averaged over squares of ``reduction`` px; shape (y, x, C), uint8."""
+    (y, x), (rows, columns) = grid.origin, grid.shape
+    height, width = (rows - 1) * grid.step + grid.size, (columns - 1) * grid.step + grid.size
+    covered = frame[y : y + height, x : x + width]
+    reduced = cv2.resize(covered, (width // reduction, height // reduction), interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced.reshape(height // reduction, width // reduction, -1), np.uint8)
+
+
+class Dataset:
+    """All finished shards of a folder as one sequence of patches and one of overviews.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``shard-*`` folders.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one was written by another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        found = sorted(p for p in folder.glob("shard-*") if p.is_dir() and p.suffix != ".part")
+        if not found:
+            raise InputError(f"{folder} holds no training data (no shard-* folder); write some first.")
+        self.shards = [_Shard(path) for path in found]
+        self.labels = np.concatenate([shard.labels for shard in self.shards])
+        self.overview_labels = np.concatenate([shard.overview_labels for shard in self.shards])
+        self.stains, self.densities = self._names("stains", "stain"), self._names("densities", "density")
+        self.slides = self._names("slides", "slide")
+        self.overview_slides = np.concatenate(
+            [np.array(shard.names["slides"])[shard.overview_labels["slide"]] for shard in self.shards]
+        )
+        self._patch_starts = np.cumsum([0] + [shard.labels.size for shard in self.shards])
+        self._overview_starts = np.cumsum([0] + [shard.overview_labels.size for shard in self.shards])
+
+    def __len__(self) -> int:
+        return int(self.labels.size)
+
+    def _names(self, table: str, column: str) -> npt.NDArray[np.str_]:
+        """Name of each patch's slide, stain or density, shape (patches,)."""
+        each = [
+            np.array(shard.names[table] or [""])[shard.labels[column]] for shard in self.shards if shard.labels.size
+        ]
+        return np.concatenate(each) if each else np.empty(0, "U1")
+
+    def patch(self, index: int) -> npt.NDArray[np.uint8]:
+        """One patch, shape (Y, X, C)."""
+        shard = int(np.searchsorted(self._patch_starts, index, side="right")) - 1
+        return np.asarray(self.shards[shard].patches[index - self._patch_starts[shard]])
+
+    def overview(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """One overview, shape (y, x, C), and the importance of its patches, shape (rows, columns)."""
+        shard = int(np.searchsorted(self._overview_starts, index, side="right")) - 1
+        place = index - self._overview_starts[shard]
+        return np.asarray(self.shards[shard].overviews[place]), np.asarray(
+            self.shards[shard].importances[place], np.float32
+        )
+
+
+class _Shard:
+    """One finished shard, its images left on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.names: dict[str, Any] = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+        if self.names.get("format") != _FORMAT:
+            raise InputError(
+                f"{folder} was written as training data of format {self.names.get('format')}, this version reads"
+                f" {_FORMAT}; delete it and make it again."
+            )
+        self.patches = _mapped(folder / "patches.npy")
+        self.labels = np.load(folder / "labels.npy", allow_pickle=False)
+        self.overviews = _mapped(folder / "overviews.npy")
+        self.importances = _mapped(folder / "importances.npy")
+        self.overview_labels = np.load(folder / "overview_labels.npy", allow_pickle=False)
+
+
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except ValueError as error:
+        raise InputError(f"{path} is no readable array ({error}); delete its folder and make it again.") from error

@@ -1,0 +1,205 @@
+"""What the two stages learn, from the same data: how to draw batches, what to minimise, how to check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.models.dataset import Dataset
+from napari_autofocus.models.defocus import DefocusLoss, DefocusNetwork
+from napari_autofocus.models.importance import ImportanceNetwork
+
+_VALIDATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Which slides are held back for validation.
+
+    Parameters
+    ----------
+    share : float
+        Of the slides; every patch of a slide goes the same way.
+    most : int
+        Validation patches (or overviews) at most.
+    """
+
+    share: float = 0.05
+    most: int = 4096
+
+    def held(self, slides: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+        """Whether each of these slides is held back: by its name alone, the same on every machine."""
+        names, place = np.unique(slides, return_inverse=True)
+        chosen = np.array([crc32(str(name).encode()) / 2**32 < self.share for name in names], bool)
+        return chosen[place] if names.size else np.zeros(0, bool)
+
+
+class DefocusTask:
+    """Stage two: the defocus of patches.
+
+    Parameters
+    ----------
+    network : DefocusNetwork
+        To teach.
+    data : Dataset
+        To learn from.
+    dof_um : float
+        Depth of field, µm: directions count beyond half of it.
+    seed : int
+        Of the batches.
+    holding : Holding
+        What to validate on.
+    gain_jitter : float
+        Each colour of a patch is brightened by a random factor within 1 ± this.
+    """
+
+    def __init__(
+        self,
+        network: DefocusNetwork,
+        data: Dataset,
+        *,
+        dof_um: float,
+        seed: int = 0,
+        holding: Holding | None = None,
+        gain_jitter: float = 0.05,
+    ) -> None:
+        self.network, self.data, self.dof_um, self.seed, self.gain_jitter = network, data, dof_um, seed, gain_jitter
+        holding = holding or Holding()
+        held = holding.held(data.slides)
+        self.training, held_back = np.flatnonzero(~held), np.flatnonzero(held)
+        if self.training.size == 0 or held_back.size == 0:
+            raise InputError(
+                f"{len(data)} patches of {np.unique(data.slides).size} slides are too few to train and to validate on:"
+                " add slides."
+            )
+        self.validation = np.random.default_rng(0).permutation(held_back)[: holding.most]
+        self.criterion = DefocusLoss(network.settings)
+
+    def batch(self, number: int, size: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, number])
+        chosen = rng.choice(self.training, size)
+        images = np.stack([turned(self.data.patch(i), int(rng.integers(8))) for i in chosen])
+        gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, images.shape[-1]))
+        return self._tensors(images * gains.astype(np.float32) / np.float32(255), chosen)
+
+    def _tensors(self, images: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> dict[str, Tensor]:
+        """Channels last in memory, channels first in shape."""
+        labels = self.data.labels[chosen]
+        return {
+            "patches": torch.from_numpy(np.ascontiguousarray(images, np.float32)).permute(0, 3, 1, 2),
+            "defocus_um": torch.from_numpy(labels["defocus_um"].copy()),
+            "signed": torch.from_numpy(labels["signed"].copy()),
+        }
+
+    def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        assert isinstance(network, DefocusNetwork)
+        criterion = self.criterion.to(batch["patches"].device)
+        found: Tensor = criterion(network.logits(batch["patches"]), batch["defocus_um"], batch["signed"])
+        return found
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        found = []
+        for start in range(0, self.validation.size, _VALIDATION_BATCH):
+            chosen = self.validation[start : start + _VALIDATION_BATCH]
+            images = np.stack([self.data.patch(i) for i in chosen]) / np.float32(255)
+            found.append(network(self._tensors(images, chosen)["patches"].to(device)).cpu().numpy())
+        return self._figures(np.concatenate(found), self.data.labels[self.validation])
+
+    def _figures(self, found: npt.NDArray[np.float32], labels: npt.NDArray[np.void]) -> dict[str, float]:
+        truth, signed = labels["defocus_um"], labels["signed"]
+        error = np.abs(found[:, 0] - truth)
+        clear = signed & (np.abs(truth) > self.dof_um / 2)
+        figures = {
+            "score": float(error[signed].mean()),
+            "median_um": float(np.median(error[signed])),
+            "direction": float((np.sign(found[clear, 0]) == np.sign(truth[clear])).mean()),
+            "far_um": float(error[signed & (np.abs(truth) > 6)].mean()),
+            "near_um": float(error[signed & (np.abs(truth) < 3)].mean()),
+        }
+        for density in np.unique(self.data.densities[self.validation]):
+            own = signed & (self.data.densities[self.validation] == density)
+            if own.any():
+                figures[f"{density}_um"] = float(error[own].mean())
+        if (~signed).any():
+            undecided = (found[~signed, 2] > 0.05) & (found[~signed, 2] < 0.95)
+            figures["even_undecided"] = float(undecided.mean())
+        return figures
+
+
+class ImportanceTask:
+    """Stage one: the content importance of the patches of a defocused frame.
+
+    Parameters
+    ----------
+    network : ImportanceNetwork
+        To teach.
+    data : Dataset
+        To learn from.
+    seed : int
+        Of the batches.
+    holding : Holding
+        What to validate on.
+    gain_jitter : float
+        Overviews are brightened by a random factor within 1 ± this, each colour by a fifth as much more.
+    """
+
+    def __init__(
+        self,
+        network: ImportanceNetwork,
+        data: Dataset,
+        *,
+        seed: int = 0,
+        holding: Holding | None = None,
+        gain_jitter: float = 0.15,
+    ) -> None:
+        self.network, self.data, self.seed, self.gain_jitter = network, data, seed, gain_jitter
+        holding = holding or Holding(most=1024)
+        held = holding.held(data.overview_slides)
+        self.training, held_back = np.flatnonzero(~held), np.flatnonzero(held)
+        if self.training.size == 0 or held_back.size == 0:
+            raise InputError(f"{held.size} overviews are too few to train and to validate on: add slides.")
+        self.validation = np.random.default_rng(0).permutation(held_back)[: holding.most]
+
+    def batch(self, number: int, size: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, number])
+        pairs = [self.data.overview(i) for i in rng.choice(self.training, size)]
+        turns = rng.integers(8, size=size)
+        images = np.stack([turned(image, int(k)) for (image, _), k in zip(pairs, turns, strict=True)])
+        labels = np.stack([turned(label, int(k)) for (_, label), k in zip(pairs, turns, strict=True)])
+        gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, 1))
+        tints = rng.uniform(1 - self.gain_jitter / 5, 1 + self.gain_jitter / 5, (size, 1, 1, images.shape[-1]))
+        lit = np.minimum(images * (gains * tints).astype(np.float32) / np.float32(255), 1)
+        return {"overviews": torch.from_numpy(lit).permute(0, 3, 1, 2), "importance": torch.from_numpy(labels)[:, None]}
+
+    def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        assert isinstance(network, ImportanceNetwork)
+        return nn.functional.binary_cross_entropy_with_logits(network.logits(batch["overviews"]), batch["importance"])
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        pairs = [self.data.overview(i) for i in self.validation]
+        images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2) / 255
+        truth = np.stack([label for _, label in pairs])
+        found = np.concatenate([network(part.to(device)).cpu().numpy()[:, 0] for part in torch.split(images, 128)])
+        clear, none = truth >= 0.5, truth < 0.2
+        error = np.abs(found - truth)
+        return {
+            "score": float(error.mean()),
+            "missed": float((found[clear] < 0.3).mean()) if clear.any() else 0.0,
+            "false": float((found[none] >= 0.3).mean()) if none.any() else 0.0,
+        }
+
+
+def turned(image: npt.NDArray[np.generic], turn: int) -> npt.NDArray[np.generic]:
+    """An image (Y, X[, C]) in one of the eight ways a square can lie: optics are round, so all are equally true."""
+    quarter = np.rot90(image, turn % 4)
+    return np.ascontiguousarray(quarter[:, ::-1] if turn >= 4 else quarter)
