@@ -137,7 +137,6 @@ def _too_close(grid: PatchGrid, largest_overlap: float) -> BoolArray:
     """For each distance in patches, whether two patches that far apart share too much; always true in the middle."""
     reach = -(-grid.size // grid.step) - 1
     shared = np.maximum(grid.size - grid.step * np.abs(np.arange(-reach, reach + 1)), 0)
-    # Areas are whole numbers of pixels; half a pixel is no overlap but rounding.
-    too_close = np.outer(shared, shared) > largest_overlap * grid.size**2 + 0.5
+    too_close = np.outer(shared, shared) > largest_overlap * grid.size**2
     too_close[reach, reach] = True
     return np.asarray(too_close)

@@ -1,0 +1,119 @@
+"""A plane through the defocus of a field's patches that a few wild ones cannot turn.
+
+Fits only; whether the plane explains the field is judged in ``relief.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_autofocus.focus.pooling import MAD_TO_SIGMA, FloatArray
+from napari_autofocus.focus.reading import Reading
+from napari_autofocus.focus.selection import BoolArray
+
+TUKEY = 4.685  # residuals beyond this many scales count nothing (Tukey's biweight, 95 % efficient)
+OUTLIER = 3.0  # an outlier lies this many scales off the plane
+ROUNDS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class TiltPlane:
+    """Defocus as a plane over the field.
+
+    Parameters
+    ----------
+    centre_um : float
+        Defocus at the centre of the field, µm.
+    slope : tuple of float
+        Growth of the defocus along x and y, µm per unit of the patches' place.
+    at_patches_um : np.ndarray, shape (N,)
+        Defocus of the plane at each patch, µm.
+    inlier : np.ndarray, shape (N,), bool
+        Patches that the plane passes close to.
+    count : float
+        How many equal patches the value at the centre stands on: one over its leverage.
+    surrounds_centre : bool
+        Whether the inliers lie all around the centre; otherwise its value is extrapolated.
+    well_placed : bool
+        Whether the inliers lie in a plane rather than on a line.
+    """
+
+    centre_um: float
+    slope: tuple[float, float]
+    at_patches_um: FloatArray
+    inlier: BoolArray
+    count: float
+    surrounds_centre: bool
+    well_placed: bool
+
+
+def fit_tilt(reading: Reading) -> TiltPlane:
+    """Fit a plane to at least four patches, weighted by importance over variance.
+
+    Least absolute residuals first, which a minority of wild patches does not turn, then Tukey's biweight from there.
+    The same patches always give the same plane.
+    """
+    extent = max(float(np.ptp(reading.x_um)), float(np.ptp(reading.y_um)), reading.patch_um)
+    places = np.column_stack([np.ones(len(reading)), reading.x_um / extent, reading.y_um / extent])
+    weight, values = reading.weight / reading.weight.max(), reading.defocus_um
+    finest = float(np.median(reading.sigma_um))
+    tiny = 1e-3 * finest
+    solution = _solve(places, values, weight)
+    for _ in range(ROUNDS):
+        solution = _solve(places, values, weight / np.maximum(np.abs(values - places @ solution), tiny))
+    for _ in range(ROUNDS):
+        residual = values - places @ solution
+        far = np.minimum(np.abs(residual) / (TUKEY * _scale(residual, finest)), 1.0)
+        solution = _solve(places, values, weight * (1 - far**2) ** 2)
+    fitted = places @ solution
+    inlier = np.abs(values - fitted) <= OUTLIER * _scale(values - fitted, finest)
+    return TiltPlane(
+        centre_um=float(solution[0]),
+        slope=(float(solution[1] / extent), float(solution[2] / extent)),
+        at_patches_um=fitted,
+        inlier=inlier,
+        count=_count_at_centre(places[inlier], weight[inlier]),
+        surrounds_centre=_surrounds_origin(reading.x_um[inlier], reading.y_um[inlier]),
+        well_placed=_fills_a_plane(reading.x_um[inlier], reading.y_um[inlier], reading.patch_um),
+    )
+
+
+def _solve(places: FloatArray, values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weighted least squares; about the shortest solution where the places leave it open."""
+    weighted = places.T * (weight / weight.sum())
+    return np.asarray(np.linalg.solve(weighted @ places + 1e-9 * np.eye(3), weighted @ values))
+
+
+def _scale(residual: FloatArray, finest: float) -> float:
+    """Robust standard deviation of the residuals, never below what the patches claim of themselves."""
+    return max(float(MAD_TO_SIGMA * np.median(np.abs(residual))), finest)
+
+
+def _count_at_centre(places: FloatArray, weight: FloatArray) -> float:
+    """One over the variance of the plane's value at the centre for patches of unit variance."""
+    if len(places) == 0:
+        return 1.0
+    inverse = np.linalg.pinv(places.T @ (places * weight[:, None]))
+    pull = (inverse @ places.T)[0] * weight
+    return float(max(1 / np.sum(pull**2), 1.0))
+
+
+def _surrounds_origin(x: FloatArray, y: FloatArray) -> bool:
+    """Whether no half plane through the origin holds all points; a point on the origin is there itself."""
+    if np.any((x == 0) & (y == 0)):
+        return True
+    angles = np.sort(np.arctan2(y, x))
+    if angles.size < 3:
+        return False
+    gaps = np.diff(np.append(angles, angles[0] + 2 * np.pi))
+    return bool(gaps.max() < np.pi)
+
+
+def _fills_a_plane(x: FloatArray, y: FloatArray, patch: float) -> bool:
+    """Whether points spread by half a patch, and by a seventh of their length, across the line through them."""
+    if x.size < 3:
+        return False
+    across, along = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(x, y, ddof=0)), 0.0))
+    return bool(across >= max(0.5 * patch, along / 7))
