@@ -69,7 +69,7 @@ def expected_spread(sigma: FloatArray) -> float:
         Standard uncertainties, above zero.
     """
     low, high = TAIL_SIGMAS * sigma.min(), TAIL_SIGMAS * sigma.max()
-    while high - low > 1e-3 * high:
+    while high - low > 4e-3 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if ndtr(-middle / sigma).mean() > TAIL else (low, middle)
     n = sigma.size

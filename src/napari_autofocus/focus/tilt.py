@@ -5,6 +5,7 @@ Fits only; whether the plane explains the field is judged in ``relief.py``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from napari_autofocus.focus.selection import BoolArray
 
 TUKEY = 4.685  # residuals beyond this many scales count nothing (Tukey's biweight, 95 % efficient)
 OUTLIER = 3.0  # an outlier lies this many scales off the plane
-ROUNDS = 12
+ROUNDS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +60,18 @@ def fit_tilt(reading: Reading) -> TiltPlane:
     places = np.column_stack([np.ones(len(reading)), reading.x_um / extent, reading.y_um / extent])
     weight, values = reading.weight / reading.weight.max(), reading.defocus_um
     finest = float(np.median(reading.sigma_um))
-    tiny = 1e-3 * finest
-    solution = _solve(places, values, weight)
-    for _ in range(ROUNDS):
-        solution = _solve(places, values, weight / np.maximum(np.abs(values - places @ solution), tiny))
-    for _ in range(ROUNDS):
-        residual = values - places @ solution
+    tiny = 3e-3 * finest
+
+    def least_absolute(residual: FloatArray) -> FloatArray:
+        return np.asarray(weight / np.maximum(np.abs(residual), tiny))
+
+    def biweight(residual: FloatArray) -> FloatArray:
         far = np.minimum(np.abs(residual) / (TUKEY * _scale(residual, finest)), 1.0)
-        solution = _solve(places, values, weight * (1 - far**2) ** 2)
+        return np.asarray(weight * (1 - far**2) ** 2)
+
+    solution = _solve(places, values, weight)
+    for reweigh in (least_absolute, biweight):
+        solution = _reweighted(places, values, solution, reweigh, tiny)
     fitted = places @ solution
     inlier = np.abs(values - fitted) <= OUTLIER * _scale(values - fitted, finest)
     return TiltPlane(
@@ -78,6 +83,21 @@ def fit_tilt(reading: Reading) -> TiltPlane:
         surrounds_centre=_surrounds_origin(reading.x_um[inlier], reading.y_um[inlier]),
         well_placed=_fills_a_plane(reading.x_um[inlier], reading.y_um[inlier], reading.patch_um),
     )
+
+
+def _reweighted(
+    places: FloatArray,
+    values: FloatArray,
+    solution: FloatArray,
+    reweigh: Callable[[FloatArray], FloatArray],
+    close: float,
+) -> FloatArray:
+    """Least squares whose weights follow from the residuals of the round before, until they change no more."""
+    for _ in range(ROUNDS):
+        before, solution = solution, _solve(places, values, reweigh(values - places @ solution))
+        if np.abs(solution - before).max() < close:
+            break
+    return solution
 
 
 def _solve(places: FloatArray, values: FloatArray, weight: FloatArray) -> FloatArray:
