@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from napari_autofocus.cli import app
@@ -86,6 +87,13 @@ def test_the_table_shows_all_stacks_and_each_stain(folder: Path) -> None:
     assert "50.0 %" in lines[1]
 
 
+def test_the_table_is_silent_on_stains_that_nobody_named(folder: Path) -> None:
+    assert [line.split("  ")[0] for line in evaluate(folder, *OPTICS).stdout.splitlines()] == [
+        "frames of",
+        "all stacks",
+    ]
+
+
 def test_without_labels_it_says_that_brenner_labelled(folder: Path) -> None:
     (folder / "labels.csv").unlink()
     result = evaluate(folder, *OPTICS, "--json")
@@ -93,10 +101,12 @@ def test_without_labels_it_says_that_brenner_labelled(folder: Path) -> None:
     assert "Labelled by Brenner, because nobody else did: 2 of 2 stacks." in result.stderr
 
 
-def test_out_leaves_the_figures_as_json(folder: Path, tmp_path: Path) -> None:
+def test_out_leaves_the_figures_as_json_and_a_picture(folder: Path, tmp_path: Path) -> None:
     result = evaluate(folder, *OPTICS, "--out", tmp_path / "report")
     assert result.exit_code == 0, result.stderr
     assert json.loads((tmp_path / "report" / "evaluation.json").read_text())["fields"] == 18
+    with Image.open(tmp_path / "report" / "evaluation.png") as picture:
+        assert picture.width > 1000
 
 
 def test_unknown_optics_are_refused_with_one_sentence(folder: Path) -> None:

@@ -140,19 +140,25 @@ def _follow(step: object, advance: Advance) -> None:
 
 
 def _write_report(out: Path, found: DatasetEvaluation) -> None:
+    from napari_autofocus.workflows.evaluation_report import save_evaluation_report
+
     found.write(out)
+    save_evaluation_report(found.evaluation, out)
 
 
 def _print_table(found: DatasetEvaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from napari_autofocus.models.metrics import UNKNOWN
+
     told = found.to_json()
+    groups = [*told["by_density"].items(), *told["by_stain"].items()]
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("frames of")
     for heading in _COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, row in [("all stacks", told), *told["by_density"].items(), *told["by_stain"].items()]:
+    for name, row in [("all stacks", told), *(group for group in groups if group[0] != UNKNOWN)]:
         table.add_row(name, *(_cell(row, key) for key in _COLUMNS.values()))
     Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
 
