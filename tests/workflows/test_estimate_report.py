@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from PIL import Image
 
+from drawn_words import misplaced, said, texts
 from made_estimates import WARNING, empty_estimate, made_estimate, made_patches
 from napari_autofocus.focus.estimate import FocusEstimate, PatchPrediction
 from napari_autofocus.io.frames import Frame
@@ -40,15 +38,6 @@ def drawn(
 ) -> Figure:
     known = optics or {"lens": LENS, "pixel_size_um": 0.325}
     return draw_estimate(path, Frame(pixels(shape), **known), estimate, dof_um=1.0)
-
-
-def texts(figure: Figure) -> list[Text]:
-    found = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible()]
-    return [text for text in found if text.get_text().strip()]
-
-
-def said(figure: Figure) -> str:
-    return "\n".join(text.get_text() for text in texts(figure))
 
 
 def test_a_trusted_frame_states_value_side_and_reasons() -> None:
@@ -137,12 +126,7 @@ CASES = {
 def test_no_words_overlap_and_none_leave_the_page(case: str) -> None:
     estimate, shape, path = CASES[case]
     figure = drawn(estimate, shape, path)
-    FigureCanvasAgg(figure).draw()  # legends are laid out when they are drawn
-    boxes = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
-    clashes = [(a, b) for (a, one), (b, other) in combinations(boxes, 2) if one.shrunk(0.98, 0.9).overlaps(other)]
-    assert clashes == []
-    page = figure.bbox
-    assert [a for a, box in boxes if box.x0 < page.x0 or box.x1 > page.x1 or box.y0 < page.y0 or box.y1 > page.y1] == []
+    assert misplaced(figure) == ([], [])
 
 
 def test_the_picture_is_a_png_1600_px_wide_that_replaces_the_old_one(tmp_path: Path) -> None:
