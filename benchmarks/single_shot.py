@@ -15,7 +15,8 @@ even         --other-fields in all, through optics that look the same on both si
              20x/0.7 at 0.40 µm a pixel, which training does not use): the only right answer is `unsure`.
 
 Accuracy is counted over the frames with an answer, refusals (no content, unsure, out of range) apart; `MAE all` counts
-what refused frames would have been as well. Resumes where it was stopped: answers are kept in the --work folder, by the
+what refused frames would have been as well. `empty?` is the share refused for want of content; `uneven` frames get a
+range to scan, and their number counts as an answer. Resumes where it was stopped: answers are kept in the --work folder, by the
 hash of the model. Writes benchmarks/results/single_shot.json.
 """
 
@@ -136,6 +137,7 @@ COLUMNS = (
     ("refused", "refused.all"),
     ("empty?", "refused.no_content"),
     ("unsure", "refused.unsure"),
+    ("uneven", "uneven"),
 )
 
 

@@ -56,6 +56,7 @@ def test_uneven_and_tilted_fields_are_answers() -> None:
     rows = [result(1, 1, "uneven"), result(1, 1, "tilted")]
     assert summary(rows, 1.0)["answered"] == 2
     assert summary(rows, 1.0)["verdicts"] == {"tilted": 1, "uneven": 1}
+    assert summary(rows, 1.0)["uneven"] == 0.5
 
 
 def test_nothing_to_count_is_none_and_never_nan() -> None:

@@ -163,7 +163,8 @@ def summary(results: Sequence[FieldResult], dof_um: float) -> dict[str, Any]:
     -------
     dict
         ``fields`` counts all frames, ``answered`` those the figures rest on; ``refused`` holds the share of each
-        refusal and of all; ``if_refused_had_answered`` the accuracy of refused frames.
+        refusal and of all, ``uneven`` that of frames whose answer is a range to scan (their number counts as an
+        answer); ``if_refused_had_answered`` the accuracy of refused frames.
     """
     answered = [r for r in results if not r.refused]
     refused = [r for r in results if r.refused]
@@ -176,6 +177,7 @@ def summary(results: Sequence[FieldResult], dof_um: float) -> dict[str, Any]:
         "fields": len(results),
         "answered": len(answered),
         "refused": {"all": len(refused) / counted, **{name: verdicts[name] / counted for name in REFUSALS}},
+        "uneven": verdicts["uneven"] / counted,
         "verdicts": dict(sorted(verdicts.items())),
         "if_refused_had_answered": asdict(accuracy(refused, dof_um)) if refused else None,
         "median_seconds": float(np.median(times)) if times.size else None,
