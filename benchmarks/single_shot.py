@@ -16,8 +16,8 @@ even         --other-fields in all, through optics that look the same on both si
 
 Accuracy is counted over the frames with an answer, refusals (no content, unsure, out of range) apart; `MAE all` counts
 what refused frames would have been as well. `empty?` is the share refused for want of content; `uneven` frames get a
-range to scan, and their number counts as an answer. Resumes where it was stopped: answers are kept in the --work folder, by the
-hash of the model. Writes benchmarks/results/single_shot.json.
+range to scan, and their number counts as an answer. Resumes where it was stopped: answers are kept in the --work
+folder, by the hash of the model. Writes benchmarks/results/single_shot.json.
 """
 
 from __future__ import annotations
