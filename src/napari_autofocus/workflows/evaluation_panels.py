@@ -121,7 +121,11 @@ def draw_error_by_defocus(axes: Axes, evaluation: Evaluation) -> None:
     axes.axhline(evaluation.dof_um / 2, color=FAINT, lw=1, ls=(0, (4, 3)), label="DOF/2")
     _style(axes, "Error by defocus", "true defocus, µm", "absolute error, µm")
     highest = max((float(np.percentile(error, 90)) for error in errors if error.size), default=0.0)
-    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.35 * max(highest, evaluation.dof_um / 2)))
+    axes.set(
+        xlim=(edges[0], edges[-1]),
+        xticks=np.linspace(edges[0], edges[-1], 5),
+        ylim=(0, 1.35 * max(highest, evaluation.dof_um / 2)),
+    )
     axes.legend(loc="upper center", frameon=False, fontsize=9.5, ncols=3, columnspacing=1.0, handlelength=1.5)
 
 
@@ -137,7 +141,9 @@ def draw_answers_by_defocus(axes: Axes, evaluation: Evaluation) -> None:
     axes.plot(middles[known], [value for value in held if value is not None], "o-", color=CURVE, ms=5, lw=1.6)
     axes.plot([], [], "o-", color=CURVE, ms=5, lw=1.6, label="in 90 % interval")
     _style(axes, "Coverage and refusals", "true defocus, µm", "share of frames, %")
-    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 122), yticks=range(0, 101, 25))
+    axes.set(
+        xlim=(edges[0], edges[-1]), xticks=np.linspace(edges[0], edges[-1], 5), ylim=(0, 122), yticks=range(0, 101, 25)
+    )
     axes.legend(loc="upper center", frameon=False, fontsize=9, ncols=3, columnspacing=0.8, handlelength=1.3)
 
 
