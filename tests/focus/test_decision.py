@@ -87,6 +87,12 @@ def test_undecided_sign_near_focus_matters_where_the_doubt_reaches_far() -> None
     assert "side of focus is undecided" in text(estimate)
 
 
+def test_many_patches_do_not_average_out_the_doubt_they_share() -> None:
+    independent = replace(SETTINGS, calibration=Calibration(shared=0.0))
+    patches = patches_of(noisy(0.0, 0.05, 32), sigma_um=0.8, positive=0.5)
+    assert judged(patches, independent).verdict == "unsure"
+
+
 # --- unsure
 
 
@@ -110,6 +116,22 @@ def test_two_mirrored_modes_are_unsure_however_sure_the_patches_are(seed: int) -
     estimate = judged(patches_of(5.0 * sides + rng(seed).normal(0, 0.3, 20)))
     assert estimate.verdict == "unsure"
     assert "mirror each other" in text(estimate)
+
+
+def test_depths_on_both_sides_that_are_no_mirror_images_are_uneven() -> None:
+    """Nobody moves by the value between them, so that its uncertainty is no reason to refuse."""
+    assert judged(patches_of([6.0] * 10 + [-2.0] * 10)).verdict == "uneven"
+
+
+def test_uneven_patches_that_do_not_know_where_they_are_are_unsure() -> None:
+    patches = patches_of([2.0] * 8 + [9.0] * 8, sigma_um=1.8, positive=0.999)
+    estimate = judged(patches)
+    assert estimate.verdict == "unsure"
+    assert "uncertain by 1.80 µm" in text(estimate)
+
+
+def test_depths_spread_evenly_through_focus_are_uneven() -> None:
+    assert judged(patches_of(np.linspace(-4, 4, 24))).verdict == "uneven"
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -231,6 +253,30 @@ def test_tilt_through_focus_keeps_its_direction() -> None:
     """Patches on both sides of focus are no contradiction where a plane leads from one to the other."""
     estimate = judged(relief_patches(lambda x, y: 1 + 20 * x))
     assert (estimate.verdict, estimate.direction_probability > 0.95) == ("tilted", True)
+
+
+def test_patches_near_focus_do_not_thin_out_the_evidence_of_the_others() -> None:
+    patches = relief_patches(lambda x, y: 0.8 + 20 * x)
+    told = {True: 0.96, False: 0.04}
+    patches = [
+        replace(p, positive_probability=told[p.defocus_um > 0] if abs(p.defocus_um) > 0.5 else 0.5)
+        for p in patches
+        if p.defocus_um is not None
+    ]
+    assert judged(patches).verdict == "tilted"
+
+
+def test_tilt_whose_patches_know_no_side_is_unsure_even_if_its_centre_is_in_focus() -> None:
+    patches = relief_patches(lambda x, y: 20 * x, noise_um=0.05)
+    assert judged([replace(p, positive_probability=0.5) for p in patches]).verdict == "unsure"
+
+
+def test_plane_that_a_third_of_the_patches_contradicts_is_none() -> None:
+    patches = relief_patches(lambda x, y: 4 + 25 * x, 30)
+    patches[:10] = [replace(p, defocus_um=(p.defocus_um or 0) + 5) for p in patches[:10]]
+    estimate = judged(patches)
+    assert estimate.verdict == "uneven"
+    assert "10 of 30 patches would lie off it" in text(estimate)
 
 
 def test_tilt_through_focus_at_the_centre_does_not_claim_a_sign() -> None:

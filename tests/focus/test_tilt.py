@@ -41,6 +41,14 @@ def test_plane_is_found_exactly_under_a_wild_minority(
         assert not plane.inlier[wild].any()
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_wild_patches_in_one_corner_do_not_turn_the_plane(seed: int) -> None:
+    corners = places(30, seed)
+    defocus = on_plane(3, 0.02, 0, corners) + np.random.default_rng(seed).normal(0, 0.1, 30)
+    defocus[np.argsort([x + y for y, x in corners])[-6:]] += 6
+    assert fit_tilt(reading_of(defocus, corners)).slope == pytest.approx((0.02, 0), abs=4e-3)
+
+
 def test_value_at_the_centre_stands_on_all_patches_around_it() -> None:
     corners = [(y, x) for y in (0, 448, 896) for x in (0, 544, 1088)]
     plane = fit_tilt(reading_of(on_plane(3, 0.01, 0, corners), corners))

@@ -186,13 +186,17 @@ class _Case:
         )
 
     def _vague(self) -> str:
-        """Why a move by this value would be a guess; empty where it would not."""
+        """Why a move by this value would be a guess; empty where it would not.
+
+        Nobody moves by the value of an uneven field; there the patches themselves have to know where they are.
+        """
         share, dofs = self.settings.largest_sigma_share, self.settings.largest_sigma_dof
         limit = max(dofs * self.settings.dof_um, share * abs(self.value))
-        if self.sigma_um <= limit:
+        sigma = self.features.patch_sigma_um if self.relief.kind == "uneven" else self.sigma_um
+        if sigma <= limit:
             return ""
         return (
-            f"A move would be a guess: {self.say(self.value, '+')} is uncertain by {self.say(self.sigma_um)} where"
+            f"A move would be a guess: {self.say(self.value, '+')} is uncertain by {self.say(sigma)} where"
             f" {self.say(limit)} are allowed; {SECOND_LOOK}, or choose a field with more content."
         )
 
