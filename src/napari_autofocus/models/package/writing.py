@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def write_package(
     history : mapping, optional
         The training's own record, JSON values, kept in ``training.json``.
     half : bool
-        Round weights to half precision; the file is about half as large.
+        Round weights to half precision; the file is smaller by a quarter.
 
     Raises
     ------
@@ -67,13 +68,14 @@ def write_package(
         If the file cannot be written, or the written package does not answer as the networks do.
     """
     path = Path(path)
-    members = _members(card, export_defocus(defocus, card, half=half), export_importance(importance, card, half=half))
-    members[TRAINING] = _json({"record": card.training.model_dump(mode="json"), "history": dict(history or {})})
-    rdf = write_yaml(rdf_of(card, members, opset=OPSET))
     with replacing(path) as temporary:
-        write_archive(temporary, {RDF: rdf, **members})
-        open_package(temporary)
-    return open_package(path)
+        members = _members(
+            card, export_defocus(defocus, card, half=half), export_importance(importance, card, half=half)
+        )
+        members[TRAINING] = _json({"record": card.training.model_dump(mode="json"), "history": dict(history or {})})
+        write_archive(temporary, {RDF: write_yaml(rdf_of(card, members, opset=OPSET)), **members})
+        written = open_package(temporary)
+    return replace(written, path=path)
 
 
 def _members(card: ModelCard, defocus: ExportedNetwork, importance: ExportedNetwork) -> dict[str, bytes]:
