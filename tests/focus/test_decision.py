@@ -109,6 +109,10 @@ def test_probability_against_the_value_is_no_direction() -> None:
     assert (estimate.verdict, estimate.direction_probability) == ("unsure", 0.5)
 
 
+def test_one_patch_that_claims_certainty_does_not_outvote_the_doubt_of_all_others() -> None:
+    assert judged(patches_of([4.0] * 10, positive=[1.0] + [0.5] * 9)).verdict == "unsure"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_two_mirrored_modes_are_unsure_however_sure_the_patches_are(seed: int) -> None:
     """What even optics look like to a network that never met them."""
