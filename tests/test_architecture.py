@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "widgets": GROUND | SENSES | SKILLS | {"microscope", "sample_data", "workflows"},
     "cli": GROUND | SENSES | SKILLS | {"microscope", "sample_data", "workflows"},
 }
+# The package itself hands out load_model, lazily.
+MAY_IMPORT[""] = {"models"}
 # The demo opens napari, which only the widgets know.
 MAY_IMPORT["cli.demo"] = MAY_IMPORT["cli"] | {"cli", "widgets"}
 
