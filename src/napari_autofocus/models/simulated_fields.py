@@ -14,7 +14,9 @@ from typing import Literal
 
 import numpy as np
 
+from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.samples import FieldSample, FloatArray, importance_from_planes
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation import Camera, Optics, Scene, Specimen, Topography
@@ -24,6 +26,7 @@ OpticsKind = Literal["nominal", "off_nominal", "even"]
 
 #: A cover glass of this refractive index, thicker by t µm than the design, adds W040 = t·(n² − 1)/(8·n³)·NA⁴.
 COVER_GLASS_INDEX = 1.515
+FRAME = (1024, 1224)
 _RUN = 96  # fields that share their drawn optics
 _PLACES_TRIED = 8
 _EVEN_NA = ((0.45, 0.55), (0.75, 0.75), (0.8, 0.9))
@@ -105,6 +108,41 @@ def simulate_field(settings: SimulatedFields, seed: int) -> FieldSample:
     defocus = (axial[:, None, None] - focus).astype(np.float32)
     importance = importance_from_planes(frames, defocus, grid, optics.objective.dof_um)
     return FieldSample(frames, grid, defocus, importance, kind != "even", f"simulated-{seed}", stain, density)
+
+
+def simulate_frames(
+    settings: SimulatedFields, seeds: Iterable[int], draws: int, range_um: float, *, shape: tuple[int, int] = FRAME
+) -> Iterator[KnownFrame]:
+    """Frames of whole fields through the preset's own optics and camera, to calibrate with and to measure on.
+
+    Parameters
+    ----------
+    settings : SimulatedFields
+        Stains and densities; empty slides are left out.
+    seeds : iterable of int
+        One slide each.
+    draws : int
+        Frames of each field, at random defocus.
+    range_um : float
+        Within ± this, µm.
+    shape : tuple of int
+        Height and width of a frame, px.
+    """
+    shares = np.array(
+        [0.0 if d == "empty" else s for d, s in zip(settings.densities, settings.density_shares, strict=True)]
+    )
+    optics = Optics(Objective.parse(settings.objective))
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 21])
+        density = str(rng.choice(settings.densities, p=shares / shares.sum()))
+        stain = str(rng.choice(settings.stains))
+        scene = Scene(Specimen(stain, density, seed, _topography(rng)), optics, shape=shape)
+        place = _place(scene, rng)
+        for defocus_um in rng.uniform(-range_um, range_um, draws):
+            image = scene.snap(*place, scene.best_focus_um(*place) + defocus_um, rng=rng)
+            name = f"simulated-{seed}"
+            known = ImageOptics(optics.objective)
+            yield KnownFrame(image, float(defocus_um), name, name, stain, density, known)
 
 
 def _kind(settings: SimulatedFields, rng: np.random.Generator) -> OpticsKind:

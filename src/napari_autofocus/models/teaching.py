@@ -1,0 +1,247 @@
+"""From training data to a model package: teach both stages, calibrate the decision, measure, write.
+
+Where the data and the known frames come from is not known here: from the simulation for the models that ship
+(``workflows/shipped_models.py``), from a user's own z-stacks otherwise (``workflows/own_models.py``).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Generator, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from napari_autofocus import __version__
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.calibration import CalibrationSamples, fit_calibration
+from napari_autofocus.focus.estimate import Calibration
+from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
+from napari_autofocus.models.dataset import Dataset
+from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
+from napari_autofocus.models.evaluation import KnownFrame, evaluate
+from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
+from napari_autofocus.models.networks import load_networks
+from napari_autofocus.models.package import ModelCard, ModelPackage, TrainingRecord
+from napari_autofocus.models.package.writing import write_package
+from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.models.tasks import DefocusTask, ImportanceTask
+from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
+
+Stage = Literal["importance", "defocus"]
+
+
+@dataclass(frozen=True)
+class TeachingPlan:
+    """What both stages are made of, and how they are taught.
+
+    Parameters
+    ----------
+    importance, defocus : ImportanceSettings, DefocusSettings
+        The networks.
+    importance_training, defocus_training : TrainingSettings
+        How each is taught; the seeds in them also draw its first weights.
+    """
+
+    importance: ImportanceSettings = field(default_factory=ImportanceSettings)
+    defocus: DefocusSettings = field(default_factory=DefocusSettings)
+    importance_training: TrainingSettings = field(default_factory=TrainingSettings)
+    defocus_training: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """Which stage is being taught, and where it stands."""
+
+    stage: Stage
+    progress: TrainingProgress
+
+
+@dataclass(frozen=True)
+class FrameSeen:
+    """Progress: so many frames have been looked at, in order to calibrate or to measure."""
+
+    purpose: Literal["calibrating", "evaluating"]
+    done: int
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """Both stages, ready to be packaged, and how they came about."""
+
+    plan: TeachingPlan
+    importance: Trained
+    defocus: Trained
+
+    def record(self, details: dict[str, Any]) -> TrainingRecord:
+        """What stands in the package about the training."""
+        return TrainingRecord(
+            seed=self.plan.defocus_training.seed,
+            minutes=(self.importance.seconds + self.defocus.seconds) / 60,
+            finished=datetime.datetime.now(tz=datetime.UTC).date(),
+            code_version=__version__,
+            patches_seen=self.defocus.samples,
+            details=details | {"plan": _plain(asdict(self.plan)), "torch": str(torch.__version__)},
+        )
+
+    def history(self) -> dict[str, Any]:
+        """Figures of every validation of both stages."""
+        return {"importance": self.importance.history, "defocus": self.defocus.history}
+
+
+def teach(
+    plan: TeachingPlan, data: Dataset, work: Path, *, dof_um: float, base: ModelPackage | None = None
+) -> Generator[StageProgress, None, Taught]:
+    """Teach both stages, one after the other.
+
+    Parameters
+    ----------
+    plan : TeachingPlan
+        What and how.
+    data : Dataset
+        To learn from; slides are held back for validation.
+    work : Path
+        Folder of the checkpoints; a run that was stopped goes on from them.
+    dof_um : float
+        Depth of field, µm.
+    base : ModelPackage, optional
+        Begin with its networks instead of new ones; what the plan says of their making then does not count.
+
+    Yields
+    ------
+    StageProgress
+        Closing the generator stops the run; checkpoints are kept.
+
+    Returns
+    -------
+    Taught
+    """
+    defocus, importance = first_networks(plan, base)
+    looking = ImportanceTask(importance, data, seed=plan.importance_training.seed)
+    seen = yield from _stage("importance", looking, plan.importance_training, work)
+    judging = DefocusTask(defocus, data, dof_um=dof_um, seed=plan.defocus_training.seed)
+    judged = yield from _stage("defocus", judging, plan.defocus_training, work)
+    return Taught(plan, seen, judged)
+
+
+def _stage(
+    stage: Stage, task: ImportanceTask | DefocusTask, settings: TrainingSettings, work: Path
+) -> Generator[StageProgress, None, Trained]:
+    training = train(task, settings, work / f"{stage}.safetensors")
+    try:
+        while True:
+            yield StageProgress(stage, next(training))
+    except StopIteration as finished:
+        found: Trained = finished.value
+        return found
+    finally:
+        training.close()
+
+
+def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tuple[DefocusNetwork, ImportanceNetwork]:
+    """Both stages before they are taught: those of a package, or as planned with weights drawn from its seeds.
+
+    Raises
+    ------
+    InputError
+        If the package's networks cannot be built.
+    """
+    if base is not None:
+        defocus, importance = load_networks(base)
+        if isinstance(defocus, DefocusNetwork) and isinstance(importance, ImportanceNetwork):
+            return defocus, importance
+        raise InputError(f"The model {base.card.name} has not the networks of a single shot; choose another base.")
+    torch.manual_seed(plan.importance_training.seed)
+    looking = ImportanceNetwork(plan.importance)
+    torch.manual_seed(plan.defocus_training.seed)
+    return DefocusNetwork(plan.defocus), looking
+
+
+def calibrate(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Generator[FrameSeen, None, Calibration]:
+    """Fit how far a predictor's fields can be trusted, on frames it was not taught with.
+
+    Frames without content, and beyond the model's range, say nothing about it and are passed over.
+    """
+    features: list[FieldFeatures] = []
+    truths: list[float] = []
+    for number, frame in enumerate(frames, 1):
+        estimate = predictor.estimate(frame.image, optics=frame.optics, insist=True)
+        found = field_features(
+            estimate.patches,
+            predictor.card.decision,
+            field_shape=(frame.image.shape[0], frame.image.shape[1]),
+            pixel_size_um=predictor.card.optics.pixel_size_um,
+        )
+        if found is not None and abs(frame.true_um) <= predictor.card.range_um:
+            features.append(found)
+            truths.append(frame.true_um)
+        yield FrameSeen("calibrating", number)
+    return fit_calibration(CalibrationSamples.of(features, np.array(truths)))
+
+
+def package(
+    path: Path,
+    card: ModelCard,
+    taught: Taught,
+    *,
+    calibration_frames: Iterable[KnownFrame],
+    evaluation_frames: Iterable[KnownFrame],
+) -> Generator[FrameSeen, None, ModelPackage]:
+    """Write a model as one file: first with a calibration that claims little, then calibrated and measured.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    card : ModelCard
+        What is said about the model; calibration and evaluation are filled in here.
+    taught : Taught
+        Both stages.
+    calibration_frames, evaluation_frames : iterable of KnownFrame
+        Frames of slides that were not trained on; no slide in both.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or there are too few frames to calibrate with.
+    """
+    draft = _written(path.with_name(f".{path.name}.draft"), card, taught)
+    try:
+        calibration = yield from calibrate(ModelPredictor(draft), calibration_frames)
+        decision = replace(card.decision, calibration=calibration)
+        measured = yield from _measured(ModelPredictor(draft, decision=decision), evaluation_frames)
+    finally:
+        draft.path.unlink(missing_ok=True)
+    return _written(path, card.model_copy(update={"decision": decision, "evaluation": measured}), taught)
+
+
+def _written(path: Path, card: ModelCard, taught: Taught) -> ModelPackage:
+    return write_package(
+        path,
+        card,
+        defocus=taught.defocus.network,
+        importance=taught.importance.network,
+        history=taught.history(),
+    )
+
+
+def _measured(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Generator[FrameSeen, None, dict[str, Any]]:
+    judging = evaluate(predictor, frames, insist=True)
+    while True:
+        try:
+            step = next(judging)
+        except StopIteration as finished:
+            return dict(finished.value.to_json())
+        yield FrameSeen("evaluating", step.done)
+
+
+def _plain(value: Any) -> Any:
+    """Settings in types that JSON knows."""
+    if hasattr(value, "to_json"):
+        return _plain(value.to_json())
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

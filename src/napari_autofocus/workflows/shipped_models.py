@@ -1,0 +1,229 @@
+"""Making the models that ship: simulated slides in, a calibrated and measured package out, from a recipe and its seed.
+
+Takes hours of two CPU cores or minutes of a GPU, and goes on where it was stopped:
+``python -m napari_autofocus.workflows.shipped_models brightfield-20x --work build/models``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.estimate import DecisionSettings
+from napari_autofocus.focus.selection import SelectionSettings
+from napari_autofocus.models.dataset import Dataset, Picking, write_shard
+from napari_autofocus.models.evaluation import KnownFrame
+from napari_autofocus.models.networks import network_card
+from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage
+from napari_autofocus.models.simulated_fields import SimulatedFields, simulate_fields, simulate_frames
+from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, package, teach
+from napari_autofocus.models.training import TrainingSettings
+from napari_autofocus.optics import Objective
+
+FIELDS_A_SHARD = 48
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model that ships is made.
+
+    Parameters
+    ----------
+    name, description : str
+        As users see them.
+    fields : SimulatedFields
+        Slides to learn from.
+    shards : int
+        Number of shards of 48 fields; field n has seed n.
+    range_um : float
+        Defocus within ± this is answered, µm.
+    plan : TeachingPlan
+        Networks and training.
+    calibration_seed, evaluation_seed : int
+        First seeds of the slides to calibrate with and to measure on; far from those trained on.
+    checked_fields, draws : int
+        Fields for each of the two, and frames of each.
+    """
+
+    name: str
+    description: str
+    fields: SimulatedFields
+    shards: int
+    range_um: float
+    plan: TeachingPlan
+    calibration_seed: int = 600_000
+    evaluation_seed: int = 700_000
+    checked_fields: int = 120
+    draws: int = 6
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="brightfield-20x",
+            description=(
+                "One frame of a stained slide (H&E, IHC, cytology or blood) under a 20x/0.75 objective to its signed"
+                " defocus within ±10 µm. Taught on simulated slides only: check it on your own microscope before"
+                " you trust it, and calibrate it there."
+            ),
+            fields=SimulatedFields(),
+            shards=24,
+            range_um=10.0,
+            plan=TeachingPlan(
+                importance_training=TrainingSettings(samples=100_000, validate_every=12_800),
+                defocus_training=TrainingSettings(samples=600_000),
+            ),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class ShardWritten:
+    """Progress: so many shards of training data are there."""
+
+    done: int
+    total: int
+
+
+def make_model(
+    recipe: Recipe, work: Path, target: Path, *, device: str = "cpu", processes: int = 2
+) -> Generator[ShardWritten | StageProgress | FrameSeen, None, ModelPackage]:
+    """Make a model from its recipe; whatever an earlier run finished is used.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to make.
+    work : Path
+        Folder of the training data and the checkpoints, some 20 GB.
+    target : Path
+        The package to write.
+    device : str
+        That training runs on, as torch names it.
+    processes : int
+        That simulate at the same time.
+
+    Yields
+    ------
+    ShardWritten, StageProgress or FrameSeen
+        Closing the generator stops; nothing finished is lost.
+    """
+    data = work / "data"
+    yield from _simulate(recipe, data, processes)
+    taught = yield from teach(_on(recipe.plan, device), Dataset(data), work, dof_um=_objective(recipe).dof_um)
+    return (
+        yield from package(
+            target,
+            _card(recipe, taught),
+            taught,
+            calibration_frames=_frames(recipe, recipe.calibration_seed),
+            evaluation_frames=_frames(recipe, recipe.evaluation_seed),
+        )
+    )
+
+
+def _simulate(recipe: Recipe, data: Path, processes: int) -> Generator[ShardWritten, None, None]:
+    missing = [number for number in range(recipe.shards) if not _shard(data, number).exists()]
+    yield ShardWritten(recipe.shards - len(missing), recipe.shards)
+    # Fresh processes: a fork would inherit the threads of torch in an unknown state.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        coming = [pool.submit(_write_shard, recipe.fields, data, number) for number in missing]
+        try:
+            for done, finished in enumerate(as_completed(coming), recipe.shards - len(missing) + 1):
+                finished.result()
+                yield ShardWritten(done, recipe.shards)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_shard(fields: SimulatedFields, data: Path, number: int) -> None:
+    seeds = range(number * FIELDS_A_SHARD, (number + 1) * FIELDS_A_SHARD)
+    write_shard(_shard(data, number), simulate_fields(fields, seeds), Picking(), np.random.default_rng([0, number]))
+
+
+def _shard(data: Path, number: int) -> Path:
+    return data / f"shard-{number:04d}"
+
+
+def _frames(recipe: Recipe, first_seed: int) -> Iterator[KnownFrame]:
+    return simulate_frames(
+        recipe.fields, range(first_seed, first_seed + recipe.checked_fields), recipe.draws, recipe.range_um
+    )
+
+
+def _card(recipe: Recipe, taught: Taught) -> ModelCard:
+    objective = _objective(recipe)
+    looking = recipe.plan.importance
+    return ModelCard(
+        name=recipe.name,
+        description=recipe.description,
+        optics=CardOptics.of(objective),
+        stains=recipe.fields.stains,
+        patch_px=looking.patch_px,
+        stride_px=looking.stride_px,
+        reduction=looking.reduction,
+        selection=SelectionSettings(),
+        decision=DecisionSettings(dof_um=objective.dof_um, range_um=recipe.range_um),
+        defocus_network=network_card(taught.defocus.network),
+        importance_network=network_card(taught.importance.network),
+        training=taught.record({"simulated_fields": recipe.shards * FIELDS_A_SHARD}),
+    )
+
+
+def _objective(recipe: Recipe) -> Objective:
+    return Objective.parse(recipe.fields.objective)
+
+
+def _on(plan: TeachingPlan, device: str) -> TeachingPlan:
+    return replace(
+        plan,
+        importance_training=replace(plan.importance_training, device=device),
+        defocus_training=replace(plan.defocus_training, device=device),
+    )
+
+
+def _words(step: ShardWritten | StageProgress | FrameSeen) -> str:
+    if isinstance(step, ShardWritten):
+        return f"simulated {step.done} of {step.total} shards"
+    if isinstance(step, FrameSeen):
+        return f"{step.purpose}: {step.done} frames"
+    at = step.progress
+    figures = " ".join(f"{name} {value:.4g}" for name, value in at.figures.items() if name not in ("samples", "loss"))
+    left = f"{at.seconds_left / 60:.0f} min left"
+    return f"{step.stage}: {at.samples} of {at.total}, loss {at.loss:.3f}, {left}" + (f"; {figures}" if figures else "")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make models by name; progress goes to standard error."""
+    parser = argparse.ArgumentParser(prog="make models", description="Make the models that ship.")
+    parser.add_argument("names", nargs="*", default=sorted(RECIPES), help="which; all unless named")
+    parser.add_argument("--work", type=Path, default=Path("build/models"), help="folder that earlier runs are found in")
+    parser.add_argument("--out", type=Path, default=None, help="folder of the packages; the shipped ones' unless given")
+    parser.add_argument("--device", default="cpu", help="that training runs on: cpu, cuda, mps")
+    parser.add_argument("--processes", type=int, default=2, help="that simulate at the same time")
+    wanted = parser.parse_args(arguments)
+    out = wanted.out or Path(str(files("napari_autofocus.models"))) / "shipped"
+    for name in wanted.names:
+        if name not in RECIPES:
+            raise InputError(f"There is no recipe for {name}; choose among {', '.join(sorted(RECIPES))}.")
+        steps = make_model(
+            RECIPES[name], wanted.work / name, out / f"{name}.zip", device=wanted.device, processes=wanted.processes
+        )
+        for step in steps:
+            print(f"{name}: {_words(step)}", file=sys.stderr, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
