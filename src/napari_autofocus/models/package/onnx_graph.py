@@ -13,9 +13,9 @@ from napari_autofocus.errors import InputError
 
 Array = npt.NDArray[np.float32]
 
-_EXTERNAL_DATA = b"\x0a\x08location\x12"
+_EXTERNAL_DATA = b"\x0a\x08location"
 """How a graph's protobuf spells that a weight lies in another file."""
-_ONLY_ERRORS = 3
+_ONLY_FATAL = 4  # what fails is raised as well
 # onnxruntime's errors have no base of their own.
 _FAILURES = tuple(
     getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
@@ -66,7 +66,7 @@ class OnnxGraph:
         if _EXTERNAL_DATA in content:
             raise InputError("The graph reads weights from other files, which no model of ours does; do not use it.")
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ONLY_ERRORS
+        options.log_severity_level = _ONLY_FATAL
         options.intra_op_num_threads = threads or 0
         # Idle threads of one graph would otherwise spin on the cores that the other graph, or the camera, needs.
         options.add_session_config_entry("session.force_spinning_stop", "1")
