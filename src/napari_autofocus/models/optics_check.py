@@ -50,7 +50,7 @@ def check_optics(
     found = differences(card.optics, optics, colour)
     if found and not insist:
         raise InputError(
-            f"The model {card.name} is for {describe(card.optics)}. {' '.join(found)} State the right optics"
+            f"The model {card.name} refuses this frame. {' '.join(found)} State the right optics"
             " (--objective, --pixel-um), use a model made for them, or insist (insist=True, --insist): then even the"
             " sign of the defocus may be wrong."
         )
@@ -64,11 +64,6 @@ def differences(wanted: CardOptics, optics: ImageOptics | None, colour: Colour) 
     if colour != wanted.colour:
         found.append(f"This is {_COLOURS[colour]}; the model was made for {_COLOURS[wanted.colour]}.")
     return tuple(found)
-
-
-def describe(optics: CardOptics) -> str:
-    """The optics in words: ``20x/0.75, 0.325 µm a pixel, an RGB image``."""
-    return f"{optics.objective.name}, {optics.pixel_size_um:.4g} µm a pixel, {_COLOURS[optics.colour]}"
 
 
 def _unknown(wanted: CardOptics) -> str:
