@@ -78,9 +78,8 @@ def _remember(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> N
     for number, parameter in enumerate(_parameters(optimiser)):
         kept = _part(tensors, f"optimiser.{number}.")
         if kept:
-            optimiser.state[parameter] = {
-                name: value.to(parameter.device) if name != "step" else value.float() for name, value in kept.items()
-            }
+            # The number of steps lies beside the parameter too, as fused optimisers want it.
+            optimiser.state[parameter] = {name: value.to(parameter.device) for name, value in kept.items()}
             for name in ("exp_avg", "exp_avg_sq"):
                 optimiser.state[parameter][name] = _laid_out_like(parameter, optimiser.state[parameter][name])
 

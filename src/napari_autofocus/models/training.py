@@ -218,7 +218,8 @@ def train(
     Raises
     ------
     InputError
-        If the checkpoint is of another network.
+        If the checkpoint is of another network, torch has no such device, or the loss is no longer a number; what was
+        learned before that is in the checkpoint.
     """
     run = _Run(task, settings, checkpoint)
     with run.batches() as batches:
@@ -241,7 +242,7 @@ class _Run:
         )
         self.state = _State()
         if checkpoint is not None and checkpoint.exists():
-            self.state = _State(**load_checkpoint(checkpoint, self.network, self.average, self.optimiser))
+            self.state = _state_of(checkpoint, load_checkpoint(checkpoint, self.network, self.average, self.optimiser))
 
     def save(self) -> None:
         if self.checkpoint is not None:
@@ -266,21 +267,27 @@ class _Run:
     def steps(self, batches: Iterator[Mapping[str, Tensor]], every: int) -> Generator[TrainingProgress, None, None]:
         settings, state = self.settings, self.state
         began, first = time.monotonic() - state.seconds, state.step
+        if self._over():
+            return
         for batch in batches:
             loss = self._learn(batch)
             state.loss = loss if math.isnan(state.loss) else 0.98 * state.loss + 0.02 * loss
             state.step += 1
             state.seconds = time.monotonic() - began
-            done = self._share() >= 1
-            due = done or (state.step * settings.batch) % settings.validate_every < settings.batch
+            due = self._share() >= 1 or (state.step * settings.batch) % settings.validate_every < settings.batch
             if due:
                 state.history.append(self._validate())
                 state.seconds = time.monotonic() - began
                 self.save()
             if due or (state.step - first) % every == 0:
                 yield self._progress(due)
-            if done or (due and settings.patience and state.stale() >= settings.patience):
+            if due and self._over():
                 return
+
+    def _over(self) -> bool:
+        """Whether everything was shown, the time is up, or validations stopped getting better."""
+        patience = self.settings.patience
+        return self._share() >= 1 or (patience > 0 and self.state.stale() >= patience)
 
     def _learn(self, batch: Mapping[str, Tensor]) -> float:
         rate = self.settings.rate_at(self._share(ahead=1))
@@ -290,12 +297,18 @@ class _Run:
         self.network.train()
         placed = {name: value.to(self.settings.device) for name, value in batch.items()}
         loss = self.task.loss(self.network, placed)
+        value = float(loss.detach())
+        if not math.isfinite(value):  # before it spoils the weights
+            raise InputError(
+                f"After {self.state.step} batches the loss is {value}; lower the learning rate ({rate:.2g}), or look"
+                " for labels that are no numbers."
+            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.average.update_parameters(self.network)
-        return float(loss.detach())
+        return value
 
     def _share(self, ahead: int = 0) -> float:
         return self.settings.share(self.state.step + ahead, self.state.seconds)
@@ -309,8 +322,8 @@ class _Run:
     def _progress(self, validated: bool) -> TrainingProgress:
         settings, state = self.settings, self.state
         share = self._share()
-        left, rate = state.seconds / share * (1 - share), settings.rate_at(share)
-        samples = state.step * settings.batch
+        left, rate = state.seconds / share * max(0.0, 1 - share), settings.rate_at(share)
+        samples = min(state.step * settings.batch, settings.samples)
         return TrainingProgress(
             samples, settings.samples, state.loss, rate, state.seconds, left, state.figures, validated
         )
@@ -337,11 +350,22 @@ def _moving(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
 
 def _placed(network: nn.Module, device: str) -> nn.Module:
     """The network on its device, its filters laid out channels last, which is half as fast again on CPUs."""
-    network.to(device)
+    try:
+        network.to(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"torch cannot train on the device {device!r} here ({reason}); choose cpu.") from error
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network
+
+
+def _state_of(checkpoint: Path, kept: dict[str, Any]) -> _State:
+    try:
+        return _State(**kept)
+    except TypeError as error:
+        raise InputError(f"{checkpoint} was written by another version; delete it to begin anew.") from error
 
 
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
