@@ -20,6 +20,8 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.models.samples import FieldSample
 
+Pixels = npt.NDArray[np.uint8 | np.uint16]
+
 PATCH_RECORD = np.dtype(
     [("defocus_um", "f4"), ("importance", "f4"), ("signed", "?"), ("slide", "i4"), ("stain", "i2"), ("density", "i2")]
 )
@@ -78,9 +80,9 @@ class _Kept:
 
     def __init__(self, picking: Picking, rng: np.random.Generator) -> None:
         self.picking, self.rng = picking, rng
-        self.patches: list[npt.NDArray[np.uint8]] = []
+        self.patches: list[Pixels] = []
         self.patch_labels: list[tuple[Any, ...]] = []
-        self.overviews: list[npt.NDArray[np.uint8]] = []
+        self.overviews: list[Pixels] = []
         self.overview_labels: list[tuple[Any, ...]] = []
         self.importances: list[npt.NDArray[np.float16]] = []
         self.slides, self.stains, self.densities = _Names(), _Names(), _Names()
@@ -89,15 +91,15 @@ class _Kept:
         slide = self.slides.number(sample.slide)
         kinds = self.stains.number(sample.stain), self.densities.number(sample.density)
         for plane, frame in enumerate(sample.frames):
-            frame8 = to_uint8(frame)
+            pixels = as_stored(frame)
             if plane < self.picking.overviews_per_field:
-                self.overviews.append(overview_of(frame8, sample.grid, self.picking.reduction))
+                self.overviews.append(overview_of(pixels, sample.grid, self.picking.reduction))
                 self.importances.append(sample.importance.astype(np.float16))
                 middle = float(np.nanmedian(sample.defocus_um[plane]))
                 self.overview_labels.append((slide, middle, *sample.grid.shape))
             for index in self._picked(sample, plane):
                 label = float(sample.defocus_um[plane].flat[index]), float(sample.importance.flat[index])
-                self.patches.append(np.ascontiguousarray(frame8[sample.grid.slices(index)]))
+                self.patches.append(np.ascontiguousarray(pixels[sample.grid.slices(index)]))
                 self.patch_labels.append((*label, sample.signed, slide, *kinds))
 
     def _picked(self, sample: FieldSample, plane: int) -> npt.NDArray[np.intp]:
@@ -134,22 +136,25 @@ class _Names:
         return self.names.index(name)
 
 
-def to_uint8(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """A frame of 8 bit as it is, one of 16 bit divided by 257, shape (Y, X, C)."""
-    if frame.dtype == np.uint16:
-        frame = (frame // 257).astype(np.uint8)
-    if frame.dtype != np.uint8:
+def as_stored(frame: npt.NDArray[Any]) -> Pixels:
+    """A frame in its own type, 8 or 16 bit, shape (Y, X, C); a camera's 12 bits are not cut to 8."""
+    if frame.dtype not in (np.uint8, np.uint16):
         raise InputError(f"Training data are frames of 8 or 16 bit; found {frame.dtype}.")
-    return np.asarray(frame if frame.ndim == 3 else frame[..., None], np.uint8)
+    return np.asarray(frame if frame.ndim == 3 else frame[..., None])
 
 
-def overview_of(frame: npt.NDArray[np.uint8], grid: PatchGrid, reduction: int) -> npt.NDArray[np.uint8]:
-    """The part of a frame that the grid covers, averaged over squares of ``reduction`` px; shape (y, x, C), uint8."""
+def overview_of(frame: Pixels, grid: PatchGrid, reduction: int) -> Pixels:
+    """The part of a frame that the grid covers, averaged over squares of ``reduction`` px; shape (y, x, C)."""
     (y, x), (rows, columns) = grid.origin, grid.shape
     height, width = (rows - 1) * grid.step + grid.size, (columns - 1) * grid.step + grid.size
     covered = frame[y : y + height, x : x + width]
     reduced = cv2.resize(covered, (width // reduction, height // reduction), interpolation=cv2.INTER_AREA)
-    return np.asarray(reduced.reshape(height // reduction, width // reduction, -1), np.uint8)
+    return np.asarray(reduced.reshape(height // reduction, width // reduction, -1))
+
+
+def _light(stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Stored pixels as networks see them: over the full scale of their type, in [0, 1]."""
+    return np.asarray(stored, np.float32) / np.float32(np.iinfo(stored.dtype).max)
 
 
 class Dataset:
@@ -192,18 +197,17 @@ class Dataset:
         ]
         return np.concatenate(each) if each else np.empty(0, "U1")
 
-    def patch(self, index: int) -> npt.NDArray[np.uint8]:
-        """One patch, shape (Y, X, C)."""
+    def patch(self, index: int) -> npt.NDArray[np.float32]:
+        """One patch, shape (Y, X, C), in [0, 1]."""
         shard = int(np.searchsorted(self._patch_starts, index, side="right")) - 1
-        return np.asarray(self.shards[shard].patches[index - self._patch_starts[shard]])
+        return _light(self.shards[shard].patches[index - self._patch_starts[shard]])
 
-    def overview(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """One overview, shape (y, x, C), and the importance of its patches, shape (rows, columns)."""
+    def overview(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """One overview, shape (y, x, C), in [0, 1], and the importance of its patches, shape (rows, columns)."""
         shard = int(np.searchsorted(self._overview_starts, index, side="right")) - 1
         place = index - self._overview_starts[shard]
-        return np.asarray(self.shards[shard].overviews[place]), np.asarray(
-            self.shards[shard].importances[place], np.float32
-        )
+        overview = _light(self.shards[shard].overviews[place])
+        return overview, np.asarray(self.shards[shard].importances[place], np.float32)
 
 
 class _Shard:

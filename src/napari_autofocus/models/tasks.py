@@ -30,13 +30,18 @@ class Holding:
         Of the slides; every patch of a slide goes the same way.
     most : int
         Validation patches (or overviews) at most.
+    slides : tuple of str or None
+        Hold back these, whatever the share.
     """
 
     share: float = 0.05
     most: int = 4096
+    slides: tuple[str, ...] | None = None
 
     def held(self, slides: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
         """Whether each of these slides is held back: by its name alone, the same on every machine."""
+        if self.slides is not None:
+            return np.isin(slides, self.slides)
         names, place = np.unique(slides, return_inverse=True)
         chosen = np.array([crc32(str(name).encode()) / 2**32 < self.share for name in names], bool)
         return chosen[place] if names.size else np.zeros(0, bool)
@@ -81,14 +86,14 @@ class DefocusTask:
                 " add slides."
             )
         self.validation = np.random.default_rng(0).permutation(held_back)[: holding.most]
-        self.criterion = DefocusLoss(network.settings)
+        self.criterion = DefocusLoss(network.settings, blur_um=network.settings.bin_um)
 
     def batch(self, number: int, size: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
         chosen = rng.choice(self.training, size)
         images = np.stack([turned(self.data.patch(i), int(rng.integers(8))) for i in chosen])
         gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, images.shape[-1]))
-        return self._tensors(images * gains.astype(np.float32) / np.float32(255), chosen)
+        return self._tensors(images * gains.astype(np.float32), chosen)
 
     def _tensors(self, images: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> dict[str, Tensor]:
         """Channels last in memory, channels first in shape."""
@@ -110,7 +115,7 @@ class DefocusTask:
         found = []
         for start in range(0, self.validation.size, _VALIDATION_BATCH):
             chosen = self.validation[start : start + _VALIDATION_BATCH]
-            images = np.stack([self.data.patch(i) for i in chosen]) / np.float32(255)
+            images = np.stack([self.data.patch(i) for i in chosen])
             found.append(network(self._tensors(images, chosen)["patches"].to(device)).cpu().numpy())
         return self._figures(np.concatenate(found), self.data.labels[self.validation])
 
@@ -118,17 +123,15 @@ class DefocusTask:
         truth, signed = labels["defocus_um"], labels["signed"]
         error = np.abs(found[:, 0] - truth)
         clear = signed & (np.abs(truth) > self.dof_um / 2)
-        figures = {
-            "score": float(error[signed].mean()),
-            "median_um": float(np.median(error[signed])),
-            "direction": float((np.sign(found[clear, 0]) == np.sign(truth[clear])).mean()),
-            "far_um": float(error[signed & (np.abs(truth) > 6)].mean()),
-            "near_um": float(error[signed & (np.abs(truth) < 3)].mean()),
-        }
-        for density in np.unique(self.data.densities[self.validation]):
-            own = signed & (self.data.densities[self.validation] == density)
-            if own.any():
-                figures[f"{density}_um"] = float(error[own].mean())
+        figures = {"score": float(error[signed].mean()), "median_um": float(np.median(error[signed]))}
+        if clear.any():
+            figures["direction"] = float((np.sign(found[clear, 0]) == np.sign(truth[clear])).mean())
+        groups = {"far": np.abs(truth) > 6, "near": np.abs(truth) < 3}
+        densities = self.data.densities[self.validation]
+        groups |= {str(density): densities == density for density in np.unique(densities) if density}
+        for name, group in groups.items():
+            if (own := signed & group).any():
+                figures[f"{name}_um"] = float(error[own].mean())
         if (~signed).any():
             undecided = (found[~signed, 2] > 0.05) & (found[~signed, 2] < 0.95)
             figures["even_undecided"] = float(undecided.mean())
@@ -177,7 +180,7 @@ class ImportanceTask:
         labels = np.stack([turned(label, int(k)) for (_, label), k in zip(pairs, turns, strict=True)])
         gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, 1))
         tints = rng.uniform(1 - self.gain_jitter / 5, 1 + self.gain_jitter / 5, (size, 1, 1, images.shape[-1]))
-        lit = np.minimum(images * (gains * tints).astype(np.float32) / np.float32(255), 1)
+        lit = np.minimum(images * (gains * tints).astype(np.float32), 1)
         return {"overviews": torch.from_numpy(lit).permute(0, 3, 1, 2), "importance": torch.from_numpy(labels)[:, None]}
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
@@ -187,7 +190,7 @@ class ImportanceTask:
     def validate(self, network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         pairs = [self.data.overview(i) for i in self.validation]
-        images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2) / 255
+        images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
         truth = np.stack([label for _, label in pairs])
         found = np.concatenate([network(part.to(device)).cpu().numpy()[:, 0] for part in torch.split(images, 128)])
         clear, none = truth >= 0.5, truth < 0.2

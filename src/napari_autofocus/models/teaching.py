@@ -17,18 +17,18 @@ import torch
 
 from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.calibration import CalibrationSamples, fit_calibration
+from napari_autofocus.focus.calibration import FEWEST_FIELDS, CalibrationSamples, fit_calibration
 from napari_autofocus.focus.estimate import Calibration
 from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.evaluation import KnownFrame, evaluate
+from napari_autofocus.models.evaluation import FieldResult, KnownFrame, evaluate
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.networks import load_networks
 from napari_autofocus.models.package import ModelCard, ModelPackage, TrainingRecord
 from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.predictor import ModelPredictor
-from napari_autofocus.models.tasks import DefocusTask, ImportanceTask
+from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
 
 Stage = Literal["importance", "defocus"]
@@ -62,10 +62,20 @@ class StageProgress:
 
 @dataclass(frozen=True)
 class FrameSeen:
-    """Progress: so many frames have been looked at, in order to calibrate or to measure."""
+    """Progress: so many frames have been looked at, in order to calibrate or to measure.
+
+    Parameters
+    ----------
+    total : int or None
+        Of how many, where that is known.
+    result : FieldResult or None
+        What was said about the frame, when measuring.
+    """
 
     purpose: Literal["calibrating", "evaluating"]
     done: int
+    total: int | None = None
+    result: FieldResult | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +103,14 @@ class Taught:
 
 
 def teach(
-    plan: TeachingPlan, data: Dataset, work: Path, *, dof_um: float, base: ModelPackage | None = None
+    plan: TeachingPlan,
+    data: Dataset,
+    work: Path,
+    *,
+    dof_um: float,
+    base: ModelPackage | None = None,
+    keep_importance: bool = False,
+    holding: Holding | None = None,
 ) -> Generator[StageProgress, None, Taught]:
     """Teach both stages, one after the other.
 
@@ -109,6 +126,10 @@ def teach(
         Depth of field, µm.
     base : ModelPackage, optional
         Begin with its networks instead of new ones; what the plan says of their making then does not count.
+    keep_importance : bool
+        Leave the first stage as it is, in the base.
+    holding : Holding, optional
+        Which slides are held back, otherwise one in twenty.
 
     Yields
     ------
@@ -120,9 +141,12 @@ def teach(
     Taught
     """
     defocus, importance = first_networks(plan, base)
-    looking = ImportanceTask(importance, data, seed=plan.importance_training.seed)
-    seen = yield from _stage("importance", looking, plan.importance_training, work)
-    judging = DefocusTask(defocus, data, dof_um=dof_um, seed=plan.defocus_training.seed)
+    if keep_importance:
+        seen = Trained(importance, 0, 0.0, [])
+    else:
+        looking = ImportanceTask(importance, data, seed=plan.importance_training.seed, holding=holding)
+        seen = yield from _stage("importance", looking, plan.importance_training, work)
+    judging = DefocusTask(defocus, data, dof_um=dof_um, seed=plan.defocus_training.seed, holding=holding)
     judged = yield from _stage("defocus", judging, plan.defocus_training, work)
     return Taught(plan, seen, judged)
 
@@ -160,10 +184,13 @@ def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tupl
     return DefocusNetwork(plan.defocus), looking
 
 
-def calibrate(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Generator[FrameSeen, None, Calibration]:
+def calibrate(
+    predictor: ModelPredictor, frames: Iterable[KnownFrame], *, otherwise: Calibration | None = None
+) -> Generator[FrameSeen, None, Calibration]:
     """Fit how far a predictor's fields can be trusted, on frames it was not taught with.
 
-    Frames without content, and beyond the model's range, say nothing about it and are passed over.
+    Frames without content, and beyond the model's range, say nothing about it and are passed over. Where fewer than
+    fifty are left, ``otherwise`` is what holds, if it is given.
     """
     features: list[FieldFeatures] = []
     truths: list[float] = []
@@ -179,6 +206,8 @@ def calibrate(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Genera
             features.append(found)
             truths.append(frame.true_um)
         yield FrameSeen("calibrating", number)
+    if otherwise is not None and len(features) < FEWEST_FIELDS:
+        return otherwise
     return fit_calibration(CalibrationSamples.of(features, np.array(truths)))
 
 
@@ -189,6 +218,7 @@ def package(
     *,
     calibration_frames: Iterable[KnownFrame],
     evaluation_frames: Iterable[KnownFrame],
+    otherwise: Calibration | None = None,
 ) -> Generator[FrameSeen, None, ModelPackage]:
     """Write a model as one file: first with a calibration that claims little, then calibrated and measured.
 
@@ -202,6 +232,8 @@ def package(
         Both stages.
     calibration_frames, evaluation_frames : iterable of KnownFrame
         Frames of slides that were not trained on; no slide in both.
+    otherwise : Calibration, optional
+        What holds where there are too few frames to calibrate with; without it that is an error.
 
     Raises
     ------
@@ -210,7 +242,7 @@ def package(
     """
     draft = _written(path.with_name(f".{path.name}.draft"), card, taught)
     try:
-        calibration = yield from calibrate(ModelPredictor(draft), calibration_frames)
+        calibration = yield from calibrate(ModelPredictor(draft), calibration_frames, otherwise=otherwise)
         decision = replace(card.decision, calibration=calibration)
         measured = yield from _measured(ModelPredictor(draft, decision=decision), evaluation_frames)
     finally:
@@ -235,7 +267,7 @@ def _measured(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Genera
             step = next(judging)
         except StopIteration as finished:
             return dict(finished.value.to_json())
-        yield FrameSeen("evaluating", step.done)
+        yield FrameSeen("evaluating", step.done, result=step.result)
 
 
 def _plain(value: Any) -> Any:
