@@ -214,21 +214,28 @@ class _Shard:
     """One finished shard, its images left on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.names: dict[str, Any] = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+        self.names = _names_in(folder / "names.json")
         if self.names.get("format") != _FORMAT:
             raise InputError(
                 f"{folder} was written as training data of format {self.names.get('format')}, this version reads"
                 f" {_FORMAT}; delete it and make it again."
             )
-        self.patches = _mapped(folder / "patches.npy")
-        self.labels = np.load(folder / "labels.npy", allow_pickle=False)
-        self.overviews = _mapped(folder / "overviews.npy")
-        self.importances = _mapped(folder / "importances.npy")
-        self.overview_labels = np.load(folder / "overview_labels.npy", allow_pickle=False)
+        self.patches = _array(folder / "patches.npy", mapped=True)
+        self.labels = _array(folder / "labels.npy")
+        self.overviews = _array(folder / "overviews.npy", mapped=True)
+        self.importances = _array(folder / "importances.npy", mapped=True)
+        self.overview_labels = _array(folder / "overview_labels.npy")
 
 
-def _mapped(path: Path) -> npt.NDArray[Any]:
+def _names_in(path: Path) -> dict[str, Any]:
     try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except ValueError as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); delete its folder and make it again.") from error
+
+
+def _array(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{path} is no readable array ({error}); delete its folder and make it again.") from error
