@@ -6,6 +6,7 @@ What a field is stands in ``samples.py``; how networks are shown it, in ``traini
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,8 @@ class _Kept:
             if plane < self.picking.overviews_per_field:
                 self.overviews.append(overview_of(pixels, sample.grid, self.picking.reduction))
                 self.importances.append(sample.importance.astype(np.float16))
-                middle = float(np.nanmedian(sample.defocus_um[plane]))
+                known = sample.defocus_um[plane][np.isfinite(sample.defocus_um[plane])]
+                middle = float(np.median(known)) if known.size else math.nan
                 self.overview_labels.append((slide, middle, *sample.grid.shape))
             for index in self._picked(sample, plane):
                 label = float(sample.defocus_um[plane].flat[index]), float(sample.importance.flat[index])

@@ -176,6 +176,8 @@ class ImportanceTask:
         rng = np.random.default_rng([self.seed, number])
         pairs = [self.data.overview(i) for i in rng.choice(self.training, size)]
         turns = rng.integers(8, size=size)
+        if pairs[0][1].shape[0] != pairs[0][1].shape[1]:
+            turns -= turns % 2  # a quarter turn would change the shape
         images = np.stack([turned(image, int(k)) for (image, _), k in zip(pairs, turns, strict=True)])
         labels = np.stack([turned(label, int(k)) for (_, label), k in zip(pairs, turns, strict=True)])
         gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, 1))
