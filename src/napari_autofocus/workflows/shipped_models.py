@@ -77,10 +77,10 @@ RECIPES = {
                 " you trust it, and calibrate it there."
             ),
             fields=SimulatedFields(),
-            shards=24,
+            shards=27,
             range_um=10.0,
             plan=TeachingPlan(
-                importance_training=TrainingSettings(samples=100_000, validate_every=12_800),
+                importance_training=TrainingSettings(samples=48_000, validate_every=6_400),
                 defocus_training=TrainingSettings(samples=600_000),
             ),
         ),
