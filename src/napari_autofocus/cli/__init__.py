@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "List the models that are installed: their optics, range and measured accuracy.",
     "simulate": "Write z-stacks of a simulated slide together with their true best focus.",
     "sweep": "Focus a microscope, simulated or real, by a classical search.",
+    "train": "Make a model of one's own z-stacks, new or from one that is shipped.",
 }
 
 

@@ -26,7 +26,7 @@ from napari_autofocus.models.evaluation import FieldResult, KnownFrame, evaluate
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.networks import load_networks
 from napari_autofocus.models.package import ModelCard, ModelPackage, TrainingRecord
-from napari_autofocus.models.package.writing import write_package
+from napari_autofocus.models.package.writing import with_card, write_package
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
@@ -165,6 +165,15 @@ def _stage(
         training.close()
 
 
+def check_device(name: str) -> None:
+    """Raise InputError where torch cannot train on such a device."""
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"torch cannot use the device {name!r} here ({reason}); use cpu, or another.") from error
+
+
 def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tuple[DefocusNetwork, ImportanceNetwork]:
     """Both stages before they are taught: those of a package, or as planned with weights drawn from its seeds.
 
@@ -240,24 +249,20 @@ def package(
     InputError
         If the file cannot be written, or there are too few frames to calibrate with.
     """
-    draft = _written(path.with_name(f".{path.name}.draft"), card, taught)
+    draft = write_package(
+        path.with_name(f".{path.name}.draft"),
+        card,
+        defocus=taught.defocus.network,
+        importance=taught.importance.network,
+        history=taught.history(),
+    )
     try:
         calibration = yield from calibrate(ModelPredictor(draft), calibration_frames, otherwise=otherwise)
         decision = replace(card.decision, calibration=calibration)
         measured = yield from _measured(ModelPredictor(draft, decision=decision), evaluation_frames)
     finally:
         draft.path.unlink(missing_ok=True)
-    return _written(path, card.model_copy(update={"decision": decision, "evaluation": measured}), taught)
-
-
-def _written(path: Path, card: ModelCard, taught: Taught) -> ModelPackage:
-    return write_package(
-        path,
-        card,
-        defocus=taught.defocus.network,
-        importance=taught.importance.network,
-        history=taught.history(),
-    )
+    return with_card(draft, path, card.model_copy(update={"decision": decision, "evaluation": measured}))
 
 
 def _measured(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Generator[FrameSeen, None, dict[str, Any]]:

@@ -67,20 +67,33 @@ def write_package(
     InputError
         If the file cannot be written, or the written package does not answer as the networks do.
     """
-    path = Path(path)
+    exported = export_defocus(defocus, card, half=half), export_importance(importance, card, half=half)
+    training = {"record": card.training.model_dump(mode="json"), "history": dict(history or {})}
+    return _write(Path(path), card, {**_members(*exported), TRAINING: _json(training)})
+
+
+def with_card(package: ModelPackage, path: Path | str, card: ModelCard) -> ModelPackage:
+    """Write a package's graphs and weights under another card, as after a calibration; nothing is exported again.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    kept = {name: content for name, content in package.members.items() if name not in (RDF, README)}
+    return _write(Path(path), card, kept)
+
+
+def _write(path: Path, card: ModelCard, members: Mapping[str, bytes]) -> ModelPackage:
+    members = {README: readme_of(card).encode(), **members}
     with replacing(path) as temporary:
-        members = _members(
-            card, export_defocus(defocus, card, half=half), export_importance(importance, card, half=half)
-        )
-        members[TRAINING] = _json({"record": card.training.model_dump(mode="json"), "history": dict(history or {})})
         write_archive(temporary, {RDF: write_yaml(rdf_of(card, members, opset=OPSET)), **members})
         written = open_package(temporary)
     return replace(written, path=path)
 
 
-def _members(card: ModelCard, defocus: ExportedNetwork, importance: ExportedNetwork) -> dict[str, bytes]:
+def _members(defocus: ExportedNetwork, importance: ExportedNetwork) -> dict[str, bytes]:
     return {
-        README: readme_of(card).encode(),
         DEFOCUS_GRAPH: defocus.graph,
         IMPORTANCE_GRAPH: importance.graph,
         DEFOCUS_WEIGHTS: defocus.weights,

@@ -1,0 +1,224 @@
+"""``napari-autofocus train``: z-stacks of one's own become a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_autofocus.workflows.own_models import OwnModel
+    from napari_autofocus.workflows.own_plan import OwnSettings
+
+OUTPUT = "Output"
+TEACHING = "How the model is taught"
+OPTICS = "How the stacks were taken"
+FILES = "What files may not say"
+
+
+def train(
+    dataset: Annotated[Path, typer.Argument(help="Folder of z-stacks, with labels or without.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Model to write, a zip file.", rich_help_panel=OUTPUT, show_default=False)],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Model to begin with: its name (see the command models), or its file. Without it, begin anew.",
+            rich_help_panel=TEACHING,
+        ),
+    ] = None,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            help="Time to teach; reading the stacks and measuring the model come on top.", rich_help_panel=TEACHING
+        ),
+    ] = 5.0,
+    range_um: Annotated[
+        float | None,
+        typer.Option(
+            "--range-um",
+            help="The model is to answer within plus or minus this defocus, in µm; otherwise as far as planes reach.",
+            rich_help_panel=TEACHING,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Decides which stacks are held out, and more.", rich_help_panel=TEACHING)
+    ] = 0,
+    device: Annotated[
+        str, typer.Option(help="What to train on, as torch names it: cpu, cuda, mps.", rich_help_panel=TEACHING)
+    ] = "cpu",
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps data and checkpoints: the same command then goes on where it was stopped.",
+            rich_help_panel=TEACHING,
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="Magnification and NA, as in 20x/0.75, instead of the files'.", rich_help_panel=OPTICS),
+    ] = None,
+    pixel_um: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-um", help="Size of a pixel in the sample, in µm, instead of the files'.", rich_help_panel=OPTICS
+        ),
+    ] = None,
+    step_um: Annotated[
+        float | None, typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=FILES)
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=FILES)
+    ] = None,
+    focus_direction: Annotated[
+        int | None,
+        typer.Option(
+            help="+1: a growing z brings sample and objective together; -1: it moves them apart.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model; that of its file unless given.", rich_help_panel=OUTPUT)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the figures on held-out stacks, as JSON and PNG.", rich_help_panel=OUTPUT),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of sentences.", rich_help_panel=OUTPUT)
+    ] = False,
+) -> None:
+    """Make a model of one's own z-stacks: a new one, or one that is shipped, fitted to one's own microscope.
+
+    Best focus comes from a label store or a table labels.csv (columns path, best_z_um; also slide, stain and density,
+    if known) beside the stacks; what has no label is labelled by Brenner first. Whole slides are held out to calibrate
+    the model and to measure it; the figures told are of those. At least three stacks are needed.
+
+    Examples:
+
+        napari-autofocus train stacks/ --base brightfield-20x --minutes 3 --out mine.zip
+        napari-autofocus train stacks/ --minutes 120 --work training --out mine.zip --report figures
+    """
+    with reserved_stdout(as_json):
+        settings = _settings(
+            minutes, base, name, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device
+        )
+        _check_report(report)
+        made = _run(dataset, out, settings, work)
+        if report is not None:
+            _write_report(report, made)
+        if as_json:
+            print_json(made.to_json())
+    if not as_json:
+        print("\n".join(_sentences(made)))
+    for note in made.notes:
+        say(note)
+    for stack in made.held_out.unreadable:
+        say(f"Error: {stack.reason if stack.path in stack.reason else f'{stack.path}: {stack.reason}'}")
+    if made.held_out.unreadable:
+        raise typer.Exit(DONE_IN_PART)
+
+
+def _settings(
+    minutes: float,
+    base: str | None,
+    name: str | None,
+    range_um: float | None,
+    objective: str | None,
+    pixel_um: float | None,
+    step_um: float | None,
+    channel: str | None,
+    focus_direction: int | None,
+    seed: int,
+    device: str,
+) -> OwnSettings:
+    from napari_autofocus.models.extras import require_training
+
+    require_training()
+    from napari_autofocus.models.labelled_stacks import ReadingSettings
+    from napari_autofocus.optics import Objective
+    from napari_autofocus.workflows.own_plan import OwnSettings
+
+    reading = ReadingSettings(
+        step_um=step_um,
+        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
+        focus_direction=focus_direction,
+    )
+    return OwnSettings(
+        minutes=minutes,
+        base=base,
+        name=name,
+        range_um=range_um,
+        lens=Objective.parse(objective) if objective is not None else None,
+        pixel_size_um=pixel_um,
+        reading=reading,
+        seed=seed,
+        device=device,
+    )
+
+
+def _check_report(report: Path | None) -> None:
+    if report is not None and report.exists() and not report.is_dir():
+        raise InputError(f"{report} is a file, not a folder; name a folder for the report.")
+
+
+def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None) -> OwnModel:
+    from napari_autofocus.workflows.own_models import train_own
+
+    try:
+        with progress_bar("reading") as advance:
+            return run_to_end(train_own(dataset, out, settings, work=work), lambda step: _follow(step, advance))
+    except KeyboardInterrupt:
+        kept = f"What was learned is kept in {work}; the same command goes on from there." if work else _NOT_KEPT
+        say(f"{kept} {out} was not written.")
+        raise
+
+
+_NOT_KEPT = "Nothing is kept, because no --work folder was named."
+
+
+def _follow(step: object, advance: Advance) -> None:
+    from napari_autofocus.models.labelled_stacks import PlaneRead
+    from napari_autofocus.models.teaching import FrameSeen, StageProgress
+    from napari_autofocus.workflows.own_stacks import StackStored
+
+    if isinstance(step, PlaneRead):
+        done = (step.stack - 1) * step.planes + step.plane
+        advance(done, step.stacks * step.planes, f"labelling {Path(step.path).name}")
+    elif isinstance(step, StackStored):
+        advance(step.done, step.total, "storing patches")
+    elif isinstance(step, StageProgress):
+        at = step.progress
+        error = f", error {at.figures['score']:.3f}{' µm' * (step.stage == 'defocus')}" if at.figures else ""
+        seconds = round(at.seconds), round(at.seconds + at.seconds_left)
+        advance(*seconds, f"teaching {step.stage} (s): loss {at.loss:.3f}{error}")
+    elif isinstance(step, FrameSeen):
+        advance(step.done, step.total or step.done, step.purpose)
+
+
+def _write_report(folder: Path, made: OwnModel) -> None:
+    from napari_autofocus.workflows.evaluation_report import save_evaluation_report
+
+    made.held_out.write(folder)
+    save_evaluation_report(made.held_out.evaluation, folder)
+
+
+def _sentences(made: OwnModel) -> list[str]:
+    """The file, and how good the model is."""
+    card, told = made.package.card, made.held_out.to_json()
+    optics = f"{card.optics.objective.name} at {card.optics.pixel_size_um:.4g} µm a pixel"
+    lines = [f"{made.package.path}: model {card.name} for {optics}, within ±{card.range_um:g} µm."]
+    if told["mae_um"] is None:
+        return [*lines, f"It answered none of the {told['fields']} frames held out: teach it longer, or add stacks."]
+    shares = {
+        "of the answers within half a depth of field": told["within_half_dof"],
+        "with the right direction": told["direction_success"],
+        "inside their 90 % interval": told["interval90_coverage"],
+        "of the frames refused": told["refused"]["all"],
+    }
+    listed = ", ".join(f"{100 * share:.0f} % {what}" for what, share in shares.items() if share is not None)
+    return [*lines, f"Mean error {told['mae_um']:.2f} µm; {listed}."]

@@ -1,0 +1,228 @@
+"""A model of one's own: labelled z-stacks in, a calibrated package out, measured on stacks that were held out.
+
+What is settled and refused beforehand stands in ``own_plan.py``, where files go in ``own_files.py``, what is stored of
+the stacks in ``own_stacks.py``; teaching itself, in ``models/teaching.py``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari_autofocus.focus.calibration import FEWEST_FIELDS
+from napari_autofocus.focus.estimate import DecisionSettings
+from napari_autofocus.focus.selection import SelectionSettings
+from napari_autofocus.models.dataset import Dataset
+from napari_autofocus.models.dataset_evaluation import DatasetEvaluation
+from napari_autofocus.models.evaluation import Evaluation, FieldResult, KnownFrame
+from napari_autofocus.models.labelled_stacks import (
+    LabelledDataset,
+    LabelledStack,
+    PlaneRead,
+    StackSkipped,
+    known_frames,
+    read_dataset,
+)
+from napari_autofocus.models.library import find_model
+from napari_autofocus.models.networks import network_card
+from napari_autofocus.models.package import ModelCard, ModelPackage, open_package
+from napari_autofocus.models.tasks import Holding
+from napari_autofocus.models.teaching import (
+    FrameSeen,
+    StageProgress,
+    Taught,
+    check_device,
+    package,
+    teach,
+)
+from napari_autofocus.workflows.own_files import check_target, claim, name_of
+from napari_autofocus.workflows.own_plan import (
+    BEYOND,
+    OwnPlan,
+    OwnSettings,
+    prepare,
+    reading_of,
+)
+from napari_autofocus.workflows.own_stacks import Split, StackStored, store_patches
+
+OwnStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen
+
+
+@dataclass(frozen=True, eq=False)
+class OwnModel:
+    """A model of one's own, and what it was measured on.
+
+    Parameters
+    ----------
+    package : ModelPackage
+        As written.
+    held_out : DatasetEvaluation
+        Every answer on the stacks that were held out to measure on.
+    dataset : LabelledDataset
+        All stacks.
+    split : Split
+        Which of them taught.
+    notes : tuple of str
+        What a reader of the figures has to know, a sentence each.
+    """
+
+    package: ModelPackage
+    held_out: DatasetEvaluation
+    dataset: LabelledDataset
+    split: Split
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``napari-autofocus train --json`` prints."""
+        return {
+            "model": str(self.package.path),
+            "name": self.package.card.name,
+            "evaluation": self.held_out.to_json(),
+            "split": self.split.to_json(),
+            "notes": list(self.notes),
+        }
+
+
+def train_own(
+    dataset: Path, target: Path, settings: OwnSettings | None = None, *, work: Path | None = None
+) -> Generator[OwnStep, None, OwnModel]:
+    """Make a model of a folder of z-stacks; those without labels are labelled by Brenner first.
+
+    Parameters
+    ----------
+    dataset : Path
+        The folder.
+    target : Path
+        Package to write, a zip.
+    settings : OwnSettings, optional
+        How.
+    work : Path, optional
+        Folder that keeps training data and checkpoints, so that the same call goes on where a closed one stopped;
+        otherwise a temporary one.
+
+    Yields
+    ------
+    OwnStep
+        Progress. Closing the generator stops the work; the target is then as it was.
+
+    Returns
+    -------
+    OwnModel
+
+    Raises
+    ------
+    InputError
+        In one sentence: no stack, too few, unknown or different optics, a base that does not fit, a target that cannot
+        be written, or a work folder of another training.
+    """
+    settings = settings or OwnSettings()
+    name = settings.name or name_of(target)
+    check_target(target)
+    check_device(settings.device)
+    base = open_package(find_model(settings.base)) if settings.base is not None else None
+    found = yield from read_dataset(dataset, reading_of(settings, base))
+    own = prepare(dataset, found, settings, base)
+    with ExitStack() as cleaning:
+        if work is None:
+            temporary = tempfile.TemporaryDirectory(prefix="napari-autofocus-", ignore_cleanup_errors=True)
+            work = Path(cleaning.enter_context(temporary))
+        claim(work, own)
+        taught = yield from _teach(own, work)
+        return (yield from _package(own, target, name, taught))
+
+
+def _teach(own: OwnPlan, work: Path) -> Generator[StackStored | StageProgress, None, Taught]:
+    stacks = (*own.split.training, *own.split.watched)
+    reach_um = min(BEYOND * own.range_um, own.plan.defocus.reach_um)
+    yield from store_patches(stacks, work / "data", range_um=reach_um, seed=own.settings.seed)
+    return (
+        yield from teach(
+            own.plan,
+            Dataset(work / "data"),
+            work,
+            dof_um=own.dof_um,
+            base=own.base,
+            keep_importance=own.keeps_importance,
+            holding=Holding(most=768, slides=tuple(str(stack.path) for stack in own.split.watched)),
+        )
+    )
+
+
+def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator[FrameSeen, None, OwnModel]:
+    card = _card(own, name, taught)
+    (calibration, few), (evaluation, many) = own.frames(own.split.calibration), own.frames(own.split.evaluation)
+    writing = package(
+        target,
+        card,
+        taught,
+        calibration_frames=_frames(own, calibration) if few >= FEWEST_FIELDS else (),
+        evaluation_frames=_frames(own, evaluation),
+        otherwise=card.decision.calibration,
+    )
+    results: list[FieldResult] = []
+    while True:
+        try:
+            step = next(writing)
+        except StopIteration as finished:
+            written: ModelPackage = finished.value
+            break
+        if step.result is not None:
+            results.append(step.result)
+        yield replace(step, total=few if step.purpose == "calibrating" else many)
+    measured = Evaluation(name, tuple(results), own.dof_um, own.range_um)
+    held_out = DatasetEvaluation(measured, evaluation, own.dataset.skipped)
+    calibrated = written.card.decision.calibration != card.decision.calibration
+    notes = [*_notes(own, many, calibrated), *replace(held_out, dataset=own.dataset).notes()]
+    return OwnModel(written, held_out, own.dataset, own.split, tuple(notes))
+
+
+def _frames(own: OwnPlan, stacks: LabelledDataset) -> Generator[KnownFrame, None, None]:
+    settings = own.settings
+    yield from known_frames(stacks, own.range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um)
+
+
+def _card(own: OwnPlan, name: str, taught: Taught) -> ModelCard:
+    base, looking = own.base, own.plan.importance
+    decision = DecisionSettings(own.dof_um, own.range_um)
+    if base is not None:
+        decision = replace(base.card.decision, dof_um=own.dof_um, range_um=own.range_um)
+    begun = f", beginning with {base.card.name}" if base is not None else ""
+    return ModelCard(
+        name=name,
+        description=(
+            f"One frame to its signed defocus within ±{own.range_um:g} µm. Taught on"
+            f" {len(own.split.training)} z-stacks from one's own microscope{begun}, and measured on"
+            f" {len(own.split.evaluation)} that were held out. {own.split.note}"
+        ),
+        optics=own.optics,
+        stains=tuple(sorted({stack.stain for stack in own.split.training if stack.stain})),
+        patch_px=looking.patch_px,
+        stride_px=looking.stride_px,
+        reduction=looking.reduction,
+        selection=base.card.selection if base is not None else SelectionSettings(),
+        decision=decision,
+        defocus_network=network_card(taught.defocus.network),
+        importance_network=network_card(taught.importance.network),
+        training=taught.record({"base": base.card.name if base is not None else None, "split": own.split.to_json()}),
+    )
+
+
+def _notes(own: OwnPlan, frames: int, calibrated: bool) -> list[str]:
+    split = own.split
+    notes = [
+        f"Learned from {len(split.training)} stacks; measured on {frames} frames of {len(split.evaluation)} stacks that"
+        f" were held out. {split.note}"
+    ]
+    if not calibrated:
+        how = "cautiously" if own.base is None else f"as {own.base.card.name} does"
+        notes.append(
+            f"Fewer than {FEWEST_FIELDS} frames with content were held out to calibrate with: the model states its"
+            f" uncertainty {how}, and nobody has checked that; more stacks mend it."
+        )
+    if own.featureless:
+        notes.append(f"Left out because no patch of theirs shows focus: {own.featureless} stacks.")
+    return notes

@@ -1,0 +1,248 @@
+"""What is settled before a model of one's own is taught: how, of what optics and range, and where the work is kept.
+
+Everything that can be refused is refused here, before anything takes long.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.models.defocus import DefocusSettings
+from napari_autofocus.models.importance import ImportanceSettings
+from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, ReadingSettings, count_frames
+from napari_autofocus.models.package import CardOptics, ModelPackage
+from napari_autofocus.models.teaching import TeachingPlan, first_networks
+from napari_autofocus.models.training import TrainingSettings
+from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.own_stacks import (
+    LEAST_STACKS,
+    Split,
+    common_optics,
+    covered_range_um,
+    is_usable,
+    split_stacks,
+)
+
+FINE_RATE, NEW_RATE = 3e-4, 1e-3
+"""Learning rates with a base and without."""
+LOOKING_SHARE = {"base": 0.1, "new": 0.2}
+"""Share of the time that goes into stage one."""
+FEWEST_TO_LOOK = 12
+"""With fewer stacks to learn from, a base's stage one is kept as it is: whole frames are what it learns from."""
+BEYOND = 1.2
+"""Planes are learned from up to this many times the range, so that what lies outside is seen as such."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
+
+@dataclass(frozen=True)
+class OwnSettings:
+    """How a model is made of one's own stacks.
+
+    Parameters
+    ----------
+    minutes : float
+        Time to teach; reading the stacks and measuring the model come on top.
+    base : str or None
+        Name or file of the model to begin with; None to begin anew.
+    name : str or None
+        Of the new model; that of its file unless given.
+    range_um : float or None
+        The model is to answer for defocus within ± this, µm; otherwise as far as the planes reach.
+    lens : Objective or None
+        The objective, in place of what the files say; its camera pixel does not count.
+    pixel_size_um : float or None
+        Size of a pixel in the sample, µm, in place of what the files say.
+    reading : ReadingSettings
+        How stacks are opened; the patches are the base's.
+    seed : int
+        Decides which stacks are held out, and on weights and batches.
+    device : str
+        That training runs on, as torch names it.
+    samples : int
+        Patches to show at most, however much time is left.
+    """
+
+    minutes: float = 5.0
+    base: str | None = None
+    name: str | None = None
+    range_um: float | None = None
+    lens: Objective | None = None
+    pixel_size_um: float | None = None
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    seed: int = 0
+    device: str = "cpu"
+    samples: int = 10_000_000
+
+    def __post_init__(self) -> None:
+        numbers = {"time, in minutes,": self.minutes, "range": self.range_um, "pixel size": self.pixel_size_um}
+        for name, value in numbers.items():
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"The {name} must be a positive number; found {value:g}.")
+        if self.seed < 0:
+            raise InputError(f"The seed is a whole number of at least 0; found {self.seed}.")
+        if self.name is not None and not _NAME.fullmatch(self.name):
+            raise InputError(
+                f"A model's name has letters, digits and . _ + - only, 64 at most; found {self.name!r}, choose another."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class OwnPlan:
+    """All that is settled before anything is learned.
+
+    Parameters
+    ----------
+    source : Path
+        Where the stacks lie.
+    dataset : LabelledDataset
+        All of them.
+    settings : OwnSettings
+        What was asked for.
+    base : ModelPackage or None
+        The model to begin with.
+    split : Split
+        Which stacks teach.
+    optics : CardOptics
+        Of all stacks.
+    dof_um, range_um : float
+        Depth of field and range (to either side of focus) of the new model, µm.
+    plan : TeachingPlan
+        Networks, and how they are taught.
+    featureless : int
+        Number of stacks left out because no patch of theirs shows focus.
+    """
+
+    source: Path
+    dataset: LabelledDataset
+    settings: OwnSettings
+    base: ModelPackage | None
+    split: Split
+    optics: CardOptics
+    dof_um: float
+    range_um: float
+    plan: TeachingPlan
+    featureless: int
+
+    @property
+    def keeps_importance(self) -> bool:
+        """Whether stage one stays as it is in the base."""
+        return self.base is not None and len(self.split.training) < FEWEST_TO_LOOK
+
+    def frames(self, stacks: tuple[LabelledStack, ...]) -> tuple[LabelledDataset, int]:
+        """Stacks as a data set of their own, and how many frames it gives."""
+        part = LabelledDataset(stacks, ())
+        return part, count_frames(part, self.range_um)
+
+
+def reading_of(settings: OwnSettings, base: ModelPackage | None) -> ReadingSettings:
+    looking = base.card if base is not None else ImportanceSettings()
+    """How the stacks are opened: measured patch by patch, on the grid of the model to be."""
+    return replace(settings.reading, patches=True, patch_px=looking.patch_px, stride_px=looking.stride_px)
+
+
+def prepare(source: Path, found: LabelledDataset, settings: OwnSettings, base: ModelPackage | None) -> OwnPlan:
+    """Settle everything, or refuse what cannot become a model.
+
+    Parameters
+    ----------
+    source : Path
+        Where the stacks lie, for messages.
+    found : LabelledDataset
+        The stacks, read with their patches.
+    settings : OwnSettings
+        What was asked for.
+    base : ModelPackage or None
+        The model to begin with.
+
+    Raises
+    ------
+    InputError
+        In one sentence, if there are too few stacks, they differ in their optics, or the base does not fit them.
+    """
+    usable = _usable(source, found)
+    objective, colour = common_optics(usable, lens=settings.lens, pixel_size_um=settings.pixel_size_um)
+    optics = CardOptics.of(objective, colour)
+    if base is not None and base.card.optics.colour != colour:
+        raise InputError(
+            f"The stacks are {_COLOURS[colour]}, and {base.card.name} was made for {_COLOURS[base.card.optics.colour]}"
+            " images; choose another base, or train without one."
+        )
+    range_um = _range(usable, settings, base, objective.dof_um)
+    split = split_stacks(usable, range_um, settings.seed)
+    plan = _plan(settings, optics, objective.dof_um, range_um, base)
+    featureless = len(found.stacks) - len(usable)
+    return OwnPlan(source, found, settings, base, split, optics, objective.dof_um, range_um, plan, featureless)
+
+
+_COLOURS = {"rgb": "colour", "mono": "grey"}
+
+
+def _usable(source: Path, found: LabelledDataset) -> list[LabelledStack]:
+    if not found.stacks:
+        raise InputError(
+            f"{source} holds no stack whose focus is known; {len(found.skipped)} were left out, the first because:"
+            f" {found.skipped[0].reason}"
+        )
+    usable = [stack for stack in found.stacks if is_usable(stack)]
+    if not usable:
+        raise InputError(
+            f"None of the {len(found.stacks)} stacks of {source} has a patch whose content shows focus; take stacks of"
+            " fields with more of the sample."
+        )
+    if len(usable) < LEAST_STACKS:
+        left_out = len(found.skipped) + len(found.stacks) - len(usable)
+        raise InputError(
+            f"A model takes at least {LEAST_STACKS} stacks, to learn from, to calibrate with and to measure on;"
+            f" {source} has {len(usable)} that can be used ({left_out} were left out): add some."
+        )
+    return usable
+
+
+def _range(usable: list[LabelledStack], settings: OwnSettings, base: ModelPackage | None, dof_um: float) -> float:
+    most_um = base.card.range_um if base is not None else float("inf")
+    if settings.range_um is not None and settings.range_um > most_um:
+        raise InputError(
+            f"The base answers within ±{most_um:g} µm, and ±{settings.range_um:g} µm is asked for; ask for less, or"
+            " train without a base."
+        )
+    range_um = settings.range_um or min(covered_range_um(usable), most_um)
+    if range_um < dof_um:
+        raise InputError(
+            f"A range of ±{range_um:g} µm around focus, which is what the planes cover or what was asked for, is less"
+            f" than the depth of field of {dof_um:.3g} µm; take planes farther out on both sides."
+        )
+    return range_um
+
+
+def _plan(
+    settings: OwnSettings, optics: CardOptics, dof_um: float, range_um: float, base: ModelPackage | None
+) -> TeachingPlan:
+    share = LOOKING_SHARE["new" if base is None else "base"]
+    each = TrainingSettings(
+        samples=settings.samples,
+        learning_rate=NEW_RATE if base is None else FINE_RATE,
+        validate_every=6_400,
+        seed=settings.seed,
+        device=settings.device,
+    )
+    training = {
+        "importance_training": replace(each, minutes=share * settings.minutes),
+        "defocus_training": replace(each, minutes=(1 - share) * settings.minutes),
+    }
+    if base is not None:
+        judging, looking = first_networks(TeachingPlan(), base)
+        return TeachingPlan(looking.settings, judging.settings, **training)
+    return TeachingPlan(
+        ImportanceSettings(channels=optics.channels), _new_network(dof_um, range_um, optics.channels), **training
+    )
+
+
+def _new_network(dof_um: float, range_um: float, channels: int) -> DefocusSettings:
+    """Bins of a quarter of the depth of field, as the shipped models', but not more than some 200 a side."""
+    reach_um = 1.25 * range_um
+    bin_um = max(dof_um / 4, reach_um / 200)
+    window_um = min(max(1.5 * dof_um, bin_um), 0.9 * reach_um)
+    return DefocusSettings(channels=channels, reach_um=reach_um, bin_um=min(bin_um, window_um), window_um=window_um)

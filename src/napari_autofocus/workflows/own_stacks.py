@@ -1,0 +1,297 @@
+"""A user's labelled z-stacks as training takes them: their optics, what is held out, and the patches learned from.
+
+Knows no networks; those are taught in ``own_models.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.calibration import FEWEST_FIELDS
+from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.models.dataset import Picking, write_shard
+from napari_autofocus.models.labelled_stacks import LabelledStack, optics_of
+from napari_autofocus.models.optics_check import differences
+from napari_autofocus.models.package import CardOptics
+from napari_autofocus.models.package.card import Colour
+from napari_autofocus.models.samples import FieldSample, FloatArray
+from napari_autofocus.optics import Objective
+
+LEAST_STACKS = 3
+"""One to learn from, one to calibrate with, one to measure on."""
+LEAST_IMPORTANCE = 0.3
+"""Patches below it are not learned from."""
+HELD_SHARE = 0.2
+"""Share of the slides that is held out to calibrate with, and again to measure on."""
+MOST_PATCHES = 24_000
+"""Patches kept of all stacks together: 1.2 GB in 8-bit colour."""
+_PLANES_AT_ONCE = 12
+_TILE = 7  # patches along a tile's side: 512 px, as the shipped models' fields
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which stacks teach, and which are held out.
+
+    Parameters
+    ----------
+    training, calibration, evaluation : tuple of LabelledStack
+        No stack is in two of them; calibration may be empty.
+    by : {'slide', 'stack'}
+        Whether whole slides were held out, or stacks of the slide that was trained on.
+    note : str
+        What that means for the figures, a sentence.
+    """
+
+    training: tuple[LabelledStack, ...]
+    calibration: tuple[LabelledStack, ...]
+    evaluation: tuple[LabelledStack, ...]
+    by: Literal["slide", "stack"]
+    note: str
+
+    @property
+    def watched(self) -> tuple[LabelledStack, ...]:
+        """Stacks that training is watched on; nothing is chosen by them."""
+        return self.calibration or self.evaluation
+
+    def to_json(self) -> dict[str, Any]:
+        """Number of stacks by what they are for; no paths, which are nobody else's business."""
+        numbers = {name: len(getattr(self, name)) for name in ("training", "calibration", "evaluation")}
+        return {"by": self.by, **numbers}
+
+
+@dataclass(frozen=True)
+class StackStored:
+    """Progress: the patches of so many stacks are stored."""
+
+    done: int
+    total: int
+
+
+def common_optics(
+    stacks: Sequence[LabelledStack], *, lens: Objective | None = None, pixel_size_um: float | None = None
+) -> tuple[Objective, Colour]:
+    """The optics that all stacks were taken with.
+
+    Parameters
+    ----------
+    stacks : sequence of LabelledStack
+        At least one.
+    lens : Objective, optional
+        The objective, in place of what the files say.
+    pixel_size_um : float, optional
+        Size of a pixel in the sample, µm, in place of what the files say.
+
+    Raises
+    ------
+    InputError
+        If they are unknown, or not the same for all; the message lists what there is.
+    """
+    kinds: list[tuple[Objective, Colour, list[str]]] = []
+    for each in stacks:
+        objective = optics_of(each.stack, lens=lens, pixel_size_um=pixel_size_um).objective
+        if objective is None:
+            raise InputError(
+                f"{each.path} does not state its objective and pixel size, and a model is made for certain optics;"
+                " give --objective (as in 20x/0.75) and --pixel-um."
+            )
+        colour: Colour = "rgb" if len(each.stack.data.shape) == 4 else "mono"
+        for known, its_colour, names in kinds:
+            if not differences(CardOptics.of(known, its_colour), ImageOptics(objective), colour):
+                names.append(each.path.name)
+                break
+        else:
+            kinds.append((objective, colour, [each.path.name]))
+    if len(kinds) > 1:
+        listed = "; ".join(f"{_optics_words(lens, colour)}: {_some(names)}" for lens, colour, names in kinds)
+        raise InputError(
+            f"The stacks differ in their optics, and a model is made for one kind ({listed}); put each kind into its"
+            " own folder, or state what holds for all with --objective and --pixel-um."
+        )
+    return kinds[0][0], kinds[0][1]
+
+
+def _optics_words(objective: Objective, colour: Colour) -> str:
+    return f"{objective.name} at {objective.pixel_size_um:.4g} µm a pixel, {'colour' if colour == 'rgb' else 'grey'}"
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def is_usable(stack: LabelledStack) -> bool:
+    """Whether a stack has a patch to learn from: important, and with a known focus."""
+    return any(patch.best_z_um is not None and patch.importance >= LEAST_IMPORTANCE for patch in stack.patches)
+
+
+def covered_range_um(stacks: Sequence[LabelledStack]) -> float:
+    """How far from focus the planes reach on both sides, in half of the stacks at least; µm, rounded down to 0.1."""
+    below = np.median([-stack.defocus_um.min() for stack in stacks])
+    above = np.median([stack.defocus_um.max() for stack in stacks])
+    return math.floor(10 * float(min(below, above)) + 1e-3) / 10
+
+
+def split_stacks(stacks: Sequence[LabelledStack], range_um: float, seed: int) -> Split:
+    """Divide stacks into those that teach and those that are held out, by whole slides where there are several.
+
+    With three slides and more, a fifth of them (at least one) is held out to calibrate with, and as many to measure
+    on; to calibrate with, more are taken until they have fifty frames, as long as half of the slides are left to learn
+    from. Of two slides the smaller one is held out. The stacks of a single slide are divided like slides.
+
+    Parameters
+    ----------
+    stacks : sequence of LabelledStack
+        At least three.
+    range_um : float
+        Planes within ± this count as frames, µm.
+    seed : int
+        Decides which are held out.
+    """
+    slides: dict[str, list[LabelledStack]] = {}
+    for stack in stacks:
+        slides.setdefault(stack.slide, []).append(stack)
+    rng = np.random.default_rng([seed, 23])
+    if len(slides) == 2:
+        smaller, larger = sorted(slides.values(), key=len)
+        half = len(smaller) // 2
+        held = [smaller[i] for i in rng.permutation(len(smaller))]
+        note = "There are two slides: one was trained on, the other held out."
+        return Split(tuple(larger), tuple(held[:half]), tuple(held[half:]), "slide", note)
+    if len(slides) > 2:
+        training, calibration, evaluation = _divide(list(slides.values()), range_um, rng)
+        named = not all(stack.slide == str(stack.path) for stack in stacks)
+        return Split(training, calibration, evaluation, "slide", _SLIDES_NAMED if named else _SLIDES_UNNAMED)
+    training, calibration, evaluation = _divide([[stack] for stack in stacks], range_um, rng)
+    return Split(training, calibration, evaluation, "stack", _ONE_SLIDE)
+
+
+_SLIDES_NAMED = "Whole slides were held out."
+_SLIDES_UNNAMED = (
+    "Nobody says which slide a stack is of, so each counts as a slide of its own: if several are of one, the figures"
+    " may be optimistic (labels.csv may name them in a column slide)."
+)
+_ONE_SLIDE = (
+    "All stacks are of one slide, so stacks of the slide that was trained on were held out: on other slides the"
+    " figures may be worse."
+)
+_Stacks = tuple[LabelledStack, ...]
+
+
+def _divide(
+    units: Sequence[Sequence[LabelledStack]], range_um: float, rng: np.random.Generator
+) -> tuple[_Stacks, _Stacks, _Stacks]:
+    """Training, calibration and evaluation stacks; every unit goes one way."""
+    order = [units[i] for i in rng.permutation(len(units))]
+    measured = calibrated = max(1, round(HELD_SHARE * len(order)))
+
+    def frames(held: Sequence[Sequence[LabelledStack]]) -> int:
+        return sum(int((np.abs(stack.defocus_um) <= range_um).sum()) for unit in held for stack in unit)
+
+    while frames(order[measured : measured + calibrated]) < FEWEST_FIELDS and 2 * (measured + calibrated + 1) <= len(
+        order
+    ):
+        calibrated += 1
+    held = measured + calibrated
+    return _flat(order[held:]), _flat(order[measured:held]), _flat(order[:measured])
+
+
+def _flat(units: Sequence[Sequence[LabelledStack]]) -> _Stacks:
+    return tuple(stack for unit in units for stack in unit)
+
+
+def patch_focus_um(stack: LabelledStack) -> FloatArray:
+    """Drive position at which each patch is in focus, µm, shape (rows, columns); NaN where it is not known.
+
+    What Brenner says of the patches, moved as a whole so that their median is where a person or a table says that the
+    field is in focus; unless a label store speaks of the patches themselves. Ours.
+    """
+    assert stack.focus is not None
+    best = np.array([math.nan if patch.best_z_um is None else patch.best_z_um for patch in stack.patches])
+    measured = [patch.best_z_um if patch.trusted else None for patch in stack.focus.patches]
+    said = any(patch.best_z_um != own for patch, own in zip(stack.patches, measured, strict=True))
+    if stack.how != "Brenner" and not said and np.isfinite(best).any():
+        best += stack.best_z_um - np.nanmedian(best)
+    return np.asarray(best.reshape(stack.focus.grid.shape), np.float32)
+
+
+def store_patches(
+    stacks: Sequence[LabelledStack], folder: Path, *, range_um: float, seed: int
+) -> Generator[StackStored, None, None]:
+    """Write patches and overviews of stacks as shards, one a stack; those that are there already are kept.
+
+    Parameters
+    ----------
+    stacks : sequence of LabelledStack
+        Read with their patches. In the shards a stack is named by its path.
+    folder : Path
+        Of the shards.
+    range_um : float
+        Planes within ± this are learned from, µm.
+    seed : int
+        Picks planes and patches.
+    """
+    grids = [stack.focus.grid for stack in stacks if stack.focus is not None]
+    side = min(_TILE, *(min(grid.shape) for grid in grids))
+    tiles = sum(
+        int((np.abs(stack.defocus_um) <= range_um).sum()) * len(_tiles(grid, side))
+        for stack, grid in zip(stacks, grids, strict=True)
+    )
+    picking = Picking(
+        patches_per_plane=min(max(MOST_PATCHES // max(tiles, 1), 1), side**2),
+        least_importance=LEAST_IMPORTANCE,
+        overviews_per_field=3,
+    )
+    for number, stack in enumerate(stacks):
+        shard = folder / f"shard-{number:04d}"
+        if not shard.exists():
+            rng = np.random.default_rng([seed, number])
+            write_shard(shard, _samples(stack, range_um, side, rng), picking, rng)
+        yield StackStored(number + 1, len(stacks))
+
+
+def _samples(stack: LabelledStack, range_um: float, side: int, rng: np.random.Generator) -> Iterator[FieldSample]:
+    """Square parts of a stack, a few planes at a time and in any order, so that a stack larger than memory works."""
+    assert stack.focus is not None
+    grid, best = stack.focus.grid, patch_focus_um(stack)
+    importance = np.array([patch.importance for patch in stack.patches], np.float32).reshape(grid.shape)
+    planes = rng.permutation(np.flatnonzero(np.abs(stack.defocus_um) <= range_um))
+    for start in range(0, planes.size, _PLANES_AT_ONCE):
+        some = planes[start : start + _PLANES_AT_ONCE]
+        frames = [stack.stack.plane(int(index)) for index in some]
+        away = stack.stack.focus_direction * (stack.stack.z_um[some, None, None] - best)
+        for rows, columns in _tiles(grid, side):
+            y, x = _pixels(grid, rows, 0), _pixels(grid, columns, 1)
+            yield FieldSample(
+                frames=tuple(frame[y, x] for frame in frames),
+                grid=PatchGrid((y.stop - y.start, x.stop - x.start), grid.size, grid.step),
+                defocus_um=np.asarray(away[:, rows, columns], np.float32),
+                importance=importance[rows, columns],
+                signed=True,
+                slide=str(stack.path),
+                stain=stack.stain or "",
+                density=stack.density or "",
+            )
+
+
+def _tiles(grid: PatchGrid, side: int) -> list[tuple[slice, slice]]:
+    """Squares of ``side`` patches that cover the grid, overlapping where they do not fit: rows and columns."""
+
+    def along(count: int) -> list[slice]:
+        starts = np.linspace(0, count - side, math.ceil(count / side)).round().astype(int)
+        return [slice(int(start), int(start) + side) for start in starts]
+
+    return [(rows, columns) for rows in along(grid.shape[0]) for columns in along(grid.shape[1])]
+
+
+def _pixels(grid: PatchGrid, patches: slice, axis: int) -> slice:
+    start = grid.origin[axis] + patches.start * grid.step
+    return slice(start, start + (patches.stop - patches.start - 1) * grid.step + grid.size)
