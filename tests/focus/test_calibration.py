@@ -18,6 +18,7 @@ from napari_autofocus.focus.uncertainty import (
     field_sigma_um,
 )
 
+ONE_A_FIELD = ("error_um", "patch_sigma_um", "scatter_um", "count", "evidence", "right")
 TRUE = Calibration(0.06, 1.4, 0.25, 0.9, 1.645, 0.7, -0.5)
 
 
@@ -66,7 +67,7 @@ def test_interval_holds_for_few_patches_and_for_many() -> None:
     """One factor for all would do on average; the formula has to be right for each."""
     calibration, unseen = fit_calibration(synthetic(3)), synthetic(4, 20_000)
     for few in (unseen.count <= 2, unseen.count >= 25):
-        part = CalibrationSamples(*(getattr(unseen, name)[few] for name in CalibrationSamples.__dataclass_fields__))
+        part = replace(unseen, **{name: getattr(unseen, name)[few] for name in ONE_A_FIELD})
         assert coverage(part, calibration) == pytest.approx(0.9, abs=0.03)
 
 
@@ -145,3 +146,29 @@ def test_as_many_true_values_as_fields() -> None:
 
 def test_field_without_patches_that_count_has_no_features() -> None:
     assert field_features([], SETTINGS, field_shape=FIELD, pixel_size_um=PIXEL_UM) is None
+
+
+def test_fields_through_even_optics_teach_not_to_believe_their_evidence() -> None:
+    """Where every sign was right, only the even optics can say how much evidence is too little."""
+    rng = np.random.default_rng(11)
+    right = replace(synthetic(10, 400), right=np.ones(400), evidence=rng.normal(7.0, 0.5, 400))
+    mirrored = np.abs(rng.normal(2.0, 0.5, 200))
+    told = fit_calibration(replace(right, mirrored=mirrored))
+    assert (direction_probability(mirrored, fit_calibration(right)) > 0.95).mean() > 0.5
+    assert (direction_probability(mirrored, told) > 0.95).mean() < 0.05
+    assert (direction_probability(right.evidence, told) > 0.95).mean() > 0.95
+
+
+def test_even_optics_leave_sigma_and_interval_alone() -> None:
+    samples = synthetic(12, 500)
+    alone, beside = fit_calibration(samples), fit_calibration(replace(samples, mirrored=np.full(300, 2.0)))
+    assert (beside.floor_um, beside.patch_scale, beside.interval90) == (
+        alone.floor_um,
+        alone.patch_scale,
+        alone.interval90,
+    )
+
+
+def test_evidence_of_even_optics_must_be_numbers() -> None:
+    with pytest.raises(InputError, match="even optics must be finite"):
+        replace(synthetic(0, 60), mirrored=np.array([np.nan]))

@@ -6,7 +6,7 @@ The formulas are in ``uncertainty.py``. Everything here is ours: the papers stat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,9 @@ class CalibrationSamples:
         As in :class:`~napari_autofocus.focus.uncertainty.FieldFeatures`.
     right : np.ndarray, shape (N,)
         1 where the sign was right, 0 where wrong, NaN where the field says nothing about it.
+    mirrored : np.ndarray, shape (M,)
+        Evidence of further fields, seen through even optics: their direction cannot be told, so that whatever evidence
+        they show must not persuade. They teach the direction only.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class CalibrationSamples:
     count: FloatArray
     evidence: FloatArray
     right: FloatArray
+    mirrored: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         n = self.error_um.size
@@ -62,9 +66,13 @@ class CalibrationSamples:
             values: FloatArray = getattr(self, name)
             if values.shape != (n,) or (name != "right" and not np.isfinite(values).all()):
                 raise InputError(f"The calibration's {name} must be {n} finite numbers, one a field.")
+        if not np.isfinite(self.mirrored).all():
+            raise InputError("The calibration's evidence of fields through even optics must be finite numbers.")
 
     @classmethod
-    def of(cls, features: Sequence[FieldFeatures], true_um: npt.ArrayLike) -> CalibrationSamples:
+    def of(
+        cls, features: Sequence[FieldFeatures], true_um: npt.ArrayLike, mirrored: Sequence[FieldFeatures] = ()
+    ) -> CalibrationSamples:
         """Samples from the features of fields and their true defocus.
 
         Parameters
@@ -73,6 +81,8 @@ class CalibrationSamples:
             Of N fields.
         true_um : array-like, shape (N,)
             True defocus, µm.
+        mirrored : sequence of FieldFeatures
+            Of fields seen through even optics.
         """
         truth = np.asarray(true_um, np.float64)
         if truth.shape != (len(features),):
@@ -86,6 +96,7 @@ class CalibrationSamples:
             count=_column(features, "count"),
             evidence=_column(features, "evidence"),
             right=np.where(told, np.sign(value) == np.sign(truth), np.nan),
+            mirrored=_column([each for each in mirrored if each.sided], "evidence"),
         )
 
 
@@ -146,6 +157,8 @@ def _fit_direction(samples: CalibrationSamples) -> tuple[float, float]:
     def cost(coefficients: FloatArray) -> float:
         log_scale, offset = coefficients
         surprise = -np.sum(log_expit(sign * (np.exp(log_scale) * evidence + offset)))
+        doubt = np.exp(log_scale) * samples.mirrored + offset
+        surprise -= np.sum(log_expit(doubt) + log_expit(-doubt)) / 2  # right or wrong, either as likely
         return float(surprise + (log_scale**2 + offset**2) / 2)
 
     found = minimize(cost, np.array([0.0, -0.1]), method="L-BFGS-B", bounds=[(-5, 3), (-10, 0)]).x

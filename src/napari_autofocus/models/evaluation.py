@@ -35,6 +35,8 @@ class KnownFrame:
         None where nobody says it.
     optics : ImageOptics or None
         What is known of the optics it was taken with.
+    signed : bool
+        False for even optics, which show the distance from focus but no direction.
     """
 
     image: npt.NDArray[Any]
@@ -44,6 +46,7 @@ class KnownFrame:
     stain: str | None = None
     density: str | None = None
     optics: ImageOptics | None = None
+    signed: bool = True
 
 
 @dataclass(frozen=True)

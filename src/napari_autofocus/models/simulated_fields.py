@@ -27,7 +27,8 @@ OpticsKind = Literal["nominal", "off_nominal", "even"]
 #: A cover glass of this refractive index, thicker by t µm than the design, adds W040 = t·(n² − 1)/(8·n³)·NA⁴.
 COVER_GLASS_INDEX = 1.515
 FRAME = (1024, 1224)
-_RUN = 96  # fields that share their drawn optics
+#: Fields of neighbouring seeds that share their drawn optics.
+FIELDS_OF_ONE_OPTICS = 96
 _PLACES_TRIED = 8
 _EVEN_NA = ((0.45, 0.55), (0.75, 0.75), (0.8, 0.9))
 _EVEN_PIXEL_UM = ((0.25, 0.34), (0.45, 0.5))
@@ -94,7 +95,7 @@ def simulate_field(settings: SimulatedFields, seed: int) -> FieldSample:
     """The field of one seed: slide, place, optics, camera and planes are all drawn from it."""
     rng = np.random.default_rng([seed, 20])
     kind = _kind(settings, rng)
-    optics = _optics(settings.objective, kind, seed // _RUN)
+    optics = _optics(settings.objective, kind, seed // FIELDS_OF_ONE_OPTICS)
     density = str(rng.choice(settings.densities, p=settings.density_shares))
     stain = str(rng.choice(settings.stains))
     specimen = Specimen(stain, density, seed, _topography(rng))
@@ -111,9 +112,15 @@ def simulate_field(settings: SimulatedFields, seed: int) -> FieldSample:
 
 
 def simulate_frames(
-    settings: SimulatedFields, seeds: Iterable[int], draws: int, range_um: float, *, shape: tuple[int, int] = FRAME
+    settings: SimulatedFields,
+    seeds: Iterable[int],
+    draws: int,
+    range_um: float,
+    *,
+    shape: tuple[int, int] = FRAME,
+    kind: OpticsKind = "nominal",
 ) -> Iterator[KnownFrame]:
-    """Frames of whole fields through the preset's own optics and camera, to calibrate with and to measure on.
+    """Frames of whole fields through the usual camera, to calibrate with and to measure on.
 
     Parameters
     ----------
@@ -127,12 +134,14 @@ def simulate_frames(
         Within ± this, µm.
     shape : tuple of int
         Height and width of a frame, px.
+    kind : {'nominal', 'off_nominal', 'even'}
+        The preset's own optics, or drawn anew for every run of seeds.
     """
     shares = np.array(
         [0.0 if d == "empty" else s for d, s in zip(settings.densities, settings.density_shares, strict=True)]
     )
-    optics = Optics(Objective.parse(settings.objective))
     for seed in seeds:
+        optics = _optics(settings.objective, kind, seed // FIELDS_OF_ONE_OPTICS)
         rng = np.random.default_rng([seed, 21])
         density = str(rng.choice(settings.densities, p=shares / shares.sum()))
         stain = str(rng.choice(settings.stains))
@@ -142,7 +151,7 @@ def simulate_frames(
             image = scene.snap(*place, scene.best_focus_um(*place) + defocus_um, rng=rng)
             name = f"simulated-{seed}"
             known = ImageOptics(optics.objective)
-            yield KnownFrame(image, float(defocus_um), name, name, stain, density, known)
+            yield KnownFrame(image, float(defocus_um), name, name, stain, density, known, kind != "even")
 
 
 def _kind(settings: SimulatedFields, rng: np.random.Generator) -> OpticsKind:

@@ -198,10 +198,12 @@ def calibrate(
 ) -> Generator[FrameSeen, None, Calibration]:
     """Fit how far a predictor's fields can be trusted, on frames it was not taught with.
 
-    Frames without content, and beyond the model's range, say nothing about it and are passed over. Where fewer than
-    fifty are left, ``otherwise`` is what holds, if it is given.
+    Frames seen through even optics teach when not to believe in a direction, and that only. Frames without content,
+    and beyond the model's range, say nothing about it and are passed over. Where fewer than fifty are left,
+    ``otherwise`` is what holds, if it is given.
     """
     features: list[FieldFeatures] = []
+    mirrored: list[FieldFeatures] = []
     truths: list[float] = []
     for number, frame in enumerate(frames, 1):
         estimate = predictor.estimate(frame.image, optics=frame.optics, insist=True)
@@ -211,13 +213,15 @@ def calibrate(
             field_shape=(frame.image.shape[0], frame.image.shape[1]),
             pixel_size_um=predictor.card.optics.pixel_size_um,
         )
-        if found is not None and abs(frame.true_um) <= predictor.card.range_um:
+        if found is not None and not frame.signed:
+            mirrored.append(found)
+        elif found is not None and abs(frame.true_um) <= predictor.card.range_um:
             features.append(found)
             truths.append(frame.true_um)
         yield FrameSeen("calibrating", number)
     if otherwise is not None and len(features) < FEWEST_FIELDS:
         return otherwise
-    return fit_calibration(CalibrationSamples.of(features, np.array(truths)))
+    return fit_calibration(CalibrationSamples.of(features, np.array(truths), mirrored))
 
 
 def package(

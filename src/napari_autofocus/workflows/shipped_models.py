@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,7 +25,12 @@ from napari_autofocus.models.dataset import Dataset, Picking, write_shard
 from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage
-from napari_autofocus.models.simulated_fields import SimulatedFields, simulate_fields, simulate_frames
+from napari_autofocus.models.simulated_fields import (
+    FIELDS_OF_ONE_OPTICS,
+    SimulatedFields,
+    simulate_fields,
+    simulate_frames,
+)
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, package, teach
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import Objective
@@ -48,10 +54,13 @@ class Recipe:
         Defocus within ± this is answered, µm.
     plan : TeachingPlan
         Networks and training.
-    calibration_seed, evaluation_seed : int
-        First seeds of the slides to calibrate with and to measure on; far from those trained on.
+    calibration_seed, even_seed, evaluation_seed : int
+        First seeds of the slides to calibrate with (through the preset's optics, and through even ones) and to measure
+        on; far from those trained on.
     checked_fields, draws : int
-        Fields for each of the two, and frames of each.
+        Fields to calibrate with and to measure on, and frames of each.
+    even_optics, even_fields : int
+        Even optics to calibrate with, and fields seen through each.
     """
 
     name: str
@@ -61,9 +70,12 @@ class Recipe:
     range_um: float
     plan: TeachingPlan
     calibration_seed: int = 600_000
+    even_seed: int = 650_016
     evaluation_seed: int = 700_000
     checked_fields: int = 120
     draws: int = 6
+    even_optics: int = 5
+    even_fields: int = 8
 
 
 RECIPES = {
@@ -127,7 +139,7 @@ def make_model(
             target,
             _card(recipe, taught),
             taught,
-            calibration_frames=_frames(recipe, recipe.calibration_seed),
+            calibration_frames=chain(_frames(recipe, recipe.calibration_seed), _even_frames(recipe)),
             evaluation_frames=_frames(recipe, recipe.evaluation_seed),
         )
     )
@@ -160,6 +172,12 @@ def _frames(recipe: Recipe, first_seed: int) -> Iterator[KnownFrame]:
     return simulate_frames(
         recipe.fields, range(first_seed, first_seed + recipe.checked_fields), recipe.draws, recipe.range_um
     )
+
+
+def _even_frames(recipe: Recipe) -> Iterator[KnownFrame]:
+    firsts = (recipe.even_seed + run * FIELDS_OF_ONE_OPTICS for run in range(recipe.even_optics))
+    seeds = (seed for first in firsts for seed in range(first, first + recipe.even_fields))
+    return simulate_frames(recipe.fields, seeds, recipe.draws, recipe.range_um, kind="even")
 
 
 def _card(recipe: Recipe, taught: Taught) -> ModelCard:
