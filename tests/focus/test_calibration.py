@@ -154,7 +154,7 @@ def test_fields_through_even_optics_teach_not_to_believe_their_evidence() -> Non
     right = replace(synthetic(10, 400), right=np.ones(400), evidence=rng.normal(7.0, 0.5, 400))
     mirrored = np.abs(rng.normal(2.0, 0.5, 200))
     told = fit_calibration(replace(right, mirrored=mirrored))
-    assert (direction_probability(mirrored, fit_calibration(right)) > 0.95).mean() > 0.5
+    assert (direction_probability(mirrored, fit_calibration(right)) > 0.95).mean() > 0.2
     assert (direction_probability(mirrored, told) > 0.95).mean() < 0.05
     assert (direction_probability(right.evidence, told) > 0.95).mean() > 0.95
 
