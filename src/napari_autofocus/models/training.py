@@ -218,8 +218,8 @@ def train(
     Raises
     ------
     InputError
-        If the checkpoint is of another network, torch has no such device, or the loss is no longer a number; what was
-        learned before that is in the checkpoint.
+        If the checkpoint is of another network, torch has no such device, or the loss is no longer a number; the
+        checkpoint of the last validation then stays.
     """
     run = _Run(task, settings, checkpoint)
     with run.batches() as batches:
@@ -241,11 +241,12 @@ class _Run:
             _groups(self.network, settings.weight_decay), lr=settings.learning_rate, fused=True
         )
         self.state = _State()
+        self.sound = True
         if checkpoint is not None and checkpoint.exists():
             self.state = _state_of(checkpoint, load_checkpoint(checkpoint, self.network, self.average, self.optimiser))
 
     def save(self) -> None:
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and self.sound:
             save_checkpoint(self.checkpoint, self.network, self.average, self.optimiser, vars(self.state))
 
     @contextmanager
@@ -298,7 +299,8 @@ class _Run:
         placed = {name: value.to(self.settings.device) for name, value in batch.items()}
         loss = self.task.loss(self.network, placed)
         value = float(loss.detach())
-        if not math.isfinite(value):  # before it spoils the weights
+        if not math.isfinite(value):
+            self.sound = False  # normalisation has seen it
             raise InputError(
                 f"After {self.state.step} batches the loss is {value}; lower the learning rate ({rate:.2g}), or look"
                 " for labels that are no numbers."
