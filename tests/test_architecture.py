@@ -144,6 +144,10 @@ def test_the_table_has_no_circle_between_rooms() -> None:
         rest = {room: needs for room, needs in rest.items() if room not in free}
 
 
+def test_the_package_itself_imports_only_the_model_it_hands_out() -> None:
+    assert {each.imported for each in INSIDE if each.importer == ""} == {"models.predictor"}
+
+
 def test_libraries_stay_in_the_rooms_that_know_them() -> None:
     offences = [
         str(each)
@@ -226,7 +230,11 @@ def test_errors_of_our_own_are_no_runtime_errors() -> None:
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
+        ("", GUI | HARDWARE | LEARNING | {"numpy"}),
+        ("models", GUI | HARDWARE | LEARNING),
         ("focus", GUI | HARDWARE | LEARNING),
+        ("focus.estimate", GUI | HARDWARE | LEARNING),
+        ("focus.decision", GUI | HARDWARE | LEARNING),
         ("focus.zstack", GUI | HARDWARE | LEARNING),
         ("simulation", GUI | HARDWARE | LEARNING),
         ("routines.sweep", GUI | HARDWARE | LEARNING),
@@ -235,6 +243,7 @@ def test_errors_of_our_own_are_no_runtime_errors() -> None:
     ],
 )
 def test_importing_a_room_stays_light(module: str, unwanted: set[str]) -> None:
-    script = f"import sys, {PACKAGE}.{module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    name = f"{PACKAGE}.{module}".rstrip(".")
+    script = f"import sys, {name}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=120)
     assert set(loaded.stdout.split()) & unwanted == set()
