@@ -154,7 +154,7 @@ class _Case:
             return ""
         return (
             f"The side of focus is undecided: {self.say(self.value, '+')} is on the right side with a probability of"
-            f" {self.mirror:.1%} where {self.settings.least_direction:.0%} are asked for; do not move by it,"
+            f" {_percent(self.mirror)} where {self.settings.least_direction:.0%} are asked for; do not move by it,"
             f" {SECOND_LOOK}."
         )
 
@@ -204,7 +204,7 @@ class _Case:
         low, high = self.value - self.half_um, self.value + self.half_um
         return (
             f"The defocus is {self.say(self.value, '+')}, between {low:+.2f} and {high:+.2f} µm in 90 % of such fields;"
-            f" its sign is right with a probability of {self.direction:.1%}."
+            f" its sign is right with a probability of {_percent(self.direction)}."
         )
 
     def _advice(self) -> tuple[str, ...]:
@@ -224,6 +224,11 @@ def _sign_near_focus(value: float, sigma: float, mirror: float) -> float:
     """Probability of the sign of a value near focus, where patches elsewhere in the field tell its orientation."""
     same = float(ndtr(abs(value) / sigma))
     return max(mirror * same + (1 - mirror) * (1 - same), 0.5)
+
+
+def _percent(share: float) -> str:
+    """A probability in per cent, never rounded up to certainty."""
+    return "more than 99.9 %" if share > 0.9995 else f"{100 * share:.1f} %"
 
 
 def _nothing_read(patches: Sequence[PatchPrediction]) -> FocusEstimate:

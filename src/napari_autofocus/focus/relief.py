@@ -95,9 +95,10 @@ def _why_flat(n: int, wide: float, excess: float, dof: float) -> str:
         return "Only 1 patch was read, so that the field counts as flat by what was seen of it"
     if wide < dof:
         return f"The defocus of the {n} patches read spreads over {in_dof(wide, dof)}, less than the depth of field"
+    rest = f" but for {in_dof(excess, dof)}" if excess >= 0.005 else ""
     return (
         f"The defocus of the {n} patches read spreads over {in_dof(wide, dof)}, which their own uncertainties explain"
-        f" but for {in_dof(excess, dof)}"
+        f"{rest}"
     )
 
 

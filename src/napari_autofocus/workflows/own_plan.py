@@ -138,8 +138,8 @@ class OwnPlan:
 
 
 def reading_of(settings: OwnSettings, base: ModelPackage | None) -> ReadingSettings:
-    looking = base.card if base is not None else ImportanceSettings()
     """How the stacks are opened: measured patch by patch, on the grid of the model to be."""
+    looking = base.card if base is not None else ImportanceSettings()
     return replace(settings.reading, patches=True, patch_px=looking.patch_px, stride_px=looking.stride_px)
 
 

@@ -132,6 +132,8 @@ def make_model(
         Closing the generator stops; nothing finished is lost.
     """
     data = work / "data"
+    for folder in (data, target.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     yield from _simulate(recipe, data, processes)
     taught = yield from teach(_on(recipe.plan, device), Dataset(data), work, dof_um=_objective(recipe).dof_um)
     return (
