@@ -74,14 +74,14 @@ def test_teaching_that_was_stopped_in_the_second_stage_goes_on_exactly(tmp_path:
 
 
 def test_first_weights_follow_from_the_seeds() -> None:
-    def drawn(**seeds: int) -> list[torch.Tensor]:
-        plan = replace(PLAN, **{name: replace(BRIEF, seed=seed) for name, seed in seeds.items()})
+    def drawn(defocus_seed: int = 0) -> list[torch.Tensor]:
+        plan = replace(PLAN, defocus_training=replace(BRIEF, seed=defocus_seed))
         return [next(iter(network.parameters())) for network in first_networks(plan)]
 
     (judging, looking), again = drawn(), drawn()
     assert torch.equal(judging, again[0])
     assert torch.equal(looking, again[1])
-    other = drawn(defocus_training=1)
+    other = drawn(defocus_seed=1)
     assert not torch.equal(judging, other[0])
     assert torch.equal(looking, other[1])
 
@@ -114,7 +114,8 @@ def test_calibration_sees_each_frame_and_passes_over_those_out_of_range(
     """Sixty frames, twenty of them beyond ±10 µm: forty are left, too few."""
     far = [_known(15.0, -8.0, n) for n in range(20)]
     near = [_known(4.0, 0.5, n) for n in range(40)]
-    running, seen = calibrate(predictor(), far + near), []
+    running = calibrate(predictor(), far + near)
+    seen: list[FrameSeen] = []
     with pytest.raises(InputError, match="at least 50 fields of known defocus; found 40"):
         seen.extend(running)
     assert seen[-1] == FrameSeen("calibrating", 60)

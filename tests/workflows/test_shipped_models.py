@@ -130,7 +130,12 @@ def test_every_field_of_the_training_data_has_a_seed_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds: list[int] = []
-    monkeypatch.setattr(shipped_models, "simulate_fields", lambda _, own: seeds.extend(own) or [])
+
+    def simulated(_: SimulatedFields, own: range) -> list[Any]:
+        seeds.extend(own)
+        return []
+
+    monkeypatch.setattr(shipped_models, "simulate_fields", simulated)
     for number in range(3):
         shipped_models._write_shard(SMALL, tmp_path, number)
     assert seeds == list(range(3 * FIELDS_A_SHARD))
