@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -147,9 +148,16 @@ def test_training_runs_on_the_device_that_is_named() -> None:
     assert replace(plan.defocus_training, device="cpu") == MINIATURE.plan.defocus_training
 
 
-def test_a_name_without_a_recipe_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no recipe for darkfield-5x; choose among .*brightfield-20x"):
-        shipped_models.main(["darkfield-5x", "--work", str(tmp_path), "--out", str(tmp_path)])
+def test_a_name_without_a_recipe_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shipped_models.main(["darkfield-5x", "--work", str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert re.search(r"no recipe for darkfield-5x; choose among .*brightfield-20x", capsys.readouterr().err)
+
+
+def test_training_data_of_another_recipe_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    next(make_model(MINIATURE, tmp_path, tmp_path / "miniature-20x.zip"))
+    other = replace(MINIATURE, fields=replace(SMALL, even_share=0.5))
+    with pytest.raises(InputError, match="training data of another recipe than miniature-20x is now; delete it"):
+        next(make_model(other, tmp_path, tmp_path / "miniature-20x.zip"))
 
 
 def test_progress_is_told_in_words(

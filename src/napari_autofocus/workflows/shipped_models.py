@@ -7,10 +7,11 @@ Takes hours of two CPU cores or minutes of a GPU, and goes on where it was stopp
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from itertools import chain
 from multiprocessing import get_context
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_autofocus.errors import InputError
+from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.focus.estimate import DecisionSettings
 from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import Dataset, Picking, write_shard
@@ -134,6 +135,7 @@ def make_model(
     data = work / "data"
     for folder in (data, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
+    _check_fields(recipe, work / "fields.json")
     yield from _simulate(recipe, data, processes)
     taught = yield from teach(_on(recipe.plan, device), Dataset(data), work, dof_um=_objective(recipe).dof_um)
     return (
@@ -145,6 +147,18 @@ def make_model(
             evaluation_frames=_frames(recipe, recipe.evaluation_seed),
         )
     )
+
+
+def _check_fields(recipe: Recipe, file: Path) -> None:
+    """Note which slides the training data are drawn from; data of another recipe must not be taken for this one's."""
+    wanted = json.loads(json.dumps(asdict(recipe.fields)))
+    if not file.exists():
+        file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    elif json.loads(file.read_text(encoding="utf-8")) != wanted:
+        raise InputError(
+            f"{file.parent} holds training data of another recipe than {recipe.name} is now; delete it, or name another"
+            " folder."
+        )
 
 
 def _simulate(recipe: Recipe, data: Path, processes: int) -> Generator[ShardWritten, None, None]:
@@ -233,6 +247,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="that training runs on: cpu, cuda, mps")
     parser.add_argument("--processes", type=int, default=2, help="that simulate at the same time")
     wanted = parser.parse_args(arguments)
+    try:
+        _make(wanted)
+    except AutofocusError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _make(wanted: argparse.Namespace) -> None:
     out = wanted.out or Path(str(files("napari_autofocus.models"))) / "shipped"
     for name in wanted.names:
         if name not in RECIPES:
@@ -242,7 +265,6 @@ def main(arguments: list[str] | None = None) -> int:
         )
         for step in steps:
             print(f"{name}: {_words(step)}", file=sys.stderr, flush=True)
-    return 0
 
 
 if __name__ == "__main__":
