@@ -13,8 +13,9 @@ from made_fields import SIZE, made_dataset, made_field, random_frame
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.models.dataset import Dataset, Picking, overview_of, write_shard
+from napari_autofocus.models.dataset import Dataset, Picking, write_shard
 from napari_autofocus.models.frame import ModelFrame
+from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
 
 

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.models.dataset import Dataset, overview_of
+from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
+from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
 from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask, turned
 

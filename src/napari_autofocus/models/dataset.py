@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
@@ -94,7 +93,8 @@ class _Kept:
         for plane, frame in enumerate(sample.frames):
             pixels = as_stored(frame)
             if plane < self.picking.overviews_per_field:
-                self.overviews.append(overview_of(pixels, sample.grid, self.picking.reduction))
+                overview = overview_of(pixels, sample.grid, self.picking.reduction)
+                self.overviews.append(overview.reshape(*overview.shape[:2], -1))
                 self.importances.append(sample.importance.astype(np.float16))
                 known = sample.defocus_um[plane][np.isfinite(sample.defocus_um[plane])]
                 middle = float(np.median(known)) if known.size else math.nan
@@ -143,15 +143,6 @@ def as_stored(frame: npt.NDArray[Any]) -> Pixels:
     if frame.dtype not in (np.uint8, np.uint16):
         raise InputError(f"Training data are frames of 8 or 16 bit; found {frame.dtype}.")
     return np.asarray(frame if frame.ndim == 3 else frame[..., None])
-
-
-def overview_of(frame: Pixels, grid: PatchGrid, reduction: int) -> Pixels:
-    """The part of a frame that the grid covers, averaged over squares of ``reduction`` px; shape (y, x, C)."""
-    (y, x), (rows, columns) = grid.origin, grid.shape
-    height, width = (rows - 1) * grid.step + grid.size, (columns - 1) * grid.step + grid.size
-    covered = frame[y : y + height, x : x + width]
-    reduced = cv2.resize(covered, (width // reduction, height // reduction), interpolation=cv2.INTER_AREA)
-    return np.asarray(reduced.reshape(height // reduction, width // reduction, -1))
 
 
 def _light(stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.package.card import Colour
 
 Float32 = npt.NDArray[np.float32]
@@ -77,11 +78,7 @@ class ModelFrame:
 
     def overview(self, grid: PatchGrid, reduction: int, channels: int) -> Float32:
         """All that a grid covers, averaged over squares of ``reduction`` px: shape (1, channels, y, x), in [0, 1]."""
-        y, x = grid.origin
-        height, width = ((count - 1) * grid.step + grid.size for count in grid.shape)
-        covered = self.pixels[y : y + height, x : x + width]
-        reduced = cv2.resize(covered, (width // reduction, height // reduction), interpolation=cv2.INTER_AREA)
-        return self._as_input([np.asarray(reduced)], channels)
+        return self._as_input([overview_of(self.pixels, grid, reduction)], channels)
 
     def patches(self, grid: PatchGrid, indices: Sequence[int], channels: int) -> Float32:
         """Chosen patches in full: shape (N, channels, size, size), in [0, 1]."""
