@@ -47,6 +47,10 @@ SLOWER_CALLS = 5
 """Calls on all patches are made once in so many turns."""
 
 
+REST_S = 0.3
+"""Before each call, so that the threads of the one before, which go on spinning for a while, are at rest."""
+
+
 def make_frame(package: ModelPackage) -> np.ndarray:
     """A dense frame of 2048 x 2048 px, RGB u8."""
     scene = Scene.build("he", "dense", package.card.optics.objective, seed=SEED, shape=(SIDE, SIDE))
@@ -62,6 +66,7 @@ def take_turns(calls: dict[str, Callable[[], Any]], repeats: dict[str, int]) -> 
     for turn in range(max(repeats.values())):
         for name, call in calls.items():
             if turn % (max(repeats.values()) // repeats[name]) == 0 and len(times[name]) < repeats[name]:
+                time.sleep(REST_S)
                 start = time.perf_counter()
                 call()
                 times[name].append(1e3 * (time.perf_counter() - start))
