@@ -7,13 +7,14 @@ seeds below 1,000,000.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.models.simulated_fields import cover_glass_waves, off_nominal
 from napari_autofocus.optics import PRESETS, Objective
 from napari_autofocus.simulation import Camera, Optics, Scene, Specimen
 from napari_autofocus.simulation.layers import has_content
@@ -30,7 +31,6 @@ OPTICS_SETS = 24
 """Off-nominal optics are drawn so many times and dealt to the fields: new optics cost more time than a field."""
 EVEN = (Objective(20, 0.6).with_pixel_size(0.37), Objective(20, 0.7).with_pixel_size(0.40))
 """NA and pixel sizes of even optics that training does not use."""
-COVER_GLASS_INDEX = 1.515
 LEAST_CONTENT_UM2 = 25.0
 """A place is drawn again until the field holds that much content: about a small nucleus."""
 _PLACES_TRIED = 200
@@ -126,23 +126,8 @@ def _optics(case: str, number: int) -> Optics:
     if case == "even":
         return Optics(EVEN[number], even=True)
     if case == "off-nominal":
-        return off_nominal(np.random.default_rng([FIRST_SEED, 3, number]))
+        return off_nominal(PRESET, np.random.default_rng([FIRST_SEED, 3, number]))
     return Optics(PRESET)
-
-
-def off_nominal(rng: np.random.Generator) -> Optics:
-    """Another copy of the preset: NA ± 3 %, cover glass ± 5 µm, chromatic shift of each colour ± 20 %, all even."""
-    lens = replace(PRESET, na=PRESET.na * rng.uniform(0.97, 1.03))
-    usual = Optics(lens)
-    red, green, blue = (shift * rng.uniform(0.8, 1.2) for shift in usual.colour_offsets_um)
-    waves = usual.spherical_waves + cover_glass_waves(rng.uniform(-5, 5))
-    return Optics(lens, spherical_waves=waves, chromatic_shift_um=(red, green, blue))
-
-
-def cover_glass_waves(thicker_by_um: float) -> float:
-    """W040 at 0.54 µm, in waves, that a cover glass too thick by t adds: t·(n² − 1)/(8·n³)·NA⁴/λ; 5 µm give 0.136."""
-    n = COVER_GLASS_INDEX
-    return thicker_by_um * (n**2 - 1) / (8 * n**3) * PRESET.na**4 / 0.54
 
 
 def describe() -> dict[str, Any]:
@@ -157,7 +142,7 @@ def describe() -> dict[str, Any]:
         "off_nominal": {
             "na": "±3 %",
             "cover_glass_um": "±5",
-            "cover_glass_waves": f"±{cover_glass_waves(5):.3f}",
+            "cover_glass_waves": f"±{cover_glass_waves(5, PRESET.na):.3f}",
             "chromatic_shift": "±20 % of each colour",
             "camera_gain": "0.8 to 1.15",
             "sets_drawn": OPTICS_SETS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_autofocus.io.stacks import find_stacks, open_stack
+from napari_autofocus.io.stacks import check_opening, find_stacks, open_stack
 from napari_autofocus.io.writing import write_stack
 
-__all__ = ["find_stacks", "open_stack", "write_stack"]
+__all__ = ["check_opening", "find_stacks", "open_stack", "write_stack"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ def open_stack(
     z_um: Sequence[float] | None = None,
     channel: int | str | None = None,
     pixel_size_um: float | None = None,
+    focus_direction: int | None = None,
 ) -> ZStack:
     """Open a z-stack without reading its planes; what the file does not say is asked for, never invented.
 
@@ -40,6 +42,8 @@ def open_stack(
         Number or name of the channel, where there are several.
     pixel_size_um : float, optional
         Overrules the file. Stays None where nobody says it.
+    focus_direction : {1, -1}, optional
+        +1 if a growing z brings sample and objective together. Overrules the file.
 
     Raises
     ------
@@ -48,7 +52,16 @@ def open_stack(
     """
     place, position = split_position(path)
     said = read_file(place, channel=channel, position=position, need_z=step_um is None and z_um is None)
-    return said.to_zstack(os.fspath(path), step_um=step_um, z_um=z_um, pixel_size_um=pixel_size_um)
+    stack = said.to_zstack(os.fspath(path), step_um=step_um, z_um=z_um, pixel_size_um=pixel_size_um)
+    return stack if focus_direction is None else replace(stack, focus_direction=focus_direction)
+
+
+def check_opening(step_um: float | None, focus_direction: int | None) -> None:
+    """Raise InputError if what a user says in place of a file cannot be: before many stacks are opened with it."""
+    if step_um is not None and not 0 < step_um < float("inf"):
+        raise InputError(f"The z step must be a positive number of µm; found {step_um:g}.")
+    if focus_direction not in (None, 1, -1):
+        raise InputError(f"The focus direction is +1 or -1; found {focus_direction}.")
 
 
 def split_position(path: PathLike) -> tuple[Path, int | None]:

@@ -92,6 +92,18 @@ def import_labels(store: LabelStore, path: PathLike, *, annotator: str, source: 
         If a column is missing or a position is not a number; nothing has been added then.
     """
     table = Path(path)
+    labels = [_label(row, f"{table}, line {line}") for line, row in enumerate(read_label_rows(table), start=2)]
+    return store.add_many(labels, annotator=annotator, source=source)
+
+
+def read_label_rows(table: Path) -> list[dict[str, str | None]]:
+    """The rows of a CSV table of labels, as text by column.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or lacks the column ``path`` or ``best_z_um``.
+    """
     try:
         with table.open(newline="", encoding="utf-8-sig") as handle:
             reader = csv.DictReader(handle)
@@ -100,8 +112,7 @@ def import_labels(store: LabelStore, path: PathLike, *, annotator: str, source: 
         raise InputError(f"{table} cannot be read as a table of labels ({error}); give a CSV file.") from error
     if not {"path", "best_z_um"} <= set(columns):
         raise InputError(f"{table} needs the columns path and best_z_um; it has {', '.join(columns) or 'none'}.")
-    labels = [_label(row, f"{table}, line {line}") for line, row in enumerate(rows, start=2)]
-    return store.add_many(labels, annotator=annotator, source=source)
+    return rows
 
 
 def _label(row: dict[str, str | None], where: str) -> Label:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.files import replacing
+from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.models.evaluation import Evaluation, FieldDone, evaluate
 from napari_autofocus.models.labelled_stacks import (
@@ -104,10 +104,7 @@ class DatasetEvaluation:
         InputError
             If the folder cannot be made or written.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"The folder {folder} cannot be made ({error.strerror}); name another.") from error
+        make_folder(folder)
         record = {**self.to_json(), "frames": [asdict(result) for result in self.evaluation.results]}
         target = folder / REPORT
         with replacing(target) as unfinished:

@@ -7,15 +7,15 @@ Stacks that cannot be read, or whose focus nobody can be sure of, are left out a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.errors import AutofocusError
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, measure_stack
-from napari_autofocus.io import find_stacks, open_stack
+from napari_autofocus.io import check_opening, find_stacks, open_stack
 from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.stack_labels import Corner, PatchSaid, StackLabels
 from napari_autofocus.models.stack_records import (
@@ -67,10 +67,7 @@ class ReadingSettings:
     focus_direction: int | None = None
 
     def __post_init__(self) -> None:
-        if self.step_um is not None and not 0 < self.step_um < float("inf"):
-            raise InputError(f"The z step must be a positive number of µm; found {self.step_um:g}.")
-        if self.focus_direction not in (None, 1, -1):
-            raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+        check_opening(self.step_um, self.focus_direction)
 
 
 def read_dataset(
@@ -154,8 +151,9 @@ def _read_one(
 
 
 def _open(path: Path, settings: ReadingSettings) -> ZStack:
-    stack = open_stack(path, step_um=settings.step_um, channel=settings.channel)
-    return stack if settings.focus_direction is None else replace(stack, focus_direction=settings.focus_direction)
+    return open_stack(
+        path, step_um=settings.step_um, channel=settings.channel, focus_direction=settings.focus_direction
+    )
 
 
 def _measured(

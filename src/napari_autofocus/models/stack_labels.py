@@ -6,7 +6,6 @@ may have corrected something, goes before a table.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from typing import Any, Literal
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.labelling import LabelEntry, LabelStore
+from napari_autofocus.labelling.tables import read_label_rows
 
 HowLabelled = Literal["label store", "table", "Brenner"]
 Corner = tuple[int, int, int]
@@ -140,7 +140,7 @@ class _Folder:
                 self._read_store(file)
 
     def _read_table(self, table: Path) -> None:
-        for number, row in enumerate(_rows(table), start=2):
+        for number, row in enumerate(read_label_rows(table), start=2):
             if (row.get("scope") or "field") != "field":
                 continue
             name = row["path"] or ""
@@ -177,18 +177,6 @@ class _Folder:
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.normpath(Path.cwd() / path))
-
-
-def _rows(table: Path) -> list[dict[str, str | None]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
-            columns, rows = tuple(reader.fieldnames or ()), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table} cannot be read as a table of labels ({error}); give a CSV file.") from error
-    if not {"path", "best_z_um"} <= set(columns):
-        raise InputError(f"{table} needs the columns path and best_z_um; it has {', '.join(columns) or 'none'}.")
-    return rows
 
 
 def _number(text: str | None, where: str) -> float | None:

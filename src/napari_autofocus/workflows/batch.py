@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.errors import AutofocusError
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, measure_stack
-from napari_autofocus.io import find_stacks, open_stack
+from napari_autofocus.io import check_opening, find_stacks, open_stack
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,7 @@ class LabelSettings:
     focus_direction: int | None = None
 
     def __post_init__(self) -> None:
-        if self.step_um is not None and not 0 < self.step_um < float("inf"):
-            raise InputError(f"The z step must be a positive number of µm; found {self.step_um:g}.")
-        if self.focus_direction not in (None, 1, -1):
-            raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+        check_opening(self.step_um, self.focus_direction)
 
 
 @dataclass(frozen=True)
@@ -130,9 +127,9 @@ def gather(paths: Iterable[str | Path]) -> tuple[list[Path], list[StackFailed]]:
 def _label_one(
     path: Path, settings: LabelSettings, index: int, stacks: int
 ) -> Generator[PlaneMeasured, None, StackLabelled]:
-    stack = open_stack(path, step_um=settings.step_um, channel=settings.channel)
-    if settings.focus_direction is not None:
-        stack = replace(stack, focus_direction=settings.focus_direction)
+    stack = open_stack(
+        path, step_um=settings.step_um, channel=settings.channel, focus_direction=settings.focus_direction
+    )
     measuring = measure_stack(stack, settings.focus)
     while True:
         try:

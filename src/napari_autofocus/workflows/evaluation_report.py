@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_autofocus.errors import InputError
-from napari_autofocus.io.writing import replacing
+from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.workflows.estimate_layout import MUTED
 from napari_autofocus.workflows.evaluation_panels import (
@@ -55,10 +54,7 @@ def save_evaluation_report(evaluation: Evaluation, folder: Path) -> Path:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); name another.") from error
+    make_folder(folder)
     with replacing(folder / PICTURE) as unfinished:
         FigureCanvasAgg(draw_evaluation(evaluation)).figure.savefig(unfinished, format="png")
     return folder / PICTURE
