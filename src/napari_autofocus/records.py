@@ -6,12 +6,22 @@ A record knows no hardware and no image; lengths are in µm, times in seconds.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from napari_autofocus.errors import InputError
 
-Outcome = Literal["focused", "reverted", "cancelled", "timed_out", "refused", "failed"]
+Outcome = Literal[
+    "focused",
+    "already_in_focus",
+    "skipped_no_content",
+    "refused",
+    "reverted",
+    "cancelled",
+    "timed_out",
+    "failed",
+]
 
 
 @dataclass(frozen=True)
@@ -64,14 +74,135 @@ class SweepRecord:
 
     def to_json(self) -> str:
         """The record as one JSON object."""
-        return json.dumps(asdict(self), allow_nan=False)
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> SweepRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
-        try:
-            fields: dict[str, Any] = json.loads(text)
-            curve = tuple(CurvePoint(**point) for point in fields.pop("curve"))
-            return cls(**{**fields, "reasons": tuple(fields["reasons"]), "curve": curve})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"This is not the record of a sweep: {error}.") from error
+        return cls(**_fields(text, "a sweep", {"curve": CurvePoint}))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame of a run and what was read in it.
+
+    Parameters
+    ----------
+    z_um : float
+        Drive position read back, µm.
+    phase : str
+        What the frame was for: ``shot``, ``verify``, ``second``, ``probe``, ``edge``, ``scan`` or ``neighbour``.
+    verdict : str
+        Of the estimate; empty where none was made.
+    defocus_um, uncertainty_um : float or None
+        Estimated defocus (positive: too close) and its standard uncertainty, µm.
+    direction_probability : float
+        Probability that the sign is right.
+    patches_read, patches : int
+        Patches read at full resolution, and patches in all.
+    sharpness : float or None
+        On the patches that were read, in the units of the focus measure.
+    """
+
+    z_um: float
+    phase: str
+    verdict: str = ""
+    defocus_um: float | None = None
+    uncertainty_um: float | None = None
+    direction_probability: float = 0.5
+    patches_read: int = 0
+    patches: int = 0
+    sharpness: float | None = None
+
+
+@dataclass(frozen=True)
+class RefocusRecord:
+    """One refocus by a model.
+
+    Parameters
+    ----------
+    method : str
+        ``one-shot``; followed by ``sweep`` where one had to help (``one-shot, sweep``).
+    outcome : str
+        ``focused`` (verified by a second shot), ``already_in_focus`` (nothing moved), ``skipped_no_content`` (no
+        content to focus on), ``refused`` (no move by an estimate that is not to be trusted), ``reverted`` (back at the
+        start: it would have ended worse, or could not be verified), ``cancelled``, ``timed_out`` or ``failed``.
+    start_um, end_um : float
+        Drive position before and after, read back, µm.
+    x_um, y_um : float or None
+        Place on the slide, µm; None without an XY stage.
+    before_um, after_um : float or None
+        Estimated defocus of the first and of the last frame, µm.
+    after_uncertainty_um : float or None
+        Standard uncertainty of ``after_um``, µm.
+    dof_um : float
+        Depth of field of the model's optics, µm.
+    focus_direction : int
+        +1 or −1 as used, 0 if it stayed unknown.
+    verdict : str
+        On the first estimate.
+    model, fingerprint : str
+        Name of the model, and the SHA-256 that tells it from any other.
+    warnings : tuple of str
+        What the estimates warned of.
+    reasons : tuple of str
+        Sentences with the numbers behind the outcome.
+    frames, moves : int
+        Frames exposed and moves commanded (a backlash approach counts as one).
+    seconds : float
+        By the microscope's clock.
+    shots : tuple of Shot
+        Every frame, in the order taken.
+    curve : tuple of CurvePoint
+        Samples of the sweep or scan that helped.
+    """
+
+    method: str
+    outcome: Outcome
+    start_um: float
+    end_um: float
+    x_um: float | None
+    y_um: float | None
+    before_um: float | None
+    after_um: float | None
+    after_uncertainty_um: float | None
+    dof_um: float
+    focus_direction: int
+    verdict: str
+    model: str
+    fingerprint: str
+    warnings: tuple[str, ...]
+    reasons: tuple[str, ...]
+    frames: int
+    moves: int
+    seconds: float
+    shots: tuple[Shot, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+
+    def to_json(self) -> str:
+        """The record as one JSON object."""
+        return _to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> RefocusRecord:
+        """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
+        return cls(**_fields(text, "a refocus", {"curve": CurvePoint, "shots": Shot}))
+
+
+FocusRecord = SweepRecord | RefocusRecord
+"""What any focusing run leaves behind."""
+
+
+def _to_json(record: FocusRecord) -> str:
+    return json.dumps(asdict(record), allow_nan=False)
+
+
+def _fields(text: str, what: str, parts: dict[str, Callable[..., Any]]) -> dict[str, Any]:
+    """The fields of a record from its JSON, lists as tuples and their parts rebuilt."""
+    try:
+        found: dict[str, Any] = json.loads(text)
+        for name, build in parts.items():
+            found[name] = tuple(build(**part) for part in found[name])
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"This is not the record of {what}: {error}.") from error

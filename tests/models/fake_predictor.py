@@ -26,6 +26,7 @@ class FakePredictor:
     answer: Callable[[npt.NDArray[Any]], FocusEstimate]
     name: str = "fake"
     card: FakeCard = FakeCard()
+    fingerprint: str = "f" * 64
 
     def estimate(
         self,
@@ -34,6 +35,7 @@ class FakePredictor:
         optics: ImageOptics | None = None,
         insist: bool = False,
         region: npt.NDArray[np.bool_] | None = None,
+        bit_depth: int | None = None,
     ) -> FocusEstimate:
         if (optics is None or optics.objective is None) and not insist:
             raise InputError("The optics are unknown; give them, or insist.")

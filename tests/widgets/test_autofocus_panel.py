@@ -30,7 +30,7 @@ def rig(panel: AutofocusPanel, connected: tuple[Session, SimulatedRig]) -> Simul
 def swept(panel: AutofocusPanel, session: Session, rig: SimulatedRig, qtbot: QtBot) -> AutofocusPanel:
     """The panel after one sweep."""
     panel.sweep_button.click()
-    qtbot.waitUntil(lambda: panel.record is not None and not session.is_sweeping, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.record is not None and not session.is_running, timeout=20_000)
     return panel
 
 
@@ -61,7 +61,7 @@ def test_curve_grows_while_sweeping_and_every_frame_is_shown(
     sizes: list[int] = []
     session.view.shown.connect(lambda frame: sizes.append(len(panel.plot.z_um)))
     panel.sweep_button.click()
-    qtbot.waitUntil(lambda: panel.record is not None and not session.is_sweeping, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.record is not None and not session.is_running, timeout=20_000)
     assert sizes == list(range(panel.record.frames))
     assert panel.plot.z_um == sorted(point.z_um for point in panel.record.curve)
 
@@ -82,7 +82,7 @@ def test_stop_goes_back_to_the_start(panel: AutofocusPanel, session: Session, ri
     panel.sweep_button.click()
     qtbot.waitUntil(lambda: len(panel.plot.z_um) > 4)
     panel.stop_button.click()
-    qtbot.waitUntil(lambda: panel.record is not None and not session.is_sweeping)
+    qtbot.waitUntil(lambda: panel.record is not None and not session.is_running)
     assert panel.record.outcome in ("cancelled", "failed")  # failed: the drive was halted on its way
     assert panel.record.frames < 400
     assert panel.message.text().startswith("Stopped: the drive stands at 7.0")
@@ -96,7 +96,7 @@ def test_live_mode_is_resumed_after_a_sweep(
     session.set_live(True)
     qtbot.waitUntil(lambda: session.view.frames_shown >= 1)
     panel.sweep_button.click()
-    qtbot.waitUntil(lambda: panel.record is not None and not session.is_sweeping, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.record is not None and not session.is_running, timeout=20_000)
     shown = session.view.frames_shown
     qtbot.waitUntil(lambda: session.view.frames_shown > shown)
     assert rig.core.isSequenceRunning()
@@ -108,7 +108,7 @@ def test_settings_that_make_no_sense_are_a_message(panel: AutofocusPanel, sessio
     panel.step_box.setValue(5.0)
     panel.sweep_button.click()
     assert "does not fit into a range" in panel.message.text()
-    assert not session.is_sweeping
+    assert not session.is_running
 
 
 def test_a_camera_that_fails_is_told_and_the_drive_is_back(
@@ -117,7 +117,7 @@ def test_a_camera_that_fails_is_told_and_the_drive_is_back(
     rig = make_rig(faults=[Fault("snap-timeout", at=6)])
     session.connect(Connection("rig", rig.microscope, rig.close, dof_um=1.0))
     panel.sweep_button.click()
-    qtbot.waitUntil(lambda: panel.record is not None and not session.is_sweeping)
+    qtbot.waitUntil(lambda: panel.record is not None and not session.is_running)
     assert panel.record.outcome == "failed"
     assert panel.message.tone == "error"
     assert "camera took no frame" in panel.reasons.text()

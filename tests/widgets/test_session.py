@@ -95,7 +95,7 @@ def test_close_with_a_sweep_running_puts_the_drive_back(
     session.connect(Connection("somebody's", rig.microscope, rig.microscope.close))
     steps: list[object] = []
     work = sweep(rig.microscope, SweepConfig(method="uniform", range_um=10, step_um=0.05))
-    session.start_sweep(work, step=lambda step: steps.append(step), failed=lambda error: None)
+    session.start_run(work, step=lambda step: steps.append(step), failed=lambda error: None)
     qtbot.waitUntil(lambda: len(steps) > 5)
     session.close()
     assert own_threads() == []

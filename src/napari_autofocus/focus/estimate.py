@@ -225,6 +225,10 @@ class FocusPredictor(Protocol):
         """Name of the model, for records and messages."""
 
     @property
+    def fingerprint(self) -> str:
+        """SHA-256 that tells this model from any other, for records."""
+
+    @property
     def card(self) -> PredictorCard:
         """What the model was made for."""
 
@@ -235,6 +239,7 @@ class FocusPredictor(Protocol):
         optics: ImageOptics | None = None,
         insist: bool = False,
         region: npt.NDArray[np.bool_] | None = None,
+        bit_depth: int | None = None,
     ) -> FocusEstimate:
         """Tell the defocus of a frame.
 
@@ -248,6 +253,8 @@ class FocusPredictor(Protocol):
             Answer all the same; the answer then carries a warning.
         region : np.ndarray, shape (Y, X), bool, optional
             Only patches inside count.
+        bit_depth : int, optional
+            Bits that a u16 camera uses; otherwise all 16.
 
         Raises
         ------

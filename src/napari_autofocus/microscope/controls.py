@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_autofocus.errors import FrameError, InputError
 from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
-from napari_autofocus.microscope.frames import require_image
+from napari_autofocus.microscope.frames import bit_depth, require_image
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame, Image
 
@@ -103,13 +103,14 @@ class LiveFrames:
     def _frame(self, image: Image) -> Frame:
         x_um, y_um = self._microscope.xy_um()
         return Frame(
-            image=require_image(image, image.shape[:2]),
+            image=(checked := require_image(image, image.shape[:2])),
             z_um=reported_z_um(self._microscope),
             x_um=x_um,
             y_um=y_um,
             exposure_ms=exposure_ms(self._microscope),
             started_s=self._microscope.clock.now_s(),
             pixel_size_um=float(self._core.getPixelSizeUm()) or None,
+            bit_depth=bit_depth(self._core, checked),
         )
 
 

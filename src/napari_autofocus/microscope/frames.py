@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import FrameError
+from napari_autofocus.microscope.edge import translated
 from napari_autofocus.microscope.protocol import Frame, Image
 
 
@@ -31,6 +33,15 @@ def require_image(image: Image, shape: tuple[int, int]) -> Image:
     if not image.any():
         raise FrameError("The camera delivered a frame of zeros; check the light, the shutter and the camera's cable.")
     return image[..., :3] if image.ndim == 3 else image
+
+
+def bit_depth(core: CMMCorePlus, image: Image) -> int | None:
+    """Bits that the camera of a core really uses for a 16-bit image; None for 8 bits, or where it does not say."""
+    if image.dtype.itemsize == 1:
+        return None
+    with translated("The camera does not tell its bit depth"):
+        bits = int(core.getImageBitDepth())
+    return bits if 8 <= bits <= 8 * image.dtype.itemsize else None
 
 
 class RepeatGuard:

@@ -15,7 +15,7 @@ from napari_autofocus.microscope.clock import WallClock
 from napari_autofocus.microscope.cores import load_core, release_core, silence_at_exit
 from napari_autofocus.microscope.drives import LATE_REPORT_S, StageDrive
 from napari_autofocus.microscope.edge import translated
-from napari_autofocus.microscope.frames import RepeatGuard, require_image
+from napari_autofocus.microscope.frames import RepeatGuard, bit_depth, require_image
 from napari_autofocus.microscope.live import LiveMode
 from napari_autofocus.microscope.protocol import Clock, Frame, Image
 from napari_autofocus.microscope.restoring import state_restored
@@ -244,7 +244,8 @@ class CoreMicroscope:
             exposure_ms = float(self._core.getExposure())
             pixel_size_um = float(self._core.getPixelSizeUm())
         image = require_image(image, shape)
-        return Frame(image, z_um, x_um, y_um, exposure_ms, started_s, pixel_size_um or None)
+        bits = bit_depth(self._core, image)
+        return Frame(image, z_um, x_um, y_um, exposure_ms, started_s, pixel_size_um or None, bits)
 
 
 def _focus_label(core: CMMCorePlus, named: str | None) -> str:

@@ -36,6 +36,8 @@ class Frame:
         Time of the microscope's clock when the exposure began.
     pixel_size_um : float or None
         Size of a pixel in the sample; None where the microscope does not know it.
+    bit_depth : int or None
+        Bits that the camera really uses; None where it does not say.
     """
 
     image: Image
@@ -45,6 +47,7 @@ class Frame:
     exposure_ms: float
     started_s: float
     pixel_size_um: float | None = None
+    bit_depth: int | None = None
 
 
 class Clock(Protocol):

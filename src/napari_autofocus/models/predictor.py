@@ -92,6 +92,11 @@ class ModelPredictor:
         return self.card.name
 
     @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything in the package."""
+        return self.package.fingerprint
+
+    @property
     def card(self) -> ModelCard:
         """What the model was made for."""
         return self.package.card

@@ -112,7 +112,7 @@ class AutofocusPanel(QWidget):
             self,
             [
                 (session.connection_changed, self._on_connection_changed),
-                (session.sweeping_changed, self._on_sweeping_changed),
+                (session.running_changed, self._on_running_changed),
                 (session.z_changed, self.plot.set_marker),
                 (self._viewer.events.theme, self._on_theme_changed),
             ],
@@ -130,7 +130,7 @@ class AutofocusPanel(QWidget):
 
     def _on_sweep_clicked(self) -> None:
         microscope = self._session.microscope
-        if microscope is None or self._session.is_sweeping:
+        if microscope is None or self._session.is_running:
             return
         try:
             config = self._config()
@@ -140,7 +140,7 @@ class AutofocusPanel(QWidget):
         self.plot.clear()
         self.reasons.say("")
         self.message.say("Sweeping…")
-        self._session.start_sweep(
+        self._session.start_run(
             sweep(microscope, config, keep=self._kept.emit), step=self._on_step, failed=self.message.fail
         )
 
@@ -152,7 +152,7 @@ class AutofocusPanel(QWidget):
 
     def _on_stop_clicked(self) -> None:
         self.message.say("Stopping…")
-        self._session.stop_sweep()
+        self._session.stop_run()
 
     def _on_record(self, record: SweepRecord) -> None:
         """However a sweep ended."""
@@ -191,11 +191,11 @@ class AutofocusPanel(QWidget):
         self.message.say("" if connection else "Connect a microscope in the Microscope panel first.")
         self._enable()
 
-    def _on_sweeping_changed(self, *_: object) -> None:
+    def _on_running_changed(self, *_: object) -> None:
         self._enable()
 
     def _enable(self) -> None:
-        connected, sweeping = self._session.connection is not None, self._session.is_sweeping
+        connected, sweeping = self._session.connection is not None, self._session.is_running
         for part in (self.method_box, self.measure_box, self.range_box, self.step_box):
             part.setEnabled(not sweeping)
         self.sweep_button.setEnabled(connected and not sweeping)

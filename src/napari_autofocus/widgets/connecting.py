@@ -47,7 +47,9 @@ class SimulatedChoice:
         scene = Scene.build(self.stain, self.density, self.objective, seed=self.seed, shape=self.shape, topography=tilt)
         rig = simulated_rig(scene, seed=self.seed)
         name = f"Simulated {self.objective}: {_stain_name(self.stain)}, {self.density.replace('-', ' ')}"
-        return Connection(name, rig.microscope, rig.close, dof_um=scene.objective.dof_um, rig=rig)
+        return Connection(
+            name, rig.microscope, rig.close, dof_um=scene.objective.dof_um, objective=scene.objective, rig=rig
+        )
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class MicroscopePanel(QWidget):
             [
                 (session.connection_changed, self._on_connection_changed),
                 (session.live_changed, self._on_live_changed),
-                (session.sweeping_changed, self._on_sweeping_changed),
+                (session.running_changed, self._on_running_changed),
                 (session.z_changed, self._on_z_changed),
                 (session.failed, self._on_failed),
                 (self._viewer.events.theme, self._on_theme_changed),
@@ -207,12 +207,12 @@ class MicroscopePanel(QWidget):
         known = math.isfinite(state.x_um)
         self.xy_label.setText(f"x {plain_um(state.x_um)}, y {plain_um(state.y_um)}" if known else "no XY stage")
         for part in (self.xy_pad, self.xy_step_box, self.field_button):
-            part.setEnabled(known and not self._session.is_sweeping)
+            part.setEnabled(known and not self._session.is_running)
 
     def _on_z_changed(self, z_um: float) -> None:
         self.z_label.setText(f"z {plain_um(z_um)}")
 
-    def _on_sweeping_changed(self, sweeping: bool) -> None:
+    def _on_running_changed(self, sweeping: bool) -> None:
         self._enable(not sweeping and self._session.connection is not None)
         self.form.connect_button.setEnabled(not sweeping)
 

@@ -22,6 +22,8 @@ from napari_autofocus.microscope.controls import LiveFrames, on_drive_moved
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.optics import Objective
+from napari_autofocus.widgets.focus_state import FocusState
 from napari_autofocus.widgets.frames import LiveView
 from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
 
@@ -42,6 +44,8 @@ class Connection:
         Lets go of it: resets a core of our own, and does nothing to a core of somebody else's.
     dof_um : float or None
         Depth of field of its objective, µm; None where nobody says.
+    objective : Objective or None
+        Its objective with the camera behind it; None where nobody says.
     rig : SimulatedRig or None
         For what only a simulation knows: the slide and the true defocus.
     """
@@ -50,6 +54,7 @@ class Connection:
     microscope: CoreMicroscope
     close: Callable[[], None]
     dof_um: float | None = None
+    objective: Objective | None = None
     rig: SimulatedRig | None = None
 
 
@@ -64,7 +69,7 @@ class Session:
 
     connection_changed = Signal(object)
     live_changed = Signal(bool)
-    sweeping_changed = Signal(bool)
+    running_changed = Signal(bool)
     z_changed = Signal(float)
     failed = Signal(object)
 
@@ -75,6 +80,7 @@ class Session:
         self.hardware = Worker("napari-autofocus hardware")
         self.analysis = Worker("napari-autofocus analysis")
         self.view = LiveView(viewer)
+        self.focus = FocusState()
         self.connection: Connection | None = None
         self.is_closed = False
         self._live = False
@@ -164,16 +170,16 @@ class Session:
     # sweeps
 
     @property
-    def is_sweeping(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a routine holds the microscope."""
         return self._sweep is not None
 
-    def start_sweep(self, work: Work, *, step: Listener, failed: Listener) -> None:
+    def start_run(self, work: Work, *, step: Listener, failed: Listener) -> None:
         """Run a routine on the hardware thread; its frames are shown by whoever listens to its steps."""
-        self._sweep = self.hardware.run(work, step=step, failed=failed, ended=self._on_sweep_ended)
-        self.sweeping_changed.emit(True)
+        self._sweep = self.hardware.run(work, step=step, failed=failed, ended=self._on_run_ended)
+        self.running_changed.emit(True)
 
-    def stop_sweep(self) -> None:
+    def stop_run(self) -> None:
         """Halt the drive at once and close the routine, which puts things back."""
         if self._sweep is None or self.microscope is None:
             return
@@ -183,9 +189,9 @@ class Session:
         except AutofocusError as error:
             self.failed.emit(error)
 
-    def _on_sweep_ended(self) -> None:
+    def _on_run_ended(self) -> None:
         self._sweep = None
-        self.sweeping_changed.emit(False)
+        self.running_changed.emit(False)
 
     def _on_live_started(self, _: object = None) -> None:
         if self.microscope is not None and self._live:

@@ -191,9 +191,9 @@ class _Tour:
     def _focus(self) -> None:
         session, panel = self._session, self._demo.autofocus
         panel.sweep_button.click()
-        self._wait("the sweep to get half way", lambda: len(panel.plot.z_um) >= _HALF_WAY or not session.is_sweeping)
+        self._wait("the sweep to get half way", lambda: len(panel.plot.z_um) >= _HALF_WAY or not session.is_running)
         self._picture("2-sweep-to-focus")
-        self._wait("the sweep to end", lambda: panel.record is not None and not session.is_sweeping)
+        self._wait("the sweep to end", lambda: panel.record is not None and not session.is_running)
         self._wait_for_frames(3)
         self._told(panel.message.text())
         record, after_um = panel.record, session.connection.rig.true_defocus_um()

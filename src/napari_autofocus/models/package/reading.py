@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ class ModelPackage:
     path: Path
     card: ModelCard
     members: Mapping[str, bytes] = field(repr=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and the content of all members: the same for a copy of the file."""
+        listed = "".join(f"{name} {sha256_of(content)}\n" for name, content in sorted(self.members.items()))
+        return sha256_of(listed.encode())
 
     @property
     def size_bytes(self) -> int:

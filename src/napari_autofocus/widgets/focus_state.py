@@ -1,0 +1,140 @@
+"""What the panels of one viewer share about focus: the model, the optics stated, where to look, the newest estimate.
+
+Lives on the GUI thread and computes nothing; ``estimating.py`` makes the estimates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
+from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.optics import Objective
+from napari_autofocus.widgets.stack_layer import METADATA_KEY
+
+BoolImage = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An image that an estimate is made of, and where it lies in the viewer.
+
+    Parameters
+    ----------
+    image : np.ndarray, shape (Y, X) or (Y, X, 3)
+        The pixels.
+    source : str
+        ``Camera``, or the name of the layer.
+    scale, translate : tuple of float
+        World size of a pixel along y and x, and world position of the centre of the first one.
+    units : tuple
+        Units of the two axes, as the layer has them.
+    pixel_size_um : float or None
+        Size of a pixel in the sample.
+    z_um : float or None
+        Position of the focus drive or of the plane.
+    bit_depth : int or None
+        Bits that the camera really uses.
+    at_s : float
+        When it was taken or looked at, ``time.monotonic()``.
+    """
+
+    image: npt.NDArray[Any] = field(repr=False)
+    source: str
+    scale: tuple[float, float] = (1.0, 1.0)
+    translate: tuple[float, float] = (0.0, 0.0)
+    units: tuple[Any, Any] = ("pixel", "pixel")
+    pixel_size_um: float | None = None
+    z_um: float | None = None
+    bit_depth: int | None = None
+    at_s: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, px."""
+        return int(self.image.shape[0]), int(self.image.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Estimated:
+    """An estimate and what it was made of."""
+
+    seen: Seen
+    estimate: FocusEstimate
+
+
+class FocusState:
+    """Model, optics and region that every estimate of one viewer uses, and the newest estimate.
+
+    Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor or None), ``settings_changed`` (objective,
+    insisting or region changed), ``estimated`` (Estimated), ``refused`` (AutofocusError: no estimate of that image),
+    ``cleared`` (there is no estimate any more).
+    """
+
+    model_changed = Signal(object)
+    settings_changed = Signal()
+    estimated = Signal(object)
+    refused = Signal(object)
+    cleared = Signal()
+
+    def __init__(self) -> None:
+        self.model: ModelPredictor | None = None
+        self.objective: Objective | None = None
+        self.insist = False
+        self.region: BoolImage | None = None
+        self.newest: Estimated | None = None
+
+    def use_model(self, model: ModelPredictor | None) -> None:
+        """Estimate with this model from now on."""
+        self.model = model
+        self.model_changed.emit(model)
+
+    def state_objective(self, objective: Objective | None) -> None:
+        """What the user or the microscope says of the objective; its pixel size gives way to the image's own."""
+        self.objective = objective
+        self.settings_changed.emit()
+
+    def set_insist(self, insist: bool) -> None:
+        """Whether to estimate although the optics are unknown or unlike the model's."""
+        self.insist = insist
+        self.settings_changed.emit()
+
+    def set_region(self, region: BoolImage | None) -> None:
+        """Let only patches inside count; shape (Y, X) of the image, None for all of it."""
+        self.region = region
+        self.settings_changed.emit()
+
+    def optics_of(self, pixel_size_um: float | None) -> ImageOptics | None:
+        """The optics of an image with this pixel size; None where the objective is not known."""
+        if self.objective is None:
+            return None
+        lens = self.objective if pixel_size_um is None else self.objective.with_pixel_size(pixel_size_um)
+        return ImageOptics(lens)
+
+    def region_for(self, shape: tuple[int, int]) -> BoolImage | None:
+        """The region, where it was drawn on an image of this shape; otherwise none applies."""
+        return self.region if self.region is not None and self.region.shape == shape else None
+
+    def tell(self, estimated: Estimated) -> None:
+        """There is a new estimate."""
+        self.newest = estimated
+        self.estimated.emit(estimated)
+
+    def tell_refused(self, error: Exception) -> None:
+        """An image could not be read, or its optics were refused; the newest estimate no longer holds."""
+        self.newest = None
+        self.refused.emit(error)
+
+    def clear(self) -> None:
+        """Forget the newest estimate."""
+        self.newest = None
+        self.cleared.emit()
+
+
+OVERLAY = {METADATA_KEY: {"overlay": "focus"}}
+"""Metadata by which a layer of ours is told from the user's."""
