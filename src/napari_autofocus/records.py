@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from napari_autofocus.errors import InputError
+
+Record = TypeVar("Record")
 
 Outcome = Literal[
     "focused",
@@ -79,7 +81,7 @@ class SweepRecord:
     @classmethod
     def from_json(cls, text: str) -> SweepRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
-        return cls(**_fields(text, "a sweep", {"curve": CurvePoint}))
+        return _rebuilt(cls, "a sweep", text, {"curve": CurvePoint})
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class RefocusRecord:
     @classmethod
     def from_json(cls, text: str) -> RefocusRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
-        return cls(**_fields(text, "a refocus", {"curve": CurvePoint, "shots": Shot}))
+        return _rebuilt(cls, "a refocus", text, {"curve": CurvePoint, "shots": Shot})
 
 
 FocusRecord = SweepRecord | RefocusRecord
@@ -197,12 +199,12 @@ def _to_json(record: FocusRecord) -> str:
     return json.dumps(asdict(record), allow_nan=False)
 
 
-def _fields(text: str, what: str, parts: dict[str, Callable[..., Any]]) -> dict[str, Any]:
-    """The fields of a record from its JSON, lists as tuples and their parts rebuilt."""
+def _rebuilt(kind: type[Record], what: str, text: str, parts: dict[str, Callable[..., Any]]) -> Record:
+    """A record from its JSON, lists as tuples and their parts rebuilt."""
     try:
         found: dict[str, Any] = json.loads(text)
         for name, build in parts.items():
             found[name] = tuple(build(**part) for part in found[name])
-        return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"This is not the record of {what}: {error}.") from error
