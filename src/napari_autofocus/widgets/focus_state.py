@@ -72,7 +72,7 @@ class FocusState:
     """Model, optics and region that every estimate of one viewer uses, and the newest estimate.
 
     Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor or None), ``settings_changed`` (objective,
-    insisting or region changed), ``estimated`` (Estimated), ``refused`` (AutofocusError: no estimate of that image),
+    insisting, direction or region changed), ``estimated`` (Estimated), ``refused`` (AutofocusError: no estimate of that image),
     ``cleared`` (there is no estimate any more).
     """
 
@@ -86,6 +86,7 @@ class FocusState:
         self.model: ModelPredictor | None = None
         self.objective: Objective | None = None
         self.insist = False
+        self.focus_direction = 0
         self.region: BoolImage | None = None
         self.newest: Estimated | None = None
 
@@ -102,6 +103,11 @@ class FocusState:
     def set_insist(self, insist: bool) -> None:
         """Whether to estimate although the optics are unknown or unlike the model's."""
         self.insist = insist
+        self.settings_changed.emit()
+
+    def state_direction(self, focus_direction: int) -> None:
+        """What the user says of a drive that does not know: +1 if a growing z brings sample and objective together."""
+        self.focus_direction = focus_direction
         self.settings_changed.emit()
 
     def set_region(self, region: BoolImage | None) -> None:
