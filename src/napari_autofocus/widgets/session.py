@@ -1,6 +1,6 @@
 """What the panels of one viewer share: the microscope, two threads to work in, and the news of what happens.
 
-Everything here lives on the GUI thread. It is closed with the viewer: live mode stopped, sweeps cancelled, threads
+Everything here lives on the GUI thread. It is closed with the viewer: live mode stopped, routines cancelled, threads
 joined, a core of our own reset, a core of somebody else's left alone.
 """
 
@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtCore import QObject
 from qtpy.QtCore import Signal as QtSignal
 
 from napari_autofocus.errors import AutofocusError, HardwareError
@@ -23,6 +23,7 @@ from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
+from napari_autofocus.widgets.end_watch import EndWatch
 from napari_autofocus.widgets.focus_state import FocusState
 from napari_autofocus.widgets.frames import LiveView
 from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
@@ -84,13 +85,13 @@ class Session:
         self.connection: Connection | None = None
         self.is_closed = False
         self._live = False
-        self._sweep: Job | None = None
+        self._run: Job | None = None
         self._relay = _Relay()
         self._stop_listening: Callable[[], None] = _nothing
         self._relay.z_reported.connect(self._on_z_reported)
         self.view.shown.connect(self._on_frame_shown)
         self.view.failed.connect(self._on_camera_lost)
-        self._end_watch = _EndWatch(viewer, self.close)
+        self._end_watch = EndWatch(viewer, self.close)
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> Session:
@@ -112,6 +113,9 @@ class Session:
         """Use this microscope from now on, in place of any other."""
         self.disconnect()
         self.connection = connection
+        self.focus.state_direction(0)  # what was said of another stand's drive does not hold for this one
+        if connection.objective is not None:
+            self.focus.state_objective(connection.objective)
         self._stop_listening = on_drive_moved(connection.microscope, self._relay.z_reported.emit)
         self.connection_changed.emit(connection)
 
@@ -148,7 +152,7 @@ class Session:
 
     @property
     def is_live(self) -> bool:
-        """Whether live mode is on (also while a sweep has paused it)."""
+        """Whether live mode is on (also while a routine has paused it)."""
         return self._live
 
     def set_live(self, wanted: bool) -> None:
@@ -167,30 +171,32 @@ class Session:
         """Take one frame and show it."""
         self.ask(lambda microscope: microscope.snap(), done=self.view.show)
 
-    # sweeps
+    # routines
 
     @property
     def is_running(self) -> bool:
         """Whether a routine holds the microscope."""
-        return self._sweep is not None
+        return self._run is not None
 
-    def start_run(self, work: Work, *, step: Listener, failed: Listener) -> None:
+    def start_run(
+        self, work: Work, *, step: Listener | None = None, done: Listener | None = None, failed: Listener
+    ) -> None:
         """Run a routine on the hardware thread; its frames are shown by whoever listens to its steps."""
-        self._sweep = self.hardware.run(work, step=step, failed=failed, ended=self._on_run_ended)
+        self._run = self.hardware.run(work, step=step, done=done, failed=failed, ended=self._on_run_ended)
         self.running_changed.emit(True)
 
     def stop_run(self) -> None:
         """Halt the drive at once and close the routine, which puts things back."""
-        if self._sweep is None or self.microscope is None:
+        if self._run is None or self.microscope is None:
             return
-        self._sweep.cancel()
+        self._run.cancel()
         try:
             self.microscope.focus.stop()
         except AutofocusError as error:
             self.failed.emit(error)
 
     def _on_run_ended(self) -> None:
-        self._sweep = None
+        self._run = None
         self.running_changed.emit(False)
 
     def _on_live_started(self, _: object = None) -> None:
@@ -232,46 +238,6 @@ class _Relay(QObject):
     """Brings what a device reports in any thread to the GUI thread."""
 
     z_reported = QtSignal(float)
-
-
-class _EndWatch(QObject):
-    """Calls a function once the viewer's window has been closed, or the application ends.
-
-    A window that the user closes may ask whether that is meant, so only its disappearing counts then; one that is
-    closed by a program never asks, and may never have been shown.
-    """
-
-    def __init__(self, viewer: ViewerModel, ended: Callable[[], None]) -> None:
-        super().__init__()
-        self._ended = ended
-        self._asked = False
-        # napari offers no public event for this; without a window (a bare model) its owner closes the session.
-        self._window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-        if self._window is not None:
-            self._window.installEventFilter(self)
-        if (application := QCoreApplication.instance()) is not None:
-            application.aboutToQuit.connect(self._on_quit)
-
-    def detach(self) -> None:
-        """Listen no more."""
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-            self._window = None
-        if (application := QCoreApplication.instance()) is not None:
-            application.aboutToQuit.disconnect(self._on_quit)
-
-    def _on_quit(self) -> None:
-        self._ended()
-
-    def eventFilter(self, _: QObject, event: QEvent) -> bool:
-        kind = event.type()
-        if kind == QEvent.Type.Close:
-            self._asked = event.spontaneous()
-            if not event.spontaneous():
-                self._ended()
-        elif kind == QEvent.Type.Hide and self._asked and not event.spontaneous():
-            self._ended()
-        return False
 
 
 def _nothing() -> None:
