@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, MoveRefused, RoutineTimeout
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.searches import SEARCHES, Visit
@@ -62,57 +61,20 @@ def sweep(
     """
     run = SweepRun(microscope, config, measure or named_measure(config))
     try:
-        with microscope.restoring():
-            yield from _noted(run)
-    except HardwareError as error:
-        run.note_state(error)
-        if run.interrupted_by is not None:  # It must not be lost over a shutter that sticks.
-            raise run.interrupted_by from error
+        yield from run.guard.supervise(_look_and_judge(run))
     finally:
-        run.drive.look_again()
         record = run.record()
         if keep is not None:
             keep(record)
     return record
 
 
-def _noted(run: SweepRun) -> Steps:
-    """Run, and remember what the caller or a person at the shell broke it off with."""
-    run.is_ready = True
-    try:
-        yield from _guarded(run)
-    except BaseException as error:
-        run.interrupted_by = error
-        raise
-
-
-def _guarded(run: SweepRun) -> Steps:
-    """Run, name what ended it, and leave the drive at a verified peak, at the start, or where a person put it."""
-    try:
-        yield from _look_and_judge(run)
-    except ForeignMove as error:
-        run.leave_alone(error)
-    except DriveHalted as error:
-        run.end("cancelled", f"{error} Cancelled after {run.frames} frames.")
-    except RoutineTimeout as error:
-        run.end("timed_out", str(error))
-    except MoveRefused as error:
-        run.end("failed" if run.drive.moves else "refused", f"The drive refused to move: {error}")
-    except HardwareError as error:
-        run.end("failed", str(error))
-    except (GeneratorExit, KeyboardInterrupt):
-        run.end("cancelled", f"Cancelled after {run.frames} frames.")
-        raise
-    finally:
-        run.settle()
-
-
 def _look_and_judge(run: SweepRun) -> Steps:
     """The start, the search, the range extended as long as the peak lies at its edge, and the verified move."""
-    run.check_start()
+    run.guard.check_start(run.config.fine_step_um)
     for _ in range(run.config.noise_frames):
         run.look()
-        yield run.step(Visit(run.start_um, "start"))
+        yield run.step(Visit(run.guard.start_um, "start"))
     window: tuple[float, float] | None = run.first_window()
     while window is not None:
         yield from _search(run, window)
@@ -120,7 +82,7 @@ def _look_and_judge(run: SweepRun) -> Steps:
         window = run.window_beyond(window)
     if run.may_go_to_peak():
         run.go_and_verify()
-        yield run.step(Visit(run.drive.last_um, "verify", 0))
+        yield run.step(Visit(run.guard.drive.last_um, "verify", 0))
 
 
 def _search(run: SweepRun, window: tuple[float, float]) -> Steps:

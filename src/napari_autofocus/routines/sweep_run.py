@@ -1,6 +1,6 @@
-"""The books of one sweep: what was seen, what it means, and how the drive gets where it belongs.
+"""The books of one sweep: what was seen, where to look next, and what it all means.
 
-``sweep.py`` says in which order things happen; here is each thing.
+``sweep.py`` says in which order things happen, ``run_guard.py`` what may end them; here is each thing.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, MoveRefused, RoutineTimeout
+from napari_autofocus.errors import FrameError
 from napari_autofocus.focus.curve import FocusCurve
 from napari_autofocus.focus.grey import to_grey
 from napari_autofocus.focus.phase import Reduced, reduce_plane
 from napari_autofocus.focus.sharpness import sharpness
 from napari_autofocus.microscope.protocol import Frame, Image, Microscope
-from napari_autofocus.records import CurvePoint, Outcome, SweepRecord
+from napari_autofocus.records import CurvePoint, SweepRecord
 from napari_autofocus.routines.judging import Judgement, JudgeSettings, Look, contrast, judge_looks, merged, noise_bound
+from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.searches import LOCAL_METHODS, SAME_PLACE, SearchPlan, Visit
 from napari_autofocus.routines.sweep_config import Roi, SweepConfig, SweepStep
-from napari_autofocus.routines.watch import WatchedDrive
 
 Measure = Callable[[Image], float]
 
@@ -28,9 +28,6 @@ NOISE_BOUNDS = 2.0
 """Differences of sharpness below this many times the bound on its deviation are noise."""
 LEAST_NOISE = 0.02
 """Share of a sharpness that counts as noise in any case: few frames may agree by chance."""
-
-SAME_FIELD_UM = 5.0
-"""A slide that moves by more than this between two frames shows another field, µm."""
 
 
 def named_measure(config: SweepConfig) -> Measure:
@@ -52,20 +49,13 @@ class SweepRun:
 
     def __init__(self, microscope: Microscope, config: SweepConfig, measure: Measure) -> None:
         self.config = config
-        self._microscope = microscope
+        self.guard = RunGuard(microscope, "sweep", same_place_um=config.same_place_um, timeout_s=config.timeout_s)
+        self._end = self.guard.end
         self._measure = measure
-        self.drive = WatchedDrive(microscope.focus, config.same_place_um)
-        self.start_um = self.drive.last_um
-        self._started_s = microscope.clock.now_s()
         self._looks: list[Look] = []
         self._frame: Frame | None = None
         self._judgement: Judgement | None = None
-        self._outcome: Outcome | None = None
-        self._reasons: list[str] = []
-        self._stay = False
         self._searched_to_um: dict[int, float] = {}
-        self.is_ready = False
-        self.interrupted_by: BaseException | None = None
 
     # What is seen.
 
@@ -74,38 +64,18 @@ class SweepRun:
         """Frames measured so far."""
         return len(self._looks)
 
-    def check_start(self) -> None:
-        """Raises MoveRefused if the drive stands where it must not be moved from."""
-        low, high = self.drive.limits_um
-        if not low <= self.start_um <= high:
-            raise MoveRefused(
-                f"{self.drive.label} stands at {self.start_um:.2f} µm, outside its limits {low:g} to {high:g} µm;"
-                " bring it inside or set other limits."
-            )
-        if high - low < self.config.fine_step_um:
-            raise MoveRefused(f"The limits {low:g} to {high:g} µm leave no room for a step of the sweep.")
-
-    def check_time(self) -> None:
-        """Raises RoutineTimeout once the time given is used up."""
-        spent = self._microscope.clock.now_s() - self._started_s
-        if spent > self.config.timeout_s:
-            raise RoutineTimeout(
-                f"The sweep was given {self.config.timeout_s:g} s and is not done after {spent:.1f} s;"
-                " allow more time, a smaller range or a larger step."
-            )
+    @property
+    def _start_um(self) -> float:
+        return self.guard.start_um
 
     def look_at(self, z_um: float) -> CurvePoint:
         """Go there, expose, measure and remember."""
-        self.check_time()
-        self.drive.go(z_um)
+        self.guard.go(z_um)
         return self.look()
 
     def look(self) -> CurvePoint:
         """Expose, measure and remember a frame where the drive stands."""
-        self.check_time()
-        frame = self._microscope.snap()
-        self.drive.expect(frame.z_um)
-        self._check_field(frame)
+        frame = self.guard.snap()
         value = float(self._measure(frame.image))
         if not math.isfinite(value):
             raise FrameError(f"The sharpness of the frame at {frame.z_um:.2f} µm is {value}, which is no measurement.")
@@ -113,16 +83,6 @@ class SweepRun:
         self._frame = frame
         self._looks.append(Look(CurvePoint(float(frame.z_um), value), reduced))
         return self._looks[-1].point
-
-    def _check_field(self, frame: Frame) -> None:
-        """Raises FrameError if the slide was moved: a focus curve of two fields means nothing."""
-        if self._frame is None:
-            return
-        shift_um = math.hypot(frame.x_um - self._frame.x_um, frame.y_um - self._frame.y_um)
-        if shift_um > SAME_FIELD_UM:  # never true of NaN: no XY stage
-            raise FrameError(
-                f"The slide was moved by {shift_um:.1f} µm during the sweep; start again when it stands still."
-            )
 
     def step(self, visit: Visit) -> SweepStep:
         """Progress after the newest frame."""
@@ -137,7 +97,7 @@ class SweepRun:
     def first_window(self) -> tuple[float, float]:
         """The range of the settings around the start, inside the limits of the drive, µm."""
         low, high = self._bounds
-        return max(self.start_um - self.config.range_um, low), min(self.start_um + self.config.range_um, high)
+        return max(self._start_um - self.config.range_um, low), min(self._start_um + self.config.range_um, high)
 
     def window_beyond(self, window: tuple[float, float]) -> tuple[float, float] | None:
         """The next window if the peak lies at an edge and there is room behind it, µm.
@@ -168,15 +128,15 @@ class SweepRun:
             bounds_um=self._bounds,
             step_um=self.config.fine_step_um,
             noise=self._noise or 0.0,
-            way=self.drive.focus_direction or 1,
+            way=self.guard.drive.focus_direction or 1,
             early_stop=self.config.early_stop and self.config.follows_maximum,
             judge=self.judge,
         )
 
     @property
     def _bounds(self) -> tuple[float, float]:
-        low, high = self.drive.limits_um
-        return max(self.start_um - self.config.reach_um, low), min(self.start_um + self.config.reach_um, high)
+        low, high = self.guard.drive.limits_um
+        return max(self._start_um - self.config.reach_um, low), min(self._start_um + self.config.reach_um, high)
 
     def _best_point(self) -> CurvePoint:
         return max((look.point for look in merged(self._looks, self._same_place_um)), key=lambda point: point.sharpness)
@@ -204,14 +164,14 @@ class SweepRun:
     def may_go_to_peak(self) -> bool:
         """Whether the focus curve has a peak to trust; otherwise the run ends here, with the reasons."""
         curve = self.judge()
-        self._reasons += curve.reasons
+        self.guard.reasons += curve.reasons
         if curve.verdict == "phase_minimum" and self.config.method in LOCAL_METHODS:
-            self.end("reverted", f"{self.config.method} cannot focus a phase object; use uniform or coarse-to-fine.")
+            self._end("reverted", f"{self.config.method} cannot focus a phase object; use uniform or coarse-to-fine.")
         elif not curve.trusted or curve.best_z_um is None:
-            self.end("reverted", f"No peak to trust (verdict {curve.verdict}) among {self.frames} frames.")
+            self._end("reverted", f"No peak to trust (verdict {curve.verdict}) among {self.frames} frames.")
         elif not self._bounds[0] <= curve.best_z_um <= self._bounds[1]:
-            self.end("reverted", f"The peak at {curve.best_z_um:.2f} µm lies outside of where the drive may go.")
-        return self._outcome is None
+            self._end("reverted", f"The peak at {curve.best_z_um:.2f} µm lies outside of where the drive may go.")
+        return self.guard.outcome is None
 
     def go_and_verify(self) -> None:
         """Go to the peak and look once more; stay only if the frame there keeps what the curve promised."""
@@ -221,12 +181,12 @@ class SweepRun:
         found = self.look_at(best_z_um).sharpness
         doubt = self._doubt_of_contrast() if self._judgement.by_contrast else self._doubt_of_sharpness(found)
         if doubt is not None:
-            self.end("reverted", doubt)
+            self._end("reverted", doubt)
             return
-        self._stay = True
-        way_um = self.drive.last_um - self.start_um
+        self.guard.stay = True
+        way_um = self.guard.drive.last_um - self._start_um
         was = float(np.mean(self._at_start))
-        self.end("focused", f"Moved by {way_um:+.2f} µm; sharpness was {was:.4g} at the start and is {found:.4g} now.")
+        self._end("focused", f"Moved by {way_um:+.2f} µm; sharpness was {was:.4g} at the start and is {found:.4g} now.")
 
     def _doubt_of_sharpness(self, found: float) -> str | None:
         """Why the frame at the peak should not be believed; None if it should."""
@@ -249,56 +209,7 @@ class SweepRun:
         found, middle = contrast(reduced), self._judgement.middle
         return f"Contrast {found:.4g} at the minimum is more than {middle:.4g}." if found > middle else None
 
-    # How it ends.
-
-    def end(self, outcome: Outcome, reason: str) -> None:
-        """Name the outcome, once, and say why."""
-        self._outcome = self._outcome or outcome
-        self._reasons.append(reason)
-
-    def leave_alone(self, error: ForeignMove) -> None:
-        """End the run because somebody else has the drive in hand; it is not moved again."""
-        self._stay = True
-        self.end("failed", f"{error} It is not moved back, so as not to undo a person's move.")
-
-    def note_state(self, error: HardwareError) -> None:
-        """Say that the run could not begin, or that camera, shutter or live mode could not be put back."""
-        what = "could not be put back" if self.is_ready else "could not be made ready for a sweep"
-        self.end("failed", f"The microscope {what}: {error}")
-
-    def settle(self) -> None:
-        """Back to the start, unless the drive stands at a verified peak, was moved by a person or never moved."""
-        if self._stay or self.drive.moves == 0:
-            return
-        try:
-            self._return()
-        except ForeignMove as error:
-            self.leave_alone(error)
-        except (HardwareError, MoveRefused) as error:
-            self._note_astray("failed", f"The drive could not be brought back: {error}")
-        except BaseException:
-            self._note_astray("cancelled", "Interrupted on the way back.")
-            raise
-        else:
-            self._reasons.append(f"The drive is back at {self.drive.last_um:.2f} µm, where it started.")
-
-    def _return(self) -> None:
-        """Back to the start; a drive that has just failed or been halted, or a single Ctrl-C, does not end the way."""
-        try:
-            self.drive.go(self.start_um)
-        except ForeignMove:
-            raise
-        except HardwareError:
-            self.drive.go(self.start_um)
-        except KeyboardInterrupt:
-            self.drive.go(self.start_um)
-            raise
-
-    def _note_astray(self, outcome: Outcome, why: str) -> None:
-        self.drive.look_again()
-        self._outcome = outcome
-        seen_um = self.drive.last_um
-        self._reasons.append(f"{why} It started at {self.start_um:.2f} µm and was last seen at {seen_um:.2f} µm.")
+    # What is left behind.
 
     def record(self) -> SweepRecord:
         """What the run leaves behind."""
@@ -306,16 +217,16 @@ class SweepRun:
         trusted = curve if curve is not None and curve.trusted else None
         return SweepRecord(
             method=self.config.method,
-            outcome=self._outcome or "failed",
-            start_um=self.start_um,
-            end_um=self.drive.last_um,
+            outcome=self.guard.outcome or "failed",
+            start_um=self._start_um,
+            end_um=self.guard.drive.last_um,
             best_z_um=None if trusted is None else _plain(trusted.best_z_um),
             uncertainty_um=None if trusted is None else _plain(trusted.uncertainty_um),
             verdict="" if curve is None else curve.verdict,
-            reasons=tuple(self._reasons),
+            reasons=tuple(self.guard.reasons),
             frames=self.frames,
-            moves=self.drive.moves,
-            seconds=self._microscope.clock.now_s() - self._started_s,
+            moves=self.guard.drive.moves,
+            seconds=self.guard.seconds,
             curve=tuple(look.point for look in self._looks),
         )
 
