@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -20,13 +20,18 @@ from napari_autofocus.errors import InputError
 if TYPE_CHECKING:
     from napari_autofocus.microscope.mmcore import CoreMicroscope
     from napari_autofocus.microscope.protocol import Microscope
-    from napari_autofocus.records import SweepRecord
+    from napari_autofocus.microscope.simulated import SimulatedRig
+    from napari_autofocus.records import FocusRecord
     from napari_autofocus.simulation.scene import Scene
+    from napari_autofocus.workflows.trial_slides import TrialSlides
+    from napari_autofocus.workflows.trials import TrialStep
 
-Truth = tuple[float, float] | None
-"""True defocus before and after, µm; None on a real microscope."""
-Ended = list[tuple["SweepRecord", Truth]]
-Routine = Callable[["Microscope"], Generator[Any, None, "SweepRecord"]]
+Result = TypeVar("Result")
+Record = TypeVar("Record", bound="FocusRecord")
+Steps = Generator[Any, None, Result]
+Truth = dict[str, Any]
+"""What is known on the simulated microscope only: true defocus before and after (start_um, end_um), stain, density."""
+UNKNOWN: Truth = {"start_um": None, "end_um": None}
 
 START_WITHIN_UM = 10.0
 
@@ -56,41 +61,61 @@ class Stand:
             raise InputError(f"--range-um must be a positive number of µm; found {self.around_um}.")
 
 
-def runs_on_simulated(stand: Stand, scene: Scene, routine: Routine) -> Ended:
+def runs_on_simulated(
+    stand: Stand, slides: TrialSlides, routine: Callable[[Microscope], Steps[Result]]
+) -> list[tuple[Result, Truth]]:
     """Runs from random fields and starts on a simulated microscope that lives by a virtual clock."""
     import numpy as np
 
-    from napari_autofocus.microscope.clock import VirtualClock
-    from napari_autofocus.microscope.simulated import simulated_rig
     from napari_autofocus.workflows.trials import run_trials
 
-    direction = stand.focus_direction or 1
-    with simulated_rig(
+    rng, ended = np.random.default_rng(stand.seed), list[tuple[Result, Truth]]()
+    with progress_bar("focusing") as advance:
+        for slide in slides.slides(stand.runs):
+            with _rig(stand, slide.scene, seed=stand.seed + len(ended)) as rig:
+                trials = run_trials(
+                    rig,
+                    routine,
+                    trials=slide.trials,
+                    focus_direction=stand.focus_direction or 1,
+                    rng=rng,
+                    within_um=START_WITHIN_UM,
+                    serves=slide.serves,
+                )
+                done = run_to_end(trials, _following(advance, first=len(ended), runs=stand.runs))
+            names = {"stain": slide.stain, "density": slide.density}
+            ended += [(each.record, {"start_um": each.start_um, "end_um": each.end_um, **names}) for each in done]
+    return ended
+
+
+def _following(advance: Advance, first: int, runs: int) -> Callable[[TrialStep], None]:
+    """What moves the bar after each step of trials whose first is that run."""
+
+    def follow(step: TrialStep) -> None:
+        advance(first + step.trial, runs, _told(first + step.trial, step.step))
+
+    return follow
+
+
+def _rig(stand: Stand, scene: Scene, seed: int) -> SimulatedRig:
+    from napari_autofocus.microscope.clock import VirtualClock
+    from napari_autofocus.microscope.simulated import simulated_rig
+
+    return simulated_rig(
         scene,
-        focus_direction=direction,
+        focus_direction=stand.focus_direction or 1,
         backlash_um=1.0 if stand.backlash_um is None else stand.backlash_um,
         settling_s=0.05,
         exposure_ms=scene.camera.default_exposure_ms,
         clock=VirtualClock(),
-        seed=stand.seed,
+        seed=seed,
         limits_um=stand.limits_um,
-    ) as rig:
-        trials = run_trials(
-            rig,
-            routine,
-            trials=stand.runs,
-            focus_direction=direction,
-            rng=np.random.default_rng(stand.seed),
-            within_um=START_WITHIN_UM,
-        )
-        with progress_bar("focusing") as advance:
-            done = run_to_end(trials, lambda step: advance(step.trial, step.trials, _told(step.trial, step.step)))
-    return [(trial.record, (trial.start_um, trial.end_um)) for trial in done]
+    )
 
 
 @contextmanager
-def connected(stand: Stand) -> Iterator[CoreMicroscope]:
-    """The microscope of a configuration file, its limits set; closed on leaving.
+def connected(stand: Stand, *, moves: bool = True) -> Iterator[CoreMicroscope]:
+    """The microscope of a configuration file, its limits set where it is to move; closed on leaving.
 
     Raises
     ------
@@ -106,7 +131,7 @@ def connected(stand: Stand) -> Iterator[CoreMicroscope]:
     if stand.backlash_um is not None:
         settings["backlash_um"] = stand.backlash_um
     with CoreMicroscope.connect(stand.microscope, **settings) as microscope:
-        if stand.limits_um is None:
+        if stand.limits_um is None and moves:
             _stay_around_here(microscope, stand.around_um)
         if stand.exposure_ms is not None:
             set_exposure_ms(microscope, stand.exposure_ms)
@@ -124,7 +149,9 @@ def _stay_around_here(microscope: CoreMicroscope, around_um: float | None) -> No
     microscope.focus.set_limits(max(low, here_um - around_um), min(high, here_um + around_um))
 
 
-def runs_on_real(microscope: CoreMicroscope, stand: Stand, routine: Routine) -> Ended:
+def runs_on_real(
+    microscope: CoreMicroscope, stand: Stand, routine: Callable[[Microscope], Steps[Record]]
+) -> list[tuple[Record, Truth]]:
     """Runs on real hardware, each from where the drive stands now, after saying what may move and asking.
 
     A run that fails is the last: nobody knows what is wrong, or a person has taken the drive in hand.
@@ -138,13 +165,13 @@ def runs_on_real(microscope: CoreMicroscope, stand: Stand, routine: Routine) -> 
 
     start_um = microscope.focus.position_um()
     _ask(microscope, stand)
-    ended: Ended = []
+    ended: list[tuple[Record, Truth]] = []
     with progress_bar("focusing") as advance:
         for index in range(stand.runs):
             if index:
                 walk_to(microscope.focus, start_um)
             record = _one_run(routine(microscope), index, stand.runs, advance)
-            ended.append((record, None))
+            ended.append((record, UNKNOWN))
             if record.outcome == "failed" and index + 1 < stand.runs:
                 say(f"Run {index + 1} failed, so the remaining {stand.runs - index - 1} were not begun.")
                 break
@@ -172,7 +199,7 @@ def _agreed(question: str) -> bool:
         return False
 
 
-def _one_run(steps: Generator[Any, None, SweepRecord], index: int, runs: int, advance: Advance) -> SweepRecord:
+def _one_run(steps: Steps[Record], index: int, runs: int, advance: Advance) -> Record:
     return run_to_end(steps, lambda step: advance(index, runs, _told(index, step)))
 
 

@@ -1,8 +1,12 @@
-"""Options that several commands share: which slide is simulated."""
+"""Options that several commands share: which slide is simulated, which microscope is focused, what is kept of runs.
+
+A command that reads one of them differently states its own.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +14,75 @@ import typer
 from napari_autofocus.errors import InputError
 
 SLIDE = "Simulated slide"
+MICROSCOPE = "Microscope"
+SIMULATED = "simulated"
 
 Stain = Annotated[
     str, typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.", rich_help_panel=SLIDE)
 ]
 Density = Annotated[str, typer.Option(help="dense, sparse, extremely-sparse or empty.", rich_help_panel=SLIDE)]
+TrialStain = Annotated[
+    str,
+    typer.Option(
+        "--stain",
+        help="he, ihc, cytology, blood, unstained, fluorescence or beads; mixed: one of the first four for each run.",
+        rich_help_panel=SLIDE,
+    ),
+]
+TrialDensity = Annotated[
+    str,
+    typer.Option(
+        "--density",
+        help="dense, sparse, extremely-sparse or empty; mixed: one of the first three for each run. Fields hold"
+        " content unless the slide is empty.",
+        rich_help_panel=SLIDE,
+    ),
+]
+Shape = Annotated[str, typer.Option(help="Height x width of a field, in pixels.", rich_help_panel=SLIDE)]
+
+MicroscopeName = Annotated[
+    str,
+    typer.Option(
+        "--microscope",
+        help="[bold]simulated[/bold], or a Micro-Manager configuration file (.cfg).",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
+LimitsUm = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--limits-um",
+        help="Lowest and highest position the drive may ever take, in µm as it reports them. A real microscope"
+        " moves only if these or --range-um are given.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
+BacklashUm = Annotated[
+    float | None,
+    typer.Option(
+        "--backlash-um",
+        help="Play of the drive's gears, in µm; every place is approached from the same side. 1 when simulated,"
+        " 2 on a real drive unless given; 0 for a piezo.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
+ExposureMs = Annotated[
+    float | None,
+    typer.Option(
+        "--exposure-ms",
+        help="Exposure time of a frame, in ms; 25 when simulated (the lamp is set to match), otherwise as the"
+        " camera is set.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Do not ask before a real microscope moves.", rich_help_panel=MICROSCOPE)
+]
+Seed = Annotated[int, typer.Option(help="Same seed, same results: simulated slide, fields, starts and camera noise.")]
+Records = Annotated[
+    Path | None, typer.Option(help="Keep the full record of every run, curve included: one JSON object a line.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help='Print one JSON object: {"runs": \\[...], "summary": {...}}.')]
 
 
 def parse_shape(text: str) -> tuple[int, int]:

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.focus_runs import Ended, Routine, Stand, connected, runs_on_real, runs_on_simulated
-from napari_autofocus.cli.options import SLIDE, Density, Stain, parse_shape
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.runs_table import print_runs
+from napari_autofocus.cli.focus_runs import Stand, connected, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.options import (
+    MICROSCOPE,
+    SIMULATED,
+    AsJson,
+    BacklashUm,
+    ExposureMs,
+    LimitsUm,
+    MicroscopeName,
+    Records,
+    Seed,
+    Shape,
+    TrialDensity,
+    TrialStain,
+    Yes,
+    parse_shape,
+)
+from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
+from napari_autofocus.cli.runs_table import require_folder, tell_runs
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_autofocus.microscope.protocol import Microscope
     from napari_autofocus.optics import Objective
+    from napari_autofocus.records import SweepRecord
     from napari_autofocus.routines.sweep import SweepConfig
-    from napari_autofocus.simulation.scene import Scene
 
 SEARCH = "Search"
-MICROSCOPE = "Microscope"
-SIMULATED = "simulated"
 DEFAULT_RANGE_UM = 10.0
+DEFAULT_EXPOSURE_MS = 25.0
 
 
 def sweep(
-    microscope: Annotated[
-        str,
-        typer.Option(
-            help="[bold]simulated[/bold], or a Micro-Manager configuration file (.cfg).", rich_help_panel=MICROSCOPE
-        ),
-    ] = SIMULATED,
+    microscope: MicroscopeName = SIMULATED,
     method: Annotated[
         str,
         typer.Option(
@@ -44,9 +56,7 @@ def sweep(
         int,
         typer.Option(help="How many sweeps; each simulated one at a random field from a random start within ±10 µm."),
     ] = 1,
-    seed: Annotated[
-        int, typer.Option(help="Same seed, same results: simulated slide, fields, starts and camera noise.")
-    ] = 0,
+    seed: Seed = 0,
     range_um: Annotated[
         float | None,
         typer.Option(
@@ -78,15 +88,7 @@ def sweep(
         float,
         typer.Option("--timeout-s", help="Time for one sweep, in s; then the drive goes back.", rich_help_panel=SEARCH),
     ] = 60.0,
-    limits_um: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            "--limits-um",
-            help="Lowest and highest position the drive may ever take, in µm as it reports them. A real microscope"
-            " moves only if these or --range-um are given.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
+    limits_um: LimitsUm = None,
     focus_direction: Annotated[
         int | None,
         typer.Option(
@@ -95,24 +97,8 @@ def sweep(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
-    backlash_um: Annotated[
-        float | None,
-        typer.Option(
-            "--backlash-um",
-            help="Play of the drive's gears, in µm; every place is approached from the same side. 1 when simulated,"
-            " 2 on a real drive unless given; 0 for a piezo.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    exposure_ms: Annotated[
-        float | None,
-        typer.Option(
-            "--exposure-ms",
-            help="Exposure time of a frame, in ms; 25 when simulated (the lamp is set to match), otherwise as the"
-            " camera is set.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
+    backlash_um: BacklashUm = None,
+    exposure_ms: ExposureMs = None,
     objective: Annotated[
         str | None,
         typer.Option(
@@ -121,20 +107,12 @@ def sweep(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    shape: Annotated[
-        str, typer.Option(help="Height x width of a field, in pixels.", rich_help_panel=SLIDE)
-    ] = "512x612",
-    records: Annotated[
-        Path | None, typer.Option(help="Keep the full record of every run, curve included: one JSON object a line.")
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before a real microscope moves.", rich_help_panel=MICROSCOPE)
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Print one JSON object: {"runs": \\[...], "summary": {...}}.')
-    ] = False,
+    stain: TrialStain = "he",
+    density: TrialDensity = "dense",
+    shape: Shape = "512x612",
+    records: Records = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Focus a microscope, simulated or real, by a classical search.
 
@@ -152,9 +130,10 @@ def sweep(
         napari-autofocus sweep --microscope MMConfig.cfg --objective 20x/0.75 --limits-um 90 130
     """
     from napari_autofocus.optics import Objective
+    from napari_autofocus.workflows.trial_slides import TrialSlides
 
     with reserved_stdout(as_json):
-        _require_folder(records)
+        require_folder(records)
         stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
         settings = {
             "method": method,
@@ -167,22 +146,16 @@ def sweep(
         if microscope == SIMULATED:
             lens = Objective.parse(objective or "20x/0.75")
             config = _config(lens, **settings)
-            scene = _scene(stain, density, lens, seed, parse_shape(shape), exposure_ms or 25.0)
-            ended = runs_on_simulated(stand, scene, _routine(config))
+            slides = TrialSlides(stain, density, lens, seed, parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS)
+            ended = runs_on_simulated(stand, slides, _routine(config))
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the search.
             with connected(stand) as real:
                 config = _config(Objective.parse(objective) if objective else None, **settings)
                 ended = runs_on_real(real, stand, _routine(config))
-        _tell(ended, config, records, as_json)
+        tell_runs(ended, f"Focusing by {method}", config.dof_um, records, as_json)
     if any(record.outcome == "failed" for record, _ in ended):
         raise typer.Exit(DONE_IN_PART)
-
-
-def _require_folder(records: Path | None) -> None:
-    """Raise InputError before anything moves if the records could not be written."""
-    if records is not None and (records.is_dir() or not records.parent.is_dir()):
-        raise InputError(f"The records cannot be written to {records}; name a file in a folder that exists.")
 
 
 def _config(lens: Objective | None, **settings: Any) -> SweepConfig:
@@ -196,31 +169,7 @@ def _config(lens: Objective | None, **settings: Any) -> SweepConfig:
     return SweepConfig(dof_um=None if lens is None else lens.dof_um, **settings)
 
 
-def _scene(stain: str, density: str, lens: Objective, seed: int, shape: tuple[int, int], exposure_ms: float) -> Scene:
-    """The simulated slide, its lamp set so that frames of that exposure are well exposed."""
-    from napari_autofocus.simulation.camera import Camera
-    from napari_autofocus.simulation.scene import Scene
-
-    return Scene.build(stain, density, lens, seed=seed, shape=shape, camera=Camera(default_exposure_ms=exposure_ms))
-
-
-def _routine(config: SweepConfig) -> Routine:
+def _routine(config: SweepConfig) -> Callable[[Microscope], Generator[Any, None, SweepRecord]]:
     from napari_autofocus.routines.sweep import sweep as run_sweep
 
     return lambda microscope: run_sweep(microscope, config)
-
-
-def _tell(ended: Ended, config: SweepConfig, records: Path | None, as_json: bool) -> None:
-    from napari_autofocus.files import replacing
-    from napari_autofocus.workflows.trials import describe_run, summarise
-
-    if records is not None:
-        with replacing(records) as part:
-            part.write_text("".join(record.to_json() + "\n" for record, _ in ended), encoding="utf-8")
-        say(f"The records are in {records}.")
-    runs = [describe_run(record, *(truth or ())) for record, truth in ended]
-    summary = summarise(runs, config.dof_um)
-    if as_json:
-        print_json({"runs": runs, "summary": summary})
-    else:
-        print_runs(runs, summary)

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from napari_autofocus.microscope.protocol import Microscope, walk_to
-from napari_autofocus.records import SweepRecord
+from napari_autofocus.records import FocusRecord
 
 FIELDS_WITHIN_UM = 5000.0
 """Fields are drawn from the square of twice this side around the middle of the slide."""
+PLACES_TRIED = 200
+"""A field that does not serve is drawn again, so often at most; the last one is then taken as it is."""
 
-Steps = Generator[Any, None, SweepRecord]
+Result = TypeVar("Result")
+Place = tuple[float, float]
 
 
 class MovableMicroscope(Microscope, Protocol):
@@ -41,7 +44,7 @@ class TruthfulRig(Protocol):
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(Generic[Result]):
     """One run with its truth.
 
     Parameters
@@ -50,7 +53,7 @@ class Trial:
         Where on the slide.
     start_um, end_um : float
         True defocus before and after, µm.
-    record : SweepRecord
+    record : Result
         What the routine itself knows.
     """
 
@@ -58,7 +61,7 @@ class Trial:
     y_um: float
     start_um: float
     end_um: float
-    record: SweepRecord
+    record: Result
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,14 @@ class TrialStep:
 
 def run_trials(
     rig: TruthfulRig,
-    routine: Callable[[Microscope], Steps],
+    routine: Callable[[Microscope], Generator[Any, None, Result]],
     *,
     trials: int,
     focus_direction: int,
     rng: np.random.Generator,
     within_um: float = 10.0,
-) -> Generator[TrialStep, None, list[Trial]]:
+    serves: Callable[[Place], bool] = lambda _: True,
+) -> Generator[TrialStep, None, list[Trial[Result]]]:
     """Run a routine from random starts.
 
     Parameters
@@ -95,6 +99,8 @@ def run_trials(
         Draws fields and starts.
     within_um : float
         Starts are drawn evenly between minus and plus this true defocus, µm.
+    serves : callable
+        Whether the field at a place (x, y), µm, is one to try; otherwise another is drawn.
 
     Yields
     ------
@@ -107,12 +113,20 @@ def run_trials(
     """
     done = []
     for index in range(trials):
-        x_um, y_um = rig.microscope.move_xy_to(*rng.uniform(-FIELDS_WITHIN_UM, FIELDS_WITHIN_UM, 2))
+        x_um, y_um = rig.microscope.move_xy_to(*_draw_place(rng, serves))
         _defocus(rig, float(rng.uniform(-within_um, within_um)), focus_direction)
         start_um = rig.true_defocus_um()
         record = yield from _numbered(routine(rig.microscope), index, trials)
         done.append(Trial(x_um, y_um, start_um, rig.true_defocus_um(), record))
     return done
+
+
+def _draw_place(rng: np.random.Generator, serves: Callable[[Place], bool]) -> Place:
+    for _ in range(PLACES_TRIED):
+        x_um, y_um = rng.uniform(-FIELDS_WITHIN_UM, FIELDS_WITHIN_UM, 2)
+        if serves((x_um, y_um)):
+            break
+    return x_um, y_um
 
 
 def _defocus(rig: TruthfulRig, defocus_um: float, focus_direction: int) -> None:
@@ -123,45 +137,60 @@ def _defocus(rig: TruthfulRig, defocus_um: float, focus_direction: int) -> None:
     walk_to(drive, min(max(target, low), high))
 
 
-def _numbered(steps: Steps, index: int, trials: int) -> Generator[TrialStep, None, SweepRecord]:
+def _numbered(steps: Generator[Any, None, Result], index: int, trials: int) -> Generator[TrialStep, None, Result]:
     """Pass the routine's progress on; closing this closes the routine."""
     try:
         while True:
             try:
                 step = next(steps)
             except StopIteration as finished:
-                record: SweepRecord = finished.value
+                record: Result = finished.value
                 return record
             yield TrialStep(index, trials, step)
     finally:
         steps.close()
 
 
-def describe_run(record: SweepRecord, start_um: float | None = None, end_um: float | None = None) -> dict[str, Any]:
-    """One run as the shell tells it; ``start_um`` and ``end_um``: true defocus, None where the truth is not known."""
+def describe_run(
+    record: FocusRecord, start_um: float | None = None, end_um: float | None = None, **slide: Any
+) -> dict[str, Any]:
+    """One run as the shell tells it; ``start_um`` and ``end_um``: true defocus, None where the truth is not known.
+
+    ``slide`` is told with it: the stain and density of a simulated one.
+    """
     told = asdict(record)
     told["start_z_um"], told["end_z_um"] = told.pop("start_um"), told.pop("end_um")
-    del told["curve"]
-    return {"start_um": start_um, "end_um": end_um, **told}
+    for long in ("curve", "shots"):
+        told.pop(long, None)
+    return {"start_um": start_um, "end_um": end_um, **slide, **told}
 
 
 def summarise(runs: Sequence[dict[str, Any]], dof_um: float | None) -> dict[str, Any]:
-    """Totals over runs that :func:`describe_run` described; those that need the truth are None without it."""
-    ends = [abs(run["end_um"]) for run in runs if run["end_um"] is not None]
-    worse = [run for run in runs if run["end_um"] is not None and abs(run["end_um"]) > abs(run["start_um"])]
+    """Totals over runs that :func:`describe_run` described; those that need the truth are None without it.
+
+    Fields known to be empty have no focus to reach, so ``within_half_dof`` and the errors leave them out.
+    """
+    known = [run for run in runs if run["end_um"] is not None]
+    losses = [abs(run["end_um"]) - abs(run["start_um"]) for run in known]
+    ends = np.array([abs(run["end_um"]) for run in known if not _is_empty(run)])
+    empty = [run for run in runs if _is_empty(run)]
     return {
         "runs": len(runs),
         "outcomes": dict(Counter(run["outcome"] for run in runs)),
         "dof_um": dof_um,
-        "within_half_dof": None if dof_um is None or not ends else float(np.mean(np.array(ends) <= dof_um / 2)),
-        "median_error_um": float(np.median(ends)) if ends else None,
-        "largest_error_um": max(ends) if ends else None,
-        "ended_worse": len(worse) if ends else None,
-        "largest_loss_um": max((abs(run["end_um"]) - abs(run["start_um"]) for run in worse), default=0.0)
-        if ends
-        else None,
+        "within_half_dof": float(np.mean(ends <= dof_um / 2)) if dof_um is not None and ends.size else None,
+        "median_error_um": float(np.median(ends)) if ends.size else None,
+        "largest_error_um": float(ends.max()) if ends.size else None,
+        "ended_worse": sum(loss > 0 for loss in losses) if known else None,
+        "largest_loss_um": max(0.0, *losses) if known else None,
+        "empty_fields": len(empty),
+        "empty_fields_moved": sum(run["moves"] > 0 for run in empty),
         **{f"mean_{name}": _mean(runs, name) for name in ("frames", "moves", "seconds")},
     }
+
+
+def _is_empty(run: dict[str, Any]) -> bool:
+    return run.get("density") == "empty"
 
 
 def _mean(runs: Sequence[dict[str, Any]], name: str) -> float:
