@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from napari_autofocus.focus.zstack import FocusCurve, StackFocus
-from napari_autofocus.records import SweepRecord
+from napari_autofocus.records import FocusRecord, RefocusRecord, SweepRecord
+from napari_autofocus.routines.refocus_config import Proposal, RefocusStep
 
 VERDICTS = {
     "peak": "peak",
@@ -13,6 +14,26 @@ VERDICTS = {
     "several_peaks": "several peaks",
     "spike": "a single sharp plane, not a focus peak",
     "undersampled": "too few planes across the peak",
+}
+
+PHASES = {
+    "shot": "Looking",
+    "verify": "Verifying",
+    "second": "Second shot",
+    "probe": "Finding out which way the drive focuses",
+    "edge": "Looking from the edge of the range",
+    "scan": "Scanning the uneven field",
+    "neighbour": "Looking at a neighbouring field",
+    "sweep": "Sweeping",
+    "composite": "All-in-focus image made",
+}
+_ENDINGS = {
+    "skipped_no_content": "No content to focus on",
+    "refused": "Refused to move by this estimate",
+    "reverted": "Not focused, went back",
+    "cancelled": "Stopped",
+    "timed_out": "Out of time",
+    "failed": "Failed",
 }
 
 
@@ -42,6 +63,50 @@ def sweep_sentence(record: SweepRecord) -> str:
         "failed": "Failed",
     }
     return f"{endings[record.outcome]}: {back}, {effort}."
+
+
+def refocus_sentence(record: RefocusRecord) -> str:
+    """What a refocus did, in words and numbers."""
+    frames = f"{record.frames} frame{'s' * (record.frames != 1)}, {_seconds(record.seconds)}"
+    moved = signed_um(record.end_um - record.start_um)
+    if record.outcome == "focused":
+        return f"Moved {moved} in {record.moves} move{'s' * (record.moves != 1)}, {frames}; {_now(record)}."
+    if record.outcome == "already_in_focus":
+        way = "nothing moved" if not record.moves else f"moved {moved}"
+        return f"Already in focus, {way}, {frames}; {_now(record)}."
+    return f"{_ENDINGS[record.outcome]}: the drive stands at {plain_um(record.end_um)}, {frames}."
+
+
+def run_sentence(record: FocusRecord) -> str:
+    """What any focusing run did, in words and numbers."""
+    return sweep_sentence(record) if isinstance(record, SweepRecord) else refocus_sentence(record)
+
+
+def step_sentence(step: RefocusStep) -> str:
+    """What a refocus is doing, from its newest frame."""
+    found = ""
+    if step.estimate is not None and step.estimate.defocus_um is not None:
+        found = f": {signed_um(step.estimate.defocus_um)} ({step.estimate.verdict.replace('_', ' ')})"
+    onwards = "" if step.target_um is None else f"; next z {plain_um(step.target_um)}"
+    return f"{PHASES[step.phase]}, frame {step.index + 1} at z {plain_um(step.z_um)}{found}{onwards}."
+
+
+def proposal_sentence(proposal: Proposal) -> str:
+    """What a refocus would do."""
+    if proposal.target_um is None:
+        return f"No move to propose: {proposal.reason}"
+    way = signed_um(proposal.target_um - proposal.frame.z_um)
+    return f"Would move {way}, from {plain_um(proposal.frame.z_um)} to {plain_um(proposal.target_um)}."
+
+
+def _now(record: RefocusRecord) -> str:
+    if record.after_um is None:
+        return "verified by its sharpness"
+    return f"now {signed_um(record.after_um)} ({abs(record.after_um) / record.dof_um:.2f} DOF)"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def stack_sentence(focus: StackFocus) -> str:
