@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -75,6 +77,15 @@ def row_of(entry: RunEntry) -> dict[str, Any]:
         "warnings": " ".join(getattr(record, "warnings", ())),
         "reasons": " ".join(record.reasons),
     }
+
+
+def as_text(entries: Iterable[RunEntry]) -> str:
+    """The table with tabs between its columns, as spreadsheets take it from the clipboard."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(COLUMNS), dialect="excel-tab", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row_of(entry) for entry in entries)
+    return text.getvalue()
 
 
 def write_csv(path: Path, entries: Iterable[RunEntry]) -> None:

@@ -102,7 +102,7 @@ class RunLog:
 
     def export_csv(self, path: Path) -> None:
         """Write one row a run (see ``run_files.COLUMNS``). Raises InputError."""
-        write_csv(path, self._entries)
+        write_csv(path, self.entries)
 
     def export_json(self, path: Path, *, pictures: bool = False) -> None:
         """Write full records, with shots and curves; ``pictures`` puts the thumbnails into a folder beside the file.
@@ -112,7 +112,7 @@ class RunLog:
         InputError
             If the folder does not exist or cannot be written.
         """
-        write_json(path, self._entries, left_out=self._left_out, pictures=pictures)
+        write_json(path, self.entries, left_out=self._left_out, pictures=pictures)
 
     def _trim(self) -> None:
         surplus = len(self._entries) - self._most

@@ -1,0 +1,125 @@
+"""One run in full: the field before and after, what happened in words, and the focus curve where there is one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_autofocus.records import FocusRecord, SweepRecord
+from napari_autofocus.widgets.forms import Message
+from napari_autofocus.widgets.plots import FocusCurvePlot
+from napari_autofocus.widgets.runs_model import BAD, GOOD, OUTCOME_WORDS
+from napari_autofocus.widgets.sentences import plain_um, signed_um, sweep_sentence
+from napari_autofocus.workflows.run_log import RunEntry
+
+_PICTURE_PX = (104, 84)
+_CURVE_PX = 130
+
+
+class RunDetails(QWidget):
+    """Shows one run of the log.
+
+    Parameters
+    ----------
+    theme : str
+        Id of the napari theme whose colours are used.
+    """
+
+    def __init__(self, theme: str) -> None:
+        super().__init__()
+        self.before = _Thumbnail("before")
+        self.after = _Thumbnail("after")
+        self.sentence, self.reasons = Message(theme), Message(theme)
+        self.plot = FocusCurvePlot(theme)
+        self.plot.setFixedHeight(_CURVE_PX)
+        self.plot.setToolTip("Sharpness over z (µm) of the sweep or scan of this run")
+        pictures = QHBoxLayout()
+        pictures.setSpacing(6)
+        for part in (self.before, self.after):
+            pictures.addWidget(part, 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.sentence)
+        words.addStretch(1)
+        pictures.addLayout(words, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(pictures)
+        column.addWidget(self.reasons)
+        column.addWidget(self.plot)
+        self.show_run(None)
+
+    def show_run(self, entry: RunEntry | None) -> None:
+        """Show this run; None shows nothing."""
+        self.setVisible(entry is not None)
+        if entry is None:
+            return
+        record = entry.record
+        tone = "good" if record.outcome in GOOD else "error" if record.outcome in BAD else "warning"
+        self.sentence.say(run_sentence(record), tone)
+        self.reasons.say("\n".join((*getattr(record, "warnings", ()), *record.reasons)))
+        self.before.show_picture(entry.before, _told(record, "before_um", record.start_um))
+        self.after.show_picture(entry.after, _told(record, "after_um", record.end_um))
+        self._draw(record)
+
+    def set_theme(self, theme: str) -> None:
+        """Wear the colours of a napari theme."""
+        for part in (self.sentence, self.reasons, self.plot):
+            part.set_theme(theme)
+
+    def _draw(self, record: FocusRecord) -> None:
+        self.plot.setVisible(bool(record.curve))
+        self.plot.set_curve([point.z_um for point in record.curve], [point.sharpness for point in record.curve])
+        if isinstance(record, SweepRecord):
+            self.plot.set_peak(record.best_z_um, record.uncertainty_um)
+        self.plot.set_marker(record.end_um)
+
+
+class _Thumbnail(QWidget):
+    """A small picture with a line below it; nothing where there is no picture."""
+
+    def __init__(self, moment: str) -> None:
+        super().__init__()
+        self.picture, self.caption = QLabel(), QLabel()
+        self.picture.setToolTip(f"The field {moment} the run, small")
+        self.caption.setToolTip(f"Estimated defocus {moment} the run, µm; positive: too close. Otherwise z, µm")
+        self.caption.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        column.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.caption)
+
+    def show_picture(self, picture: npt.NDArray[np.uint8] | None, caption: str) -> None:
+        """Show a picture; None hides all of it."""
+        self.setVisible(picture is not None)
+        self.caption.setText(caption)
+        if picture is not None:
+            self.picture.setPixmap(_pixmap(picture))
+
+
+def run_sentence(record: FocusRecord) -> str:
+    """What a run did, in words and numbers."""
+    if isinstance(record, SweepRecord):
+        return sweep_sentence(record)
+    moved = f"moved {signed_um(record.end_um - record.start_um)} in {record.moves} moves"
+    return f"{OUTCOME_WORDS[record.outcome].capitalize()}: {moved}, {record.frames} frames, {record.seconds:.2f} s."
+
+
+def _told(record: FocusRecord, name: str, z_um: float) -> str:
+    """The defocus where one is known, otherwise the drive position."""
+    defocus_um = getattr(record, name, None)
+    return signed_um(defocus_um) if defocus_um is not None else f"z {plain_um(z_um)}"
+
+
+def _pixmap(picture: npt.NDArray[np.uint8]) -> QPixmap:
+    pixels = np.ascontiguousarray(picture)
+    kind = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], kind)
+    return QPixmap.fromImage(image).scaled(
+        *_PICTURE_PX, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )

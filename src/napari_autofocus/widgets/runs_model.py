@@ -1,0 +1,161 @@
+"""The run log as rows and columns of a table, newest run first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QColor, QPainter, QPixmap
+
+from napari_autofocus.records import FocusRecord, Outcome
+from napari_autofocus.widgets.theme import theme_colours
+from napari_autofocus.workflows.run_log import RunEntry, RunLog
+
+OUTCOME_WORDS: dict[Outcome, str] = {
+    "focused": "focused",
+    "already_in_focus": "was in focus",
+    "skipped_no_content": "no content",
+    "refused": "refused",
+    "reverted": "went back",
+    "cancelled": "stopped",
+    "timed_out": "out of time",
+    "failed": "failed",
+}
+GOOD: tuple[Outcome, ...] = ("focused", "already_in_focus")
+BAD: tuple[Outcome, ...] = ("refused", "failed")
+
+_DOT_PX = 9
+_ROLES = Qt.ItemDataRole
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+def signed(value: float | None) -> str:
+    """A number of µm with its sign and a true minus, none for zero; a dash where there is no number."""
+    if value is None:
+        return "–"
+    return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
+
+
+def _change(record: FocusRecord) -> str:
+    """Defocus before and after; a sweep knows neither."""
+    before, after = getattr(record, "before_um", None), getattr(record, "after_um", None)
+    return "–" if before is None and after is None else f"{signed(before)} → {signed(after)}"
+
+
+_COLUMNS: tuple[tuple[str, str, Qt.AlignmentFlag, Callable[[RunEntry], str]], ...] = (
+    ("Time", "When the run ended, local time", _LEFT, lambda run: f"{run.when.astimezone():%H:%M}"),
+    ("Outcome", "How the run ended", _LEFT, lambda run: OUTCOME_WORDS[run.record.outcome]),
+    ("Δz", "Way of the drive, µm", _RIGHT, lambda run: signed(run.record.end_um - run.record.start_um)),
+    ("Defocus", "Estimated defocus before and after, µm; positive: too close", _RIGHT, lambda run: _change(run.record)),
+    ("Frames", "Frames exposed", _RIGHT, lambda run: str(run.record.frames)),
+    ("s", "Time that the run took, s", _RIGHT, lambda run: f"{run.record.seconds:.1f}"),
+    ("Model", "Model, or method of a sweep", _LEFT, lambda run: getattr(run.record, "model", run.record.method)),
+)
+MODEL_COLUMN = len(_COLUMNS) - 1
+_OUTCOME_COLUMN = 1
+
+
+class RunsModel(QAbstractTableModel):
+    """The runs that a log keeps, newest first; follows the log.
+
+    Parameters
+    ----------
+    log : RunLog
+        The log.
+    theme : str
+        Id of the napari theme whose colours the dots wear.
+    """
+
+    def __init__(self, log: RunLog, theme: str) -> None:
+        super().__init__()
+        self._log = log
+        self._entries = list(reversed(log.entries))
+        self._dots: dict[Outcome, QPixmap] = {}
+        self.set_theme(theme)
+
+    def set_theme(self, theme: str) -> None:
+        """Wear the colours of a napari theme."""
+        colours = theme_colours(theme)
+        self._dots = {
+            outcome: _dot(colours.curve if outcome in GOOD else colours.error if outcome in BAD else colours.warning)
+            for outcome in OUTCOME_WORDS
+        }
+        if self._entries:
+            last = self.index(len(self._entries) - 1, _OUTCOME_COLUMN)
+            self.dataChanged.emit(self.index(0, _OUTCOME_COLUMN), last, [_ROLES.DecorationRole])
+
+    def entry(self, row: int) -> RunEntry | None:
+        """The run in a row; None where there is no such row."""
+        return self._entries[row] if 0 <= row < len(self._entries) else None
+
+    def add(self, entry: RunEntry) -> None:
+        """Put the newest run on top, and take those away that the log has let go."""
+        self.beginInsertRows(QModelIndex(), 0, 0)
+        self._entries.insert(0, entry)
+        self.endInsertRows()
+        kept = len(self._log)
+        if len(self._entries) > kept:
+            self.beginRemoveRows(QModelIndex(), kept, len(self._entries) - 1)
+            del self._entries[kept:]
+            self.endRemoveRows()
+
+    def clear(self) -> None:
+        """Show no runs."""
+        self.beginResetModel()
+        self._entries.clear()
+        self.endResetModel()
+
+    # what Qt asks
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Runs shown."""
+        return 0 if parent is not None and parent.isValid() else len(self._entries)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Columns of a run."""
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+
+    def data(self, index: QModelIndex, role: int = _ROLES.DisplayRole) -> Any:
+        """Text, dot, alignment or tooltip of a cell."""
+        entry = self.entry(index.row())
+        if entry is None:
+            return None
+        _, _, alignment, text = _COLUMNS[index.column()]
+        if role == _ROLES.DisplayRole:
+            return text(entry)
+        if role == _ROLES.TextAlignmentRole:
+            return alignment
+        if role == _ROLES.DecorationRole and index.column() == _OUTCOME_COLUMN:
+            return self._dots[entry.record.outcome]
+        if role == _ROLES.ToolTipRole:
+            return _tip(entry)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLES.DisplayRole) -> Any:
+        """Name, tooltip or alignment of a column; rows have no names."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        name, tip, alignment, _ = _COLUMNS[section]
+        return {_ROLES.DisplayRole: name, _ROLES.ToolTipRole: tip, _ROLES.TextAlignmentRole: alignment}.get(role)
+
+
+def _tip(entry: RunEntry) -> str:
+    """What the narrow columns leave out."""
+    record = entry.record
+    model = f"model {record.model}" if hasattr(record, "model") else "no model"
+    return f"Run {entry.number}, {entry.when.astimezone():%Y-%m-%d %H:%M:%S}: {record.method}, {model}"
+
+
+def _dot(colour: str) -> QPixmap:
+    """A filled circle on nothing."""
+    pixmap = QPixmap(_DOT_PX, _DOT_PX)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(0, 0, _DOT_PX, _DOT_PX)
+    painter.end()
+    return pixmap
