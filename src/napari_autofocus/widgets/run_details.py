@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_autofocus.records import FocusRecord, SweepRecord
 from napari_autofocus.widgets.forms import Message
 from napari_autofocus.widgets.plots import FocusCurvePlot
-from napari_autofocus.widgets.runs_model import BAD, GOOD, OUTCOME_WORDS
-from napari_autofocus.widgets.sentences import plain_um, signed_um, sweep_sentence
+from napari_autofocus.widgets.runs_model import BAD, GOOD
+from napari_autofocus.widgets.sentences import plain_um, run_sentence, signed_um
 from napari_autofocus.workflows.run_log import RunEntry
 
 _PICTURE_PX = (104, 84)
@@ -100,14 +100,6 @@ class _Thumbnail(QWidget):
         self.caption.setText(caption)
         if picture is not None:
             self.picture.setPixmap(_pixmap(picture))
-
-
-def run_sentence(record: FocusRecord) -> str:
-    """What a run did, in words and numbers."""
-    if isinstance(record, SweepRecord):
-        return sweep_sentence(record)
-    moved = f"moved {signed_um(record.end_um - record.start_um)} in {record.moves} moves"
-    return f"{OUTCOME_WORDS[record.outcome].capitalize()}: {moved}, {record.frames} frames, {record.seconds:.2f} s."
 
 
 def _told(record: FocusRecord, name: str, z_um: float) -> str:
