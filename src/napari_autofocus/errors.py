@@ -15,6 +15,22 @@ class InputError(AutofocusError):
     """A file, an image or an argument cannot be used; the message says what was found and what to do."""
 
 
+class OpticsRefused(InputError):
+    """A frame's optics are unknown, or not those that a model was made for, and the user does not insist.
+
+    Parameters
+    ----------
+    message : str
+        What was found, and what to do.
+    differences : tuple of str
+        A sentence for each.
+    """
+
+    def __init__(self, message: str, differences: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.differences = differences
+
+
 class HardwareError(AutofocusError):
     """A device failed, timed out or answered nonsense."""
 

@@ -52,7 +52,7 @@ def test_every_refusal_has_its_words_and_says_what_to_do(estimate: FocusEstimate
 def test_a_tilt_is_told() -> None:
     estimate = made_estimate(SHAPE, tilt_um_per_mm=(12.0, -3.0))
     tilted = reading_of(FocusEstimate("tilted", defocus_um=1.0, tilt_um_per_mm=estimate.tilt_um_per_mm), MadeCard())
-    assert "+12 µm per mm along x, −3 along y" in tilted.advice
+    assert "+12 µm/mm along x, −3 along y" in tilted.advice
 
 
 @pytest.mark.parametrize(

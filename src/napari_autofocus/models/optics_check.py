@@ -6,7 +6,7 @@ ours.
 
 from __future__ import annotations
 
-from napari_autofocus.errors import InputError
+from napari_autofocus.errors import OpticsRefused
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.models.package.card import CardOptics, Colour, ModelCard
 from napari_autofocus.optics import Objective
@@ -44,15 +44,16 @@ def check_optics(
 
     Raises
     ------
-    InputError
+    OpticsRefused
         Without ``insist``, where anything is unknown or differs.
     """
     found = differences(card.optics, optics, colour)
     if found and not insist:
-        raise InputError(
+        raise OpticsRefused(
             f"The model {card.name} refuses this frame. {' '.join(found)} State the right optics"
             " (--objective, --pixel-um), use a model made for them, or insist (insist=True, --insist): then even the"
-            " sign of the defocus may be wrong."
+            " sign of the defocus may be wrong.",
+            found,
         )
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from napari_autofocus.errors import OpticsRefused
 from napari_autofocus.focus.estimate import FocusEstimate, PredictorCard
 from napari_autofocus.models.library import InstalledModel
 from napari_autofocus.models.package import ModelCard
@@ -15,10 +16,10 @@ from napari_autofocus.models.package import ModelCard
 Tone = Literal["plain", "good", "warning", "error"]
 
 _ADVICE = {
-    "no_content": "Move to a place with sample, or sweep: far from focus even sample looks empty.",
-    "unsure": "Take a second frame a few µm away, choose a region with more content, or sweep.",
+    "no_content": "Move to a place with sample, or sweep.",
+    "unsure": "Draw a region with more content, or sweep.",
     "out_of_range": "Step towards focus and look again, or sweep.",
-    "uneven": "No single focus fits: draw a region around what matters, or refocus for the best plane.",
+    "uneven": "Draw a region, or refocus for the best plane.",
 }
 _LEAST_SHOWN_UM = 0.01
 _COARSE_UM = 0.095
@@ -58,13 +59,21 @@ def reading_of(estimate: FocusEstimate, card: PredictorCard) -> Reading:
     defocus_um = estimate.defocus_um or 0.0
     in_focus = abs(defocus_um) <= card.dof_um / 2
     if estimate.verdict == "tilted" and estimate.tilt_um_per_mm is not None:
-        advice = f"The field is tilted by {_tilt(estimate.tilt_um_per_mm)}; the number holds for its centre."
+        advice = f"Tilted {_tilt(estimate.tilt_um_per_mm)}; the value is the centre's."
     return Reading(
         f"{measured_um(defocus_um, estimate.uncertainty_um)}: {side(defocus_um, card.dof_um)}",
         detail,
         advice,
         "good" if in_focus else "plain",
     )
+
+
+def refusal_of(error: Exception) -> Reading:
+    """Say why there is no estimate; how the optics differ is said beside the model."""
+    if isinstance(error, OpticsRefused):
+        advice = "The optics do not fit the model: see above."
+        return Reading("No estimate", "", advice, "warning")
+    return Reading("No estimate", "", str(error), "warning")
 
 
 def measured_um(value: float, uncertainty_um: float | None) -> str:
@@ -112,7 +121,7 @@ def _percent(share: float) -> str:
 
 def _tilt(tilt_um_per_mm: tuple[float, float]) -> str:
     along_x, along_y = (f"{value:+.0f}".replace("-", "−") for value in tilt_um_per_mm)
-    return f"{along_x} µm per mm along x, {along_y} along y"
+    return f"{along_x} µm/mm along x, {along_y} along y"
 
 
 def card_sentence(card: ModelCard, size_bytes: int | None = None) -> str:

@@ -9,7 +9,10 @@ from napari.utils.theme import get_theme
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours of a plot, as ``#rrggbb``: its ground, its text, lines of no weight, and the marks that carry meaning."""
+    """Colours of a plot, as ``#rrggbb``: its ground, its text, lines of no weight, and the marks that carry meaning.
+
+    ``good`` marks what is in focus; it never stands alone, but beside a word or a place.
+    """
 
     ground: str
     text: str
@@ -18,16 +21,17 @@ class Colours:
     peak: str
     warning: str
     error: str
+    good: str
 
 
-# Okabe-Ito blue and vermilion, told apart by colour-blind readers; lighter on dark ground for contrast.
-_ACCENTS = {"dark": ("#56b4e9", "#ff9d5c", "#ff8a80"), "light": ("#0072b2", "#c2500a", "#b3261e")}
+# Okabe-Ito blue, vermilion and bluish green, told apart by colour-blind readers; lighter on dark ground for contrast.
+_ACCENTS = {"dark": ("#56b4e9", "#ff9d5c", "#ff8a80", "#2bbf8a"), "light": ("#0072b2", "#c2500a", "#b3261e", "#00785a")}
 
 
 def theme_colours(theme: str) -> Colours:
     """The colours that go with a napari theme, by its id."""
     chosen = get_theme(theme)
-    curve, peak, error = _ACCENTS[chosen.type]
+    curve, peak, error, good = _ACCENTS[chosen.type]
     warning = chosen.warning.as_hex() if chosen.type == "dark" else "#8a6100"
     return Colours(
         ground=_hex(chosen.background),
@@ -37,6 +41,7 @@ def theme_colours(theme: str) -> Colours:
         peak=peak,
         warning=warning,
         error=error,
+        good=good,
     )
 
 
