@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
@@ -115,6 +115,17 @@ class Microscope(Protocol):
 
     def restoring(self) -> AbstractContextManager[None]:
         """Pause live mode; put it, channel, exposure, ROI and shutter back on leaving, whatever happened."""
+
+
+@runtime_checkable
+class SlideMicroscope(Microscope, Protocol):
+    """A microscope whose slide can be moved."""
+
+    def xy_um(self) -> tuple[float, float]:
+        """Position of the XY stage, µm; NaN where there is none."""
+
+    def move_xy_to(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """Bring a place of the slide under the objective; position read back, µm. Raises MoveRefused, HardwareError."""
 
 
 def walk_to(drive: FocusDrive, z_um: float) -> float:

@@ -108,6 +108,10 @@ class WatchedDrive:
         """Reach ``z_um`` in as many moves as the drive's largest step asks for; returns the position read back, µm."""
         return walk_to(self, z_um)
 
+    def adopt(self) -> None:
+        """Rely on where the drive stands now: another routine of ours has moved it. Raises HardwareError."""
+        self._known_um = self.last_um = self._read()
+
     def look_again(self) -> None:
         """Note where the drive stands now, whoever brought it there; where it cannot tell, what was last seen stays."""
         try:

@@ -1,0 +1,207 @@
+"""Refocus by a model: shot, estimate, decide, move, verify by a second shot, accept; correct again or go back.
+
+It never ends worse than it began: whatever is not verified by a frame taken afterwards is undone. What happens to
+fields without a single focus, without content and without an answer is in ``refocus_help.py`` and ``neighbours.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.estimate import FocusPredictor, refocus_z_um
+from napari_autofocus.microscope.protocol import Microscope
+from napari_autofocus.records import RefocusRecord
+from napari_autofocus.routines.looking import estimate_frame
+from napari_autofocus.routines.neighbours import look_around
+from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
+from napari_autofocus.routines.refocus_help import ask_sweep, find_direction, second_shot, step_into_range
+from napari_autofocus.routines.refocus_run import Look, RefocusRun
+
+__all__ = ["Proposal", "RefocusConfig", "RefocusStep", "propose", "refocus"]
+
+Steps = Generator[RefocusStep, None, None]
+
+
+def refocus(
+    microscope: Microscope,
+    predictor: FocusPredictor,
+    config: RefocusConfig,
+    *,
+    proposal: Proposal | None = None,
+    keep: Callable[[RefocusRecord], None] | None = None,
+) -> Generator[RefocusStep, None, RefocusRecord]:
+    """Bring a field into focus by what a model reads in a frame of it.
+
+    Cancel by closing the generator: the drive is back at the start when ``close`` returns.
+
+    Parameters
+    ----------
+    microscope : Microscope
+        What to look through and what to move.
+    predictor : FocusPredictor
+        What reads the frames.
+    config : RefocusConfig
+        How to go about it.
+    proposal : Proposal, optional
+        A proposal to carry out: its frame counts as the first shot, unless the stage has moved since.
+    keep : callable, optional
+        Told the record however the run ends, cancelled runs included (a closed generator returns nothing).
+
+    Yields
+    ------
+    RefocusStep
+        After each frame.
+
+    Returns
+    -------
+    RefocusRecord
+        Outcome, reasons and every shot. Hardware faults and refusals are outcomes, not exceptions.
+
+    Raises
+    ------
+    InputError
+        If the model refuses the frames (their optics, their size). The drive is where it was.
+    HardwareError
+        If not even the position at the start can be read. Nothing has moved.
+    """
+    if config.neighbours and not hasattr(microscope, "move_xy_to"):
+        raise InputError("This microscope cannot move its slide; refocus without looking at neighbouring fields.")
+    run = RefocusRun(microscope, predictor, config)
+    try:
+        yield from run.guard.supervise(_look_and_act(run, proposal))
+    finally:
+        record = run.record()
+        if keep is not None:
+            keep(record)
+    return record
+
+
+def propose(
+    microscope: Microscope, predictor: FocusPredictor, config: RefocusConfig
+) -> Generator[RefocusStep, None, Proposal]:
+    """Say what a refocus would do, from one frame; nothing moves.
+
+    Parameters
+    ----------
+    microscope, predictor, config
+        As for :func:`refocus`.
+
+    Yields
+    ------
+    RefocusStep
+        After the frame.
+
+    Returns
+    -------
+    Proposal
+
+    Raises
+    ------
+    InputError
+        If the model refuses the frame.
+    HardwareError
+        If the microscope fails.
+    """
+    with microscope.restoring():
+        frame = microscope.snap()
+        estimate = estimate_frame(frame, predictor, optics=config.optics, insist=config.insist, region=config.region)
+        yield RefocusStep("shot", frame, 0, estimate)
+    direction = microscope.focus.focus_direction or config.focus_direction
+    target_um: float | None = None
+    reason = " ".join(estimate.reasons)
+    if estimate.trusted and estimate.defocus_um is not None:
+        if direction == 0:
+            reason = "It is not known which way this drive focuses; state its direction, or let a refocus find it out."
+        elif abs(estimate.defocus_um) <= config.accept_dof * predictor.card.dof_um:
+            reason = f"Already in focus ({estimate.defocus_um:+.2f} µm); no move is needed."
+        else:
+            target_um = refocus_z_um(frame.z_um, estimate.defocus_um, direction)
+            reason = f"Would go from {frame.z_um:.2f} to {target_um:.2f} µm ({target_um - frame.z_um:+.2f} µm)."
+    return Proposal(frame, estimate, target_um, direction, reason)
+
+
+def _look_and_act(run: RefocusRun, proposal: Proposal | None) -> Steps:
+    """The first shot, then whatever its verdict asks for, until the run has an outcome."""
+    run.guard.check_start()
+    yield run.first(proposal)
+    while run.guard.outcome is None:
+        yield from _act(run)
+
+
+def _act(run: RefocusRun) -> Steps:
+    """One action by the newest estimate."""
+    verdict = run.estimate.verdict
+    if verdict == "no_content":
+        yield from _skip(run)
+    elif verdict == "out_of_range":
+        yield from step_into_range(run)
+    elif verdict == "unsure":
+        yield from second_shot(run)
+    elif verdict == "uneven" and run.config.uneven == "leave":
+        run.end("refused", _sentences(run))
+    elif verdict == "uneven":
+        from napari_autofocus.routines.refocus_scan import scan_field
+
+        yield from scan_field(run)
+    elif run.is_in_focus():
+        yield from _rest(run)
+    elif run.direction == 0:
+        yield from find_direction(run)
+    else:
+        yield from _correct(run)
+
+
+def _skip(run: RefocusRun) -> Steps:
+    """There is nothing to focus on here; neighbouring fields may tell, if they may be asked."""
+    if run.guard.drive.moves:
+        run.end("reverted", f"The frame after the move shows no content to judge it by. {_sentences(run)}")
+    elif run.config.neighbours:
+        yield from look_around(run)
+    else:
+        run.end("skipped_no_content", _sentences(run), stay=True)
+
+
+def _rest(run: RefocusRun) -> Steps:
+    """The newest frame is in focus: no move was needed, or one that led here by another way than a correction."""
+    value, dof_um = run.estimate.defocus_um or 0.0, run.dof_um
+    if run.guard.drive.moves == 0:
+        run.end(
+            "already_in_focus", f"The defocus is {value:+.2f} µm ({value / dof_um:+.2f} depths of field).", stay=True
+        )
+    else:
+        yield from _judge(run, run.looks[0])
+
+
+def _correct(run: RefocusRun) -> Steps:
+    """Move by the newest estimate and verify by one more frame; as often as the settings allow."""
+    base, target_um = run.newest, run.target_um()
+    run.require_near(target_um)
+    run.guard.go(target_um)
+    run.corrections += 1
+    yield run.look("verify")
+    yield from _judge(run, base)
+
+
+def _judge(run: RefocusRun, base: Look) -> Steps:
+    """Accept the place where the newest frame was taken, leave it to one more correction, or give it up."""
+    doubt = run.doubt(base)
+    if doubt:
+        yield from ask_sweep(run, "reverted", doubt)
+        return
+    value = run.estimate.defocus_um or 0.0
+    if run.is_in_focus():
+        if blurred := run.blurred_since_start():
+            yield from ask_sweep(run, "reverted", blurred)
+            return
+        run.end(
+            "focused", f"Verified: {value:+.2f} µm ({value / run.dof_um:+.2f} depths of field) are left.", stay=True
+        )
+    elif run.corrections >= run.config.most_corrections:
+        yield from ask_sweep(
+            run, "reverted", f"After {run.corrections} corrections {value:+.2f} µm are left; the drive may be unsteady."
+        )
+
+
+def _sentences(run: RefocusRun) -> str:
+    return " ".join(run.estimate.reasons)

@@ -1,0 +1,108 @@
+"""What a refocus does where one estimate is not enough: a direction to find, a frame to take again, a sweep to ask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+
+from napari_autofocus.errors import HardwareError
+from napari_autofocus.records import Outcome, SweepRecord
+from napari_autofocus.routines.refocus_config import RefocusStep
+from napari_autofocus.routines.refocus_run import RefocusRun
+from napari_autofocus.routines.sweep import sweep
+
+Steps = Generator[RefocusStep, None, None]
+
+PROBE_TOLERANCE = 0.5
+"""How far the change that a probing move makes may differ from its length, as a share of it (ours)."""
+
+
+def find_direction(run: RefocusRun) -> Steps:
+    """Find out which way the drive focuses, by a small move and a second estimate."""
+    length_um, before = run.config.probe_um, run.newest
+    if length_um == 0 or "probe" in run.tried:
+        run.end("refused", "It is not known which way this drive focuses, and trying it out is not allowed; state it.")
+        return
+    run.tried.add("probe")
+    way_um = length_um if run.may_go(before.z_um + length_um) else -length_um
+    run.guard.go(before.z_um + way_um)
+    yield run.look("probe")
+    first, second = before.estimate, run.newest.estimate
+    if first is None or second is None or first.defocus_um is None or second.defocus_um is None or not second.trusted:
+        run.end("refused", "The frame after the probing move cannot be judged; state which way this drive focuses.")
+        return
+    change_um, moved_um = second.defocus_um - first.defocus_um, run.newest.z_um - before.z_um
+    if abs(abs(change_um) - abs(moved_um)) > PROBE_TOLERANCE * abs(moved_um):
+        run.end(
+            "refused",
+            f"A probing move of {moved_um:+.2f} µm changed the defocus by {change_um:+.2f} µm, which fits neither"
+            " direction; state which way this drive focuses.",
+        )
+        return
+    run.direction = 1 if change_um * moved_um > 0 else -1
+    together = "together" if run.direction > 0 else "apart"
+    run.guard.reasons.append(
+        f"Found out by a move of {moved_um:+.2f} µm: a growing z brings sample and objective {together}."
+    )
+
+
+def step_into_range(run: RefocusRun) -> Steps:
+    """Step to the edge of the model's range in the predicted direction and look again, once."""
+    value = run.estimate.defocus_um
+    if "edge" in run.tried or value is None or run.direction == 0:
+        yield from ask_sweep(run, "refused", " ".join(run.estimate.reasons))
+        return
+    run.tried.add("edge")
+    low, high = run.guard.drive.limits_um
+    wished = run.newest.z_um - run.direction * math.copysign(run.predictor.card.range_um, value)
+    target_um = min(max(wished, low), high)
+    run.require_near(target_um)
+    run.guard.go(target_um)
+    yield run.look("edge")
+
+
+def second_shot(run: RefocusRun) -> Steps:
+    """One more frame a known way off, sample and objective apart, once; then a sweep, if allowed."""
+    before, way_um = run.newest, run.config.second_shot_um
+    target_um = before.z_um - run.direction * way_um
+    if "second" in run.tried or way_um == 0 or run.direction == 0 or not run.may_go(target_um):
+        yield from ask_sweep(run, "refused", " ".join(run.estimate.reasons))
+        return
+    run.tried.add("second")
+    run.guard.go(target_um)
+    yield run.look("second")
+
+
+def ask_sweep(run: RefocusRun, outcome: Outcome, why: str) -> Steps:
+    """Where estimates cannot help: a sweep from the start, if the settings allow one; otherwise the run ends."""
+    config = run.config.sweep
+    run.guard.home_um = run.guard.start_um
+    if config is None:
+        run.end(outcome, why)
+        return
+    run.guard.reasons.append(f"{why} Sweeping instead.")
+    run.methods.append("sweep")
+    run.guard.go(run.guard.home_um)
+    kept: list[SweepRecord] = []
+    steps = sweep(run.guard.microscope, config, keep=kept.append)
+    try:
+        for step in steps:
+            yield RefocusStep("sweep", step.frame, len(run.looks) + step.index, sharpness=step.sharpness)
+    finally:
+        steps.close()
+        if kept:
+            _take_over(run, kept[-1])
+
+
+def _take_over(run: RefocusRun, record: SweepRecord) -> None:
+    """The sweep has settled the drive itself: at its peak, back where it began, or where a person put it."""
+    run.guard.frames += record.frames
+    run.guard.drive.moves += record.moves
+    run.curve += record.curve
+    run.guard.stay = True
+    run.guard.outcome = record.outcome
+    run.guard.reasons += record.reasons
+    try:
+        run.guard.drive.adopt()
+    except HardwareError:
+        run.guard.drive.look_again()
