@@ -195,7 +195,120 @@ FocusRecord = SweepRecord | RefocusRecord
 """What any focusing run leaves behind."""
 
 
-def _to_json(record: FocusRecord) -> str:
+HoldEnd = Literal[
+    "cancelled",
+    "refused",
+    "no_content",
+    "unsure",
+    "uneven",
+    "out_of_range",
+    "sharpness_fell",
+    "drifted_away",
+    "at_limit",
+    "halted",
+    "hardware",
+]
+"""What ended a hold of focus: a person (``cancelled``, ``halted``), or the hold itself."""
+
+
+@dataclass(frozen=True)
+class TrackSample:
+    """One round of a hold of focus.
+
+    Parameters
+    ----------
+    at_s : float
+        Since the hold began, by the microscope's clock.
+    state : str
+        ``holding`` (inside the dead band), ``corrected`` (has moved), ``missed`` (no estimate to trust), ``paused``
+        (a person moves the stage), ``resumed`` or ``stopped``.
+    z_um : float
+        Drive position read back, µm, after the move if there was one.
+    best_z_um : float or None
+        Running mean of the position of best focus, µm.
+    defocus_um : float or None
+        Estimated defocus of this round's frame, µm (positive: too close); None where it was not to be trusted.
+    drift_um : float or None
+        How far best focus has moved since the hold began or, after a pause, took a new place; µm of drive position.
+    moved_um : float
+        Way that the drive was moved, µm.
+    """
+
+    at_s: float
+    state: str
+    z_um: float
+    best_z_um: float | None = None
+    defocus_um: float | None = None
+    drift_um: float | None = None
+    moved_um: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """One hold of focus, from its start to its end.
+
+    Parameters
+    ----------
+    ended : str
+        What ended it: ``cancelled`` or ``halted`` by a person, ``refused`` (nothing moved), a miss repeated too often
+        (``no_content``, ``unsure``, ``uneven``, ``out_of_range``), ``sharpness_fell``, ``drifted_away``, ``at_limit``
+        (the drive must not go where best focus is) or ``hardware``.
+    reasons : tuple of str
+        Sentences with the numbers behind the end.
+    start_um, end_um : float
+        Drive position before and after, read back, µm.
+    x_um, y_um : float or None
+        Place on the slide where it ended, µm; None without an XY stage.
+    dof_um : float
+        Depth of field of the model's optics, µm.
+    focus_direction : int
+        +1 or −1 as used, 0 if unknown.
+    model, fingerprint : str
+        Name of the model, and the SHA-256 that tells it from any other.
+    warnings : tuple of str
+        What the estimates warned of.
+    rounds, misses, pauses, moves : int
+        Rounds in all, rounds without an estimate to trust, pauses for a person, and moves commanded.
+    seconds : float
+        By the microscope's clock.
+    samples : tuple of TrackSample
+        Every round.
+    """
+
+    ended: HoldEnd
+    reasons: tuple[str, ...]
+    start_um: float
+    end_um: float
+    x_um: float | None
+    y_um: float | None
+    dof_um: float
+    focus_direction: int
+    model: str
+    fingerprint: str
+    warnings: tuple[str, ...]
+    rounds: int
+    misses: int
+    pauses: int
+    moves: int
+    seconds: float
+    samples: tuple[TrackSample, ...] = ()
+
+    @property
+    def drift_um(self) -> float | None:
+        """The last drift told, µm of drive position; None where there was none."""
+        return next((sample.drift_um for sample in reversed(self.samples) if sample.drift_um is not None), None)
+
+    def to_json(self) -> str:
+        """The record as one JSON object."""
+        return _to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> TrackRecord:
+        """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
+        return _rebuilt(cls, "a hold of focus", text, {"samples": TrackSample})
+
+
+def _to_json(record: FocusRecord | TrackRecord) -> str:
     return json.dumps(asdict(record), allow_nan=False)
 
 
