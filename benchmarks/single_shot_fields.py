@@ -87,13 +87,13 @@ def told_optics(field: Field) -> ImageOptics:
 
 def content_share(field: Field) -> float:
     """Share of the field's area that carries content."""
-    scene, place = _placed(field)
+    scene, place = placed(field)
     return float(has_content(scene.content_at(*place)).mean())
 
 
 def draws_of(field: Field, count: int) -> Iterator[Draw]:
     """Frames of a field at defocus values drawn evenly within ±10 µm of its true focus."""
-    scene, place = _placed(field)
+    scene, place = placed(field)
     rng = np.random.default_rng([field.seed, 2])
     focus_um = scene.best_focus_um(*place)
     for true_um in rng.uniform(-RANGE_UM, RANGE_UM, count):
@@ -101,7 +101,7 @@ def draws_of(field: Field, count: int) -> Iterator[Draw]:
 
 
 @lru_cache(maxsize=1)
-def _placed(field: Field) -> tuple[Scene, tuple[float, float]]:
+def placed(field: Field) -> tuple[Scene, tuple[float, float]]:
     """The scene and a place on its slide that holds content, if any field of it does."""
     rng = np.random.default_rng([field.seed, 1])
     even = field.case == "even"
