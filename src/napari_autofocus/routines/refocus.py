@@ -6,6 +6,7 @@ fields without a single focus, without content and without an answer is in ``ref
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 
 from napari_autofocus.errors import InputError
@@ -17,6 +18,7 @@ from napari_autofocus.routines.neighbours import look_around
 from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
 from napari_autofocus.routines.refocus_help import ask_sweep, find_direction, second_shot, step_into_range
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
+from napari_autofocus.routines.refocus_scan import scan_field
 
 __all__ = ["Proposal", "RefocusConfig", "RefocusStep", "propose", "refocus"]
 
@@ -141,9 +143,11 @@ def _act(run: RefocusRun) -> Steps:
     elif verdict == "uneven" and run.config.uneven == "leave":
         run.end("refused", _sentences(run))
     elif verdict == "uneven":
-        from napari_autofocus.routines.refocus_scan import scan_field
-
         yield from scan_field(run)
+    elif not math.isfinite(math.nan if run.estimate.defocus_um is None else run.estimate.defocus_um):
+        run.end(
+            "refused", f"The model gave no number for the defocus ({run.estimate.defocus_um}); nothing moves by it."
+        )
     elif run.is_in_focus():
         yield from _rest(run)
     elif run.direction == 0:
@@ -189,18 +193,18 @@ def _judge(run: RefocusRun, base: Look) -> Steps:
     if doubt:
         yield from ask_sweep(run, "reverted", doubt)
         return
-    value = run.estimate.defocus_um or 0.0
-    if run.is_in_focus():
+    value, is_last = run.estimate.defocus_um or 0.0, run.corrections >= run.config.most_corrections
+    if run.is_in_focus() or (is_last and abs(value) <= run.dof_um / 2):
         if blurred := run.blurred_since_start():
             yield from ask_sweep(run, "reverted", blurred)
             return
-        run.end(
-            "focused", f"Verified: {value:+.2f} µm ({value / run.dof_um:+.2f} depths of field) are left.", stay=True
-        )
-    elif run.corrections >= run.config.most_corrections:
-        yield from ask_sweep(
-            run, "reverted", f"After {run.corrections} corrections {value:+.2f} µm are left; the drive may be unsteady."
-        )
+        left = f"{value:+.2f} µm ({value / run.dof_um:+.2f} depths of field)"
+        run.end("focused", f"Verified: {left} are left.", stay=True)
+    elif is_last:
+        why = f"After {run.corrections} corrections {value:+.2f} µm are left; the drive may be unsteady."
+        yield from ask_sweep(run, "reverted", why)
+    else:
+        run.guard.home_um = run.newest.z_um
 
 
 def _sentences(run: RefocusRun) -> str:

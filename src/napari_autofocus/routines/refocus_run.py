@@ -170,29 +170,30 @@ class RefocusRun:
 
     def doubt(self, base: Look) -> str:
         """Why the newest frame does not prove that the move from ``base`` was right; empty where it does."""
-        assert base.estimate is not None
-        before, after = base.estimate.defocus_um, self.estimate.defocus_um
-        if before is None or after is None or not self._can_be_judged():
+        before = base.estimate.defocus_um if base.estimate is not None and base.estimate.trusted else None
+        after, way = self.estimate.defocus_um, self.direction * (self.newest.z_um - base.z_um)
+        if before is not None and after is not None:
+            went_away = abs(way) > self.dof_um and abs(after - (before - way)) <= CONTRADICTION_SHARE * abs(way)
+            if went_away:
+                return (
+                    f"The defocus went from {before:+.2f} to {after:+.2f} µm, away from focus by as much as it should"
+                    " have come nearer: either the focus direction stated for this drive is wrong, or the model is for"
+                    " other optics."
+                )
+            if abs(after) > abs(before) + self.accept_um:
+                return f"It became worse: the defocus was {before:+.2f} µm before the move and is {after:+.2f} µm now."
+        if after is None or not self._can_be_judged():
             verdict = self.estimate.verdict.replace("_", " ")
             return f"The frame after the move cannot be judged ({verdict}), so the move is not verified."
-        if not base.estimate.trusted:
+        return "" if before is None else self._contradiction(before + way, after, abs(before))
+
+    def _contradiction(self, expected: float, found: float, way: float) -> str:
+        if abs(found - expected) <= max(CONTRADICTION_DOF * self.dof_um, CONTRADICTION_SHARE * way):
             return ""
-        way = self.direction * (self.newest.z_um - base.z_um)
-        expected, allowed = before + way, max(CONTRADICTION_DOF * self.dof_um, CONTRADICTION_SHARE * abs(before))
-        if abs(way) > self.dof_um and abs(after - (before - way)) <= CONTRADICTION_SHARE * abs(way):
-            return (
-                f"The defocus went from {before:+.2f} to {after:+.2f} µm, away from focus by as much as it should have"
-                " come nearer: either the focus direction stated for this drive is wrong, or the model is for other"
-                " optics."
-            )
-        if abs(after) > abs(before) + self.accept_um:
-            return f"It became worse: the defocus was {before:+.2f} µm before the move and is {after:+.2f} µm after it."
-        if abs(after - expected) > allowed:
-            return (
-                f"The two frames contradict each other: after the move {expected:+.2f} µm should be left, and the model"
-                f" says {after:+.2f} µm; it may not fit this microscope: check the optics, or train it on stacks of it."
-            )
-        return ""
+        return (
+            f"The two frames contradict each other: the move should have left {expected:+.2f} µm, and the model says"
+            f" {found:+.2f} µm; it may not fit this microscope: check the optics, or train it on stacks of it."
+        )
 
     def _can_be_judged(self) -> bool:
         """Whether the newest estimate may verify a move.

@@ -33,7 +33,7 @@ def scan_field(run: RefocusRun) -> Steps:
         run.guard.go(z_um)
         yield run.scan_look()
         planes.append(run.newest)
-    stack = np.stack([look.frame.image for look in planes])
+    stack = [look.frame.image for look in planes]
     index, share = best_plane(stack, [look.z_um for look in planes], estimate.chosen_patches)
     if run.config.uneven == "composite":
         yield run.step(composite=fuse(stack, [look.z_um for look in planes]).image)
