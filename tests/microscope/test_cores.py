@@ -2,15 +2,57 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pymmcore_plus import CMMCorePlus
+from pymmcore_plus.core import _mmcore_plus
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.microscope.cores import load_core, release_core
+from napari_autofocus.microscope.cores import load_core, release_core, shared_core
 from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.microscope.simulated import SimulatedRig
 
 pytest.importorskip("mm_test_adapters")
+
+
+@pytest.fixture
+def no_core_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process in which nobody has made a core yet. Also guards the private name that is read."""
+    monkeypatch.setattr(_mmcore_plus, "_instance", None)
+
+
+@pytest.mark.usefixtures("no_core_claimed")
+def test_asking_for_a_running_core_makes_none() -> None:
+    assert shared_core() is None
+    assert _mmcore_plus._instance is None
+
+
+@pytest.mark.usefixtures("no_core_claimed")
+def test_the_core_that_others_share_is_found_once_it_has_devices() -> None:
+    theirs = CMMCorePlus.instance()
+    assert shared_core() is None
+    theirs.loadSystemConfiguration("MMConfig_demo.cfg")
+    assert shared_core() is theirs
+    release_core(theirs)
+    assert shared_core() is None
+
+
+@pytest.mark.usefixtures("no_core_claimed")
+def test_a_core_that_a_panel_offers_is_found_though_nobody_shares_it() -> None:
+    with_devices, without = load_core("MMConfig_demo.cfg"), CMMCorePlus()
+    assert shared_core([None, "a panel", without, with_devices]) is with_devices
+    release_core(with_devices)
+
+
+@pytest.mark.usefixtures("no_core_claimed")
+def test_our_own_cores_are_never_taken_for_the_one_that_others_share(make_rig: Callable[..., SimulatedRig]) -> None:
+    simulated, loaded = make_rig().core, load_core("MMConfig_demo.cfg")
+    assert shared_core() is None
+    theirs = CMMCorePlus.instance()
+    assert theirs not in (simulated, loaded)
+    release_core(loaded)
 
 
 def test_the_demo_configuration_is_found_beside_the_adapters() -> None:

@@ -1,6 +1,6 @@
-"""What a person at the microscope looks at and sets by hand: live frames, the exposure, where the drive says it is.
+"""What a person at the microscope looks at and sets by hand: live frames, exposure, limits, where the drive says it is.
 
-Moves are not here: they go through ``drives.py`` and ``xy.py`` and their limits, whoever asks.
+Moves are made by ``drives.py`` and ``xy.py`` inside their limits, whoever asks.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from napari_autofocus.errors import FrameError, InputError
 from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
 from napari_autofocus.microscope.frames import bit_depth, require_image
 from napari_autofocus.microscope.mmcore import CoreMicroscope
-from napari_autofocus.microscope.protocol import Frame, Image
+from napari_autofocus.microscope.protocol import Frame, Image, walk_to
 
 _SILENT_EXPOSURES = 5
-_LEAST_SILENCE_S = 3.0
+_LEAST_SILENCE_S = 10.0
 _PAUSE_CHECK_S = 0.2
 
 
@@ -133,6 +133,28 @@ def set_exposure_ms(microscope: CoreMicroscope, value_ms: float) -> float:
     with translated(f"The camera refused an exposure of {value_ms:g} ms"):
         microscope.core.setExposure(value_ms)
     return exposure_ms(microscope)
+
+
+def set_focus_limits(microscope: CoreMicroscope, low_um: float, high_um: float) -> None:
+    """Allow other positions of the focus drive from now on.
+
+    Raises
+    ------
+    InputError
+        The two are not in order, or the drive stands outside them: nothing is changed.
+    """
+    here_um = reported_z_um(microscope)
+    if not low_um <= here_um <= high_um:
+        raise InputError(
+            f"The limits {low_um:g} to {high_um:g} µm do not hold the present position of the focus drive,"
+            f" {here_um:.2f} µm; set them around it, or move it first."
+        )
+    microscope.focus.set_limits(low_um, high_um)
+
+
+def go_to_um(microscope: CoreMicroscope, z_um: float) -> None:
+    """Bring the focus drive to a position, however far, in steps that it allows. Raises MoveRefused, HardwareError."""
+    walk_to(microscope.focus, z_um)
 
 
 def random_place_um(rng: np.random.Generator, reach_um: float) -> tuple[float, float]:

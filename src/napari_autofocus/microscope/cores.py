@@ -1,21 +1,23 @@
-"""Micro-Manager cores as such: load a configuration, saying plainly what is wrong with it, and let go of a core."""
+"""Micro-Manager cores as such: make one of our own or find one that others run, load it, and let go of it."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pymmcore_plus import CMMCorePlus
+from pymmcore_plus.core import _mmcore_plus
 
 from napari_autofocus.errors import HardwareError, InputError
 from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
 
 _LONGEST_REASON = 240
 _EVENTS_BY = "PYMM_SIGNALS_BACKEND"
+_CLAIM = "_instance"
 _known: weakref.WeakSet[CMMCorePlus] = weakref.WeakSet()
 
 
@@ -37,6 +39,37 @@ def prompt_events() -> Iterator[None]:
             os.environ[_EVENTS_BY] = before
 
 
+@contextmanager
+def own_core() -> Iterator[None]:
+    """Make cores in here that are ours alone, with prompt events.
+
+    The first core of a process becomes ``CMMCorePlus.instance()``, which other plugins take for theirs: they would load
+    devices into a core that we unload, and :func:`shared_core` would find our own.
+    """
+    before = getattr(_mmcore_plus, _CLAIM)
+    try:
+        with prompt_events():
+            yield
+    finally:
+        setattr(_mmcore_plus, _CLAIM, before)
+
+
+def shared_core(offered: Iterable[object] = ()) -> CMMCorePlus | None:
+    """The core that somebody else runs in this process, with a camera and a z stage; None where there is none.
+
+    None is made by asking, which ``CMMCorePlus.instance()`` would do.
+
+    Parameters
+    ----------
+    offered : iterable of object
+        What other plugins show as theirs; whatever is no core counts for nothing. Looked at first.
+    """
+    claimed = getattr(_mmcore_plus, _CLAIM)
+    candidates = [*offered, claimed() if claimed is not None else None]
+    cores = [core for core in candidates if isinstance(core, CMMCorePlus)]
+    return next((core for core in cores if core.getCameraDevice() and core.getFocusDevice()), None)
+
+
 def load_core(cfg: str | Path) -> CMMCorePlus:
     """A core of our own with the devices of a Micro-Manager configuration file.
 
@@ -50,7 +83,7 @@ def load_core(cfg: str | Path) -> CMMCorePlus:
     InputError
         The file is missing, or one of its lines cannot be carried out: which one, and why.
     """
-    with prompt_events():
+    with own_core():
         core = CMMCorePlus()
     silence_at_exit(core)
     path = _find(core, Path(cfg).expanduser())

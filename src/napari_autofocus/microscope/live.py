@@ -23,6 +23,7 @@ class LiveMode:
     def __init__(self, core: CMMCorePlus) -> None:
         self._core = core
         self._recording = False
+        self._started_here = False
         self._connections = (
             (core.events.continuousSequenceAcquisitionStarted, self._on_live_started),
             (core.events.sequenceAcquisitionStarted, self._on_recording_started),
@@ -40,12 +41,19 @@ class LiveMode:
         if not self.is_running():
             with translated("Live mode could not be started"):
                 self._core.startContinuousSequenceAcquisition()
+            self._started_here = True
 
     def stop(self) -> None:
         """End the stream; nothing happens if there is none."""
         if self.is_running():
             with translated("Live mode could not be stopped"):
                 self._core.stopSequenceAcquisition()
+        self._started_here = False
+
+    def let_go(self) -> None:
+        """End the stream if it was started here; one that somebody else started goes on."""
+        if self._started_here:
+            self.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -61,12 +69,14 @@ class LiveMode:
             return
         if self._recording:
             raise HardwareError("The camera is recording a sequence of frames; wait until it is done, or stop it.")
+        started_here = self._started_here
         try:
             # Inside, since a camera may report an error and have stopped all the same.
             self.stop()
             yield
         finally:
             self.start()
+            self._started_here = started_here
 
     def close(self) -> None:
         """Stop listening to the core."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 from pymmcore_plus.experimental.unicore import Device, UniMMCore
 
+from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.clock import WallClock
-from napari_autofocus.microscope.cores import prompt_events, release_core
+from napari_autofocus.microscope.cores import own_core, release_core
 from napari_autofocus.microscope.faults import Fault, FaultSchedule
 from napari_autofocus.microscope.mmcore import CoreMicroscope
-from napari_autofocus.microscope.protocol import Clock
+from napari_autofocus.microscope.protocol import Clock, Image
 from napari_autofocus.microscope.simulated_camera import SceneLike, SimulatedCamera
 from napari_autofocus.microscope.simulated_devices import SimulatedLens, SimulatedShutter, SimulatedXYStage
 from napari_autofocus.microscope.simulated_z import SimulatedZStage
@@ -75,15 +77,12 @@ class SimulatedRig:
         Camera ``Camera``, z stage ``Z``, XY stage ``XY``, shutter ``Shutter``, tunable lens ``Lens``.
     microscope : CoreMicroscope
         What routines get.
-    scene : SceneLike
-        What stands in front of the objective.
     camera, z_stage, xy_stage, shutter, lens : Device
         The devices themselves, for tests and for the truth.
     """
 
     core: SimulatedCore
     microscope: CoreMicroscope
-    scene: SceneLike
     camera: SimulatedCamera
     z_stage: SimulatedZStage
     xy_stage: SimulatedXYStage
@@ -94,6 +93,38 @@ class SimulatedRig:
     def clock(self) -> Clock:
         """What the whole rig lives by."""
         return self.microscope.clock
+
+    @property
+    def scene(self) -> SceneLike:
+        """What stands in front of the objective."""
+        return self.camera.scene
+
+    def first_frame(self, scene: SceneLike) -> Image:
+        """What the camera would see of a slide now; may be asked in any thread before :meth:`load`."""
+        return self.camera.first_frame(scene)
+
+    def load(self, scene: SceneLike, first: Image | None = None) -> None:
+        """Put another slide under the same objective; the stages stay where they are, and live mode goes on.
+
+        Parameters
+        ----------
+        scene : SceneLike
+            The slide; frames of another shape or type than before are fine.
+        first : np.ndarray, optional
+            Its :meth:`first_frame`, which saves taking one.
+
+        Raises
+        ------
+        InputError
+            Its pixels have another size in the sample, so that it was made for another objective or camera.
+        """
+        if not math.isclose(scene.pixel_size_um, self.scene.pixel_size_um, rel_tol=1e-3):
+            raise InputError(
+                f"The slide was made for pixels of {scene.pixel_size_um:g} µm and this microscope has"
+                f" {self.scene.pixel_size_um:g} µm; make it for the same objective, or connect another microscope."
+            )
+        with self.microscope.live.paused():
+            self.camera.load(scene, first)
 
     def true_axial_um(self) -> float:
         """Axial position of the sample now, µm: play, drift and tunable lens included."""
@@ -169,7 +200,7 @@ def simulated_rig(
         travel_um=travel_um,
         faults=schedule,
     )
-    with prompt_events():
+    with own_core():
         # Python devices need no Micro-Manager; without a path pymmcore-plus reports its absence as an error.
         core = SimulatedCore(mm_path=str(Path(__file__).parent))
     xy_stage, shutter, lens = SimulatedXYStage(clock), SimulatedShutter(), SimulatedLens()
@@ -190,7 +221,7 @@ def simulated_rig(
     # Python devices report at once, in the thread that commands them.
     settings.setdefault("late_report_s", 0.0)
     microscope = CoreMicroscope(core, clock=clock, **settings)
-    return SimulatedRig(core, microscope, scene, camera, z_stage, xy_stage, shutter, lens)
+    return SimulatedRig(core, microscope, camera, z_stage, xy_stage, shutter, lens)
 
 
 def _load(core: SimulatedCore, devices: dict[str, Device]) -> None:

@@ -74,7 +74,6 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         faults: FaultSchedule | None = None,
     ) -> None:
         super().__init__()
-        self._scene = scene
         self._where = where
         self._lit = lit
         self._clock = clock
@@ -82,11 +81,35 @@ class SimulatedCamera(PunctualDevice, SimpleCameraDevice):
         self._exposure_ms = exposure_ms
         self._timeout_s = timeout_s
         self._faults = faults or FaultSchedule()
-        self._before: Image | None = None
-        probe = scene.snap(*where(), exposure_ms=exposure_ms, rng=np.random.default_rng(0))
-        self._sensor_shape: tuple[int, ...] = probe.shape
-        self._dtype = probe.dtype
+        self._before: Image | None
+        self.load(scene)
         self.set_property_limits("Exposure", (0.01, 10_000.0))
+
+    @property
+    def scene(self) -> SceneLike:
+        """What it looks at."""
+        return self._scene
+
+    def first_frame(self, scene: SceneLike) -> Image:
+        """A frame of a scene that is not yet loaded, from where the stages are; counts as no exposure."""
+        return scene.snap(*self._where(), exposure_ms=self._exposure_ms, rng=np.random.default_rng(0))
+
+    def load(self, scene: SceneLike, first: Image | None = None) -> None:
+        """Look at another scene from the next exposure on; not while frames stream.
+
+        Parameters
+        ----------
+        scene : SceneLike
+            The scene.
+        first : np.ndarray, optional
+            Its :meth:`first_frame`, which tells shape and type; taken here where it is not given.
+        """
+        if first is None:
+            first = self.first_frame(scene)
+        self._scene = scene
+        self._before = None
+        self._sensor_shape: tuple[int, ...] = first.shape
+        self._dtype = first.dtype
 
     def get_exposure(self) -> float:
         """Exposure time, ms."""
