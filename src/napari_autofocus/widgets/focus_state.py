@@ -72,8 +72,8 @@ class FocusState:
     """Model, optics and region that every estimate of one viewer uses, and the newest estimate.
 
     Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor or None), ``settings_changed`` (objective,
-    insisting, direction or region changed), ``estimated`` (Estimated), ``refused`` (AutofocusError: no estimate of that image),
-    ``cleared`` (there is no estimate any more).
+    insisting, direction or region changed), ``estimated`` (Estimated), ``refused`` (AutofocusError: no estimate of that
+    image), ``cleared`` (there is no estimate any more).
     """
 
     model_changed = Signal(object)
@@ -88,6 +88,7 @@ class FocusState:
         self.insist = False
         self.focus_direction = 0
         self.region: BoolImage | None = None
+        self.left_out: tuple[tuple[int, int, int], ...] = ()
         self.newest: Estimated | None = None
 
     def use_model(self, model: ModelPredictor | None) -> None:
@@ -110,9 +111,13 @@ class FocusState:
         self.focus_direction = focus_direction
         self.settings_changed.emit()
 
-    def set_region(self, region: BoolImage | None) -> None:
-        """Let only patches inside count; shape (Y, X) of the image, None for all of it."""
+    def set_region(self, region: BoolImage | None, left_out: tuple[tuple[int, int, int], ...] = ()) -> None:
+        """Let only patches inside count; shape (Y, X) of the image, None for all of it.
+
+        ``left_out`` names the patches (y, x, size in px) that the user has cut out of it one by one.
+        """
         self.region = region
+        self.left_out = left_out
         self.settings_changed.emit()
 
     def optics_of(self, pixel_size_um: float | None) -> ImageOptics | None:

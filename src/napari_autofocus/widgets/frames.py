@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Protocol
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
@@ -14,6 +16,7 @@ from napari_autofocus.microscope.protocol import Frame
 
 CAMERA_LAYER = "Camera"
 _PAUSE_S = 0.01
+_THUMBNAIL_EVERY_S = 2.0
 
 
 class FrameSource(Protocol):
@@ -42,6 +45,7 @@ class LiveView(QObject):
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._drawn = threading.Event()
+        self._thumbnail_s = 0.0
         self.frames_shown = 0
         self._fetched.connect(self._on_fetched)
         self._lost.connect(self._on_lost)
@@ -70,11 +74,15 @@ class LiveView(QObject):
             self._thread = None
 
     def show(self, frame: Frame) -> None:
-        """Draw one frame into the camera's layer, in µm where the microscope knows its pixel size."""
+        """Draw one frame into the camera's layer, in µm where the microscope knows its pixel size.
+
+        The pixels are copied into the layer's own array: napari does much more where it is given another one.
+        """
         if not self._fits(frame):
             self._make_layer(frame)
         assert self._layer is not None
-        self._layer.data = frame.image
+        np.copyto(self._layer.data, frame.image)
+        self._layer.refresh(extent=False, highlight=False, thumbnail=self._thumbnail_is_due())
         self.frames_shown += 1
         self.shown.emit(frame)
 
@@ -103,6 +111,13 @@ class LiveView(QObject):
         self.stop()
         self.failed.emit(error)
 
+    def _thumbnail_is_due(self) -> bool:
+        """The small picture in the list of layers costs as much as the frame itself."""
+        now_s = time.monotonic()
+        due = now_s - self._thumbnail_s >= _THUMBNAIL_EVERY_S
+        self._thumbnail_s = now_s if due else self._thumbnail_s
+        return due
+
     def _fits(self, frame: Frame) -> bool:
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
@@ -112,17 +127,19 @@ class LiveView(QObject):
 
     def _make_layer(self, frame: Frame) -> None:
         """A new layer where there is none, or where camera, ROI or objective have changed."""
+        at = len(self._viewer.layers)
         if self._layer is not None and self._layer in self._viewer.layers:
+            at = self._viewer.layers.index(self._layer)  # below whatever lies over it
             self._viewer.layers.remove(self._layer)
         self._layer = Image(
-            frame.image,
+            frame.image.copy(),
             name=CAMERA_LAYER,
             rgb=frame.image.ndim == 3,
             scale=_scale(frame) * 2,
             units=("um", "um") if frame.pixel_size_um else ("pixel", "pixel"),
             metadata={"napari_autofocus": {"overlay": "camera"}},
         )
-        self._viewer.add_layer(self._layer)
+        self._viewer.layers.insert(at, self._layer)
         self._viewer.reset_view()
 
 

@@ -27,6 +27,7 @@ from napari_autofocus.widgets.end_watch import EndWatch
 from napari_autofocus.widgets.focus_state import FocusState
 from napari_autofocus.widgets.frames import LiveView
 from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
+from napari_autofocus.workflows.run_log import RunLog
 
 _NOT_CONNECTED = "No microscope is connected; connect one in the Microscope panel."
 
@@ -73,6 +74,7 @@ class Session:
     running_changed = Signal(bool)
     z_changed = Signal(float)
     failed = Signal(object)
+    closing = Signal()
 
     _of_viewers: ClassVar[WeakKeyDictionary[ViewerModel, Session]] = WeakKeyDictionary()
 
@@ -82,6 +84,7 @@ class Session:
         self.analysis = Worker("napari-autofocus analysis")
         self.view = LiveView(viewer)
         self.focus = FocusState()
+        self.runs = RunLog()
         self.connection: Connection | None = None
         self.is_closed = False
         self._live = False
@@ -130,7 +133,7 @@ class Session:
         self._stop_listening()
         gone, self.connection = self.connection, None
         with contextlib.suppress(AutofocusError):  # an unplugged camera cannot be stopped
-            gone.microscope.live.stop()
+            gone.microscope.live.let_go()
         with contextlib.suppress(AutofocusError, RuntimeError):
             gone.close()
         self.connection_changed.emit(None)
@@ -227,6 +230,7 @@ class Session:
         if self.is_closed:
             return
         self.is_closed = True
+        self.closing.emit()
         self._end_watch.detach()
         self._of_viewers.pop(self.viewer, None)
         self.disconnect()

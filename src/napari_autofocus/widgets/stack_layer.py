@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
-from napari.utils import Colormap
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import StackFocus, ZStack
+from napari_autofocus.widgets.colours import DIVERGING
 
 METADATA_KEY = "napari_autofocus"
 PATCH_LAYER = "Patch focus (µm)"
@@ -18,12 +18,6 @@ _LEAST_REACH_UM = 0.1
 _FULL_COLOUR_SHARE = 0.9
 _PATCH_SIDES = (64, 128, 256)
 _PATCHES_ACROSS = 6
-
-# Blue below, orange above, near-white between: told apart by colour-blind readers.
-_DIVERGING = Colormap(
-    [[0.13, 0.40, 0.67, 1], [0.57, 0.77, 0.87, 1], [0.97, 0.97, 0.97, 1], [0.99, 0.72, 0.39, 1], [0.70, 0.35, 0.02, 1]],
-    name="blue-white-orange",
-)
 
 
 def is_stack(layer: Layer) -> bool:
@@ -51,7 +45,7 @@ def z_positions_um(layer: Image, step_um: float | None = None) -> np.ndarray | N
     InputError
         If the metadata holds another number of positions than there are planes.
     """
-    planes = _level(layer).shape[layer.ndim - 3]
+    planes = full_resolution(layer).shape[layer.ndim - 3]
     stated = layer.metadata.get(METADATA_KEY, {}).get("z_um")
     if stated is not None:
         if len(stated) != planes:
@@ -86,14 +80,14 @@ def stack_of(layer: Image, step_um: float | None = None) -> ZStack:
             f"Layer {layer.name!r} has {layer.ndim} axes; a z-stack has Z, Y and X: split the channels or time points"
             " (right-click the layer, Split Stack)."
         )
-    data = _level(layer)
+    data = full_resolution(layer)
     return ZStack.from_unsorted(data, z_um, pixel_size_um=pixel_size_um(layer), source=layer.name)
 
 
 def plane_shown(viewer: ViewerModel, layer: Image) -> int:
     """Index of the plane on which the dims slider stands, kept inside the stack."""
     index = round(float(layer.world_to_data(viewer.dims.point)[-3]))
-    return min(max(index, 0), _level(layer).shape[layer.ndim - 3] - 1)
+    return min(max(index, 0), full_resolution(layer).shape[layer.ndim - 3] - 1)
 
 
 def show_plane(viewer: ViewerModel, layer: Image, index: int) -> None:
@@ -178,7 +172,7 @@ def _add_overlay(viewer: ViewerModel, values: np.ndarray, where: dict[str, Any])
     overlay = Image(
         values,
         name=PATCH_LAYER,
-        colormap=_DIVERGING,
+        colormap=DIVERGING,
         opacity=0.45,
         interpolation2d="nearest",
         metadata={METADATA_KEY: {"overlay": "patches"}},
@@ -194,7 +188,7 @@ def _overlays(viewer: ViewerModel) -> list[Image]:
     return [layer for layer in viewer.layers if layer.metadata.get(METADATA_KEY, {}).get("overlay") == "patches"]
 
 
-def _level(layer: Image) -> Any:
+def full_resolution(layer: Image) -> Any:
     """The full resolution of a layer's data."""
     return layer.data[0] if layer.multiscale else layer.data
 
