@@ -1,6 +1,8 @@
-"""How panels that are docked above each other share their column: Qt would give the first one most of it."""
+"""How panels share a column of the window: above each other where it is high enough, otherwise behind tabs."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -16,11 +18,22 @@ def share_height(panel: QWidget, *, grows: bool) -> None:
 
 def share_again(panel: QWidget) -> None:
     """Share the height anew once the window has laid itself out: the panel now needs more or less of it."""
+    _soon(panel, _share)
+
+
+def _soon(panel: QWidget, function: Callable[[QWidget], None]) -> None:
     timer = QTimer(panel)  # goes with the panel, should that be sooner
     timer.setSingleShot(True)
-    timer.timeout.connect(lambda: _share(panel))
+    timer.timeout.connect(lambda: function(panel))
     timer.timeout.connect(timer.deleteLater)
     timer.start(0)
+
+
+def _raise(panel: QWidget) -> None:
+    """Bring a new panel to the front, should another have been put before it meanwhile."""
+    dock = _parent_of(panel, QDockWidget)
+    if dock is not None:
+        dock.raise_()
 
 
 class _FirstShow(QObject):
@@ -30,6 +43,7 @@ class _FirstShow(QObject):
         if event.type() == QEvent.Type.Show:
             watched.removeEventFilter(self)
             share_again(watched)
+            _soon(watched, _raise)
         return False
 
 
@@ -38,14 +52,25 @@ def _share(panel: QWidget) -> None:
     window = _parent_of(panel, QMainWindow)
     if dock is None or window is None or dock.isFloating():
         return
-    column = [other for other in window.findChildren(QDockWidget) if _in_column(window, dock, other)]
+    docks = [other for other in window.findChildren(QDockWidget) if _in_column(window, dock, other)]
+    column = sorted(docks, key=lambda other: bool(_panel_of(other).property(_GROWS)))
     room = sum(other.height() for other in column)
     needed = [other.sizeHint().height() for other in column]
+    if sum(needed) > room and len(column) > 1:
+        _stack(window, column, dock)
+        return
     growing = [bool(_panel_of(other).property(_GROWS)) for other in column]
     spare = max(room - sum(needed), 0) // max(sum(growing), 1)
     heights = [need + spare * grows for need, grows in zip(needed, growing, strict=True)]
     window.resizeDocks(column, heights, Qt.Orientation.Vertical)
     window.resizeDocks([dock], [max(other.sizeHint().width() for other in column)], Qt.Orientation.Horizontal)
+
+
+def _stack(window: QMainWindow, column: list[QDockWidget], dock: QDockWidget) -> None:
+    """Put panels behind tabs, the new one in front: none could be used without scrolling otherwise."""
+    for other in column[1:]:
+        window.tabifyDockWidget(column[0], other)
+    dock.raise_()
 
 
 def _in_column(window: QMainWindow, dock: QDockWidget, other: QDockWidget) -> bool:

@@ -26,6 +26,8 @@ Tone = Literal["plain", "good", "warning", "error"]
 Pairs = Iterable[tuple[Any, Callable[..., Any]]]
 
 MARGIN_PX = 6
+NAME_PX = 58
+"""Width of the names in front of rows that stand below each other."""
 _LEAST_HEIGHT_PX = 120
 _SPARE_PX = 6
 _NUMBER_WIDTH_PX = 102

@@ -70,7 +70,7 @@ class HistoryPlot(QWidget):
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
         self.setToolTip("Estimated defocus over time, µm; shaded: the depth of field. Gaps: no estimate to trust")
-        self.setMinimumHeight(110)
+        self.setMinimumHeight(100)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_theme(self, theme: str) -> None:

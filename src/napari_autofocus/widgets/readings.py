@@ -52,7 +52,7 @@ NOTHING = Reading("No estimate")
 
 def reading_of(estimate: FocusEstimate, card: PredictorCard) -> Reading:
     """Say what a model found in a frame."""
-    detail = " · ".join(_details(estimate))
+    detail = " · ".join(_details(estimate, card))
     advice = _ADVICE.get(estimate.verdict, "")
     if not estimate.trusted:
         return Reading(_refusal(estimate, card), detail, advice, "warning")
@@ -106,10 +106,10 @@ def _refusal(estimate: FocusEstimate, card: PredictorCard) -> str:
     return f"Unsure: perhaps {measured_um(value, estimate.uncertainty_um)}"
 
 
-def _details(estimate: FocusEstimate) -> list[str]:
+def _details(estimate: FocusEstimate, card: PredictorCard) -> list[str]:
     read = len(estimate.chosen_patches)
     parts = [estimate.verdict.replace("_", " "), f"{read} of {len(estimate.patches)} patches"]
-    if estimate.defocus_um is not None:
+    if estimate.defocus_um is not None and abs(estimate.defocus_um) > card.dof_um / 2:  # in focus it means nothing
         parts.append(f"direction {_percent(estimate.direction_probability)}")
     return parts
 
@@ -124,24 +124,20 @@ def _tilt(tilt_um_per_mm: tuple[float, float]) -> str:
     return f"{along_x} µm/mm along x, {along_y} along y"
 
 
-def card_sentence(card: ModelCard, size_bytes: int | None = None) -> str:
-    """A model in a line or two: optics, range, measured accuracy, size and day."""
+def card_sentence(card: ModelCard) -> str:
+    """A model in a line: objective, range, measured accuracy."""
     optics = card.optics
-    parts = [optics.objective.name, f"{optics.pixel_size_um:.4g} µm px", f"±{card.range_um:g} µm", *_accuracy(card)]
-    if size_bytes:
-        parts.append(f"{size_bytes / 1e6:.1f} MB")
-    parts.append(f"{card.training.finished:%d %b %Y}".lstrip("0"))
-    return " · ".join(parts)
+    return " · ".join([optics.objective.name, f"±{card.range_um:g} µm", *_accuracy(card)])
 
 
 def _accuracy(card: ModelCard) -> list[str]:
     error, within = card.evaluation.get("mae_um"), card.evaluation.get("within_half_dof")
     if not isinstance(error, int | float) or not isinstance(within, int | float):
         return ["accuracy not measured"]
-    return [f"error {error:.2g} µm", f"{100 * within:.1f} % within DOF/2"]
+    return [f"error {error:.2g} µm", f"{_percent(within)} within DOF/2"]
 
 
-def card_details(card: ModelCard, fingerprint: str) -> str:
+def card_details(card: ModelCard, fingerprint: str, size_bytes: int | None = None) -> str:
     """Everything worth knowing of a model, line by line."""
     optics, figures = card.optics, card.evaluation
     colour = "colour (RGB)" if optics.colour == "rgb" else "grey"
@@ -161,6 +157,8 @@ def card_details(card: ModelCard, fingerprint: str) -> str:
         lines.append(f"Direction right: {_percent(direction)}")
     training = card.training
     lines.append(f"Trained: {training.finished:%Y-%m-%d}, {training.minutes:.0f} min, seed {training.seed}")
+    if size_bytes:
+        lines.append(f"Size: {size_bytes / 1e6:.1f} MB")
     return "\n".join([*lines, f"Fingerprint: {fingerprint[:16]}"])
 
 

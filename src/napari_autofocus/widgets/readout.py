@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.widgets.focus_state import Estimated, FocusState
@@ -52,6 +52,7 @@ class Readout(QWidget):
 
     def _arrange(self) -> None:
         kept = self.advice.sizePolicy()
+        kept.setVerticalPolicy(QSizePolicy.Policy.Minimum)
         kept.setRetainSizeWhenHidden(True)  # or everything below jumps whenever a verdict changes
         self.advice.setSizePolicy(kept)
         self.advice.setMinimumHeight(self.advice.fontMetrics().height() + _SPARE_PX)

@@ -1,0 +1,224 @@
+"""Which model estimates: shipped, installed or from a file, what it was made for, and whether the optics fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QMessageBox, QVBoxLayout, QWidget
+
+from napari_autofocus.errors import AutofocusError, OpticsRefused
+from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.models.library import InstalledModel, installed_models
+from napari_autofocus.models.optics_check import differences
+from napari_autofocus.models.package import ModelCard
+from napari_autofocus.models.predictor import ModelPredictor, load_model
+from napari_autofocus.optics import Objective
+from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, connect_while_alive, label, row
+from napari_autofocus.widgets.readings import broken_sentence, card_details, card_sentence
+from napari_autofocus.widgets.session import Session
+
+SUFFIX = ".zip"
+
+
+class ModelChoice(QWidget):
+    """Loads models away from the GUI thread; a file that is broken leaves the model that was used before.
+
+    Parameters
+    ----------
+    session : Session
+        What the panels share; its ``focus`` is told the model.
+    theme : str
+        Id of the napari theme whose colours are used.
+    """
+
+    def __init__(self, session: Session, theme: str) -> None:
+        super().__init__()
+        self._session = session
+        self._state = session.focus
+        self._installed: list[InstalledModel] = []
+        self._by_user = False
+        self._wanted: Path | None = None
+        self._used: Path | None = None
+        self._differences: tuple[str, ...] = ()
+        self._build(theme)
+        self._arrange()
+        self._connect()
+        self._show_model(self._state.model)
+        session.analysis.call(lambda: list(installed_models()), done=self._on_listed, failed=self.message.fail)
+
+    # layout
+
+    def _build(self, theme: str) -> None:
+        self.box = choice([], "Model that tells the defocus; drop a model file (.zip) anywhere on this panel")
+        self.open_button = button("Open…", "Use a model from a file (.zip)")
+        self.details_button = button("Card", "All that is known about the model: optics, range, measured accuracy")
+        self.card_line = label("", wrap=True)
+        self.message = Message(theme)
+        self.optics_line = Message(theme)
+        self.insist_box = QCheckBox("Use it all the same")
+        self.insist_box.setToolTip(
+            "Estimate although the optics are unknown or unlike the model's: even the sign of the defocus may be wrong"
+        )
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        name = label("Model")
+        name.setFixedWidth(NAME_PX)
+        column.addLayout(row(name, self.box, self.open_button, self.details_button))
+        column.itemAt(0).layout().setStretch(1, 1)
+        for part in (self.card_line, self.message, self.optics_line, self.insist_box):
+            column.addWidget(part)
+        self.card_line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def _connect(self) -> None:
+        self.box.activated.connect(self._on_chosen)
+        self.open_button.clicked.connect(self._on_open_clicked)
+        self.details_button.clicked.connect(self._on_details_clicked)
+        self.insist_box.toggled.connect(self._on_insist_toggled)
+        state = self._state
+        connect_while_alive(
+            self,
+            [
+                (state.model_changed, self._show_model),
+                (state.settings_changed, self._on_settings_changed),
+                (state.refused, self._on_refused),
+                (state.estimated, self._on_estimated),
+            ],
+        )
+
+    def set_theme(self, theme: str) -> None:
+        """Wear the colours of a napari theme."""
+        for part in (self.message, self.optics_line):
+            part.set_theme(theme)
+
+    # which model
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is being opened."""
+        return self._wanted is not None
+
+    def use_file(self, path: Path) -> None:
+        """Load a model and use it; what is wrong with its file is told, and the model before stays."""
+        self._by_user = True
+        self._load(path)
+
+    def _load(self, path: Path) -> None:
+        self._wanted = path
+        self.message.say(f"Opening {path.name}…")
+        self._session.analysis.call(
+            lambda: load_model(path),
+            done=lambda model: self._on_loaded(path, model),
+            failed=lambda error: self._on_broken(path, error),
+        )
+
+    def _on_listed(self, found: list[InstalledModel]) -> None:
+        self._installed = [model for model in found if model.card is not None]
+        for model in self._installed:
+            self.box.addItem(model.name, model.path)
+        self.box.setToolTip("\n".join([self.box.toolTip(), *(broken_sentence(m) for m in found if m.card is None)]))
+        self._show_model(self._state.model)
+        self._use_default()
+
+    def _use_default(self) -> None:
+        """The first shipped model that fits the objective, as long as the user has not chosen one."""
+        if self._by_user or not self._installed:
+            return
+        wished = _fitting(self._installed, self._state.objective).path
+        if wished not in (self._used, self._wanted) and (self._used is not None or self._state.model is None):
+            self._load(wished)
+
+    def _on_chosen(self, index: int) -> None:
+        path = self.box.itemData(index)
+        if isinstance(path, Path) and path != self._used:
+            self.use_file(path)
+
+    def _on_loaded(self, path: Path, model: ModelPredictor) -> None:
+        if path != self._wanted:  # the user has meanwhile asked for another
+            return
+        self._wanted, self._used = None, path
+        self.message.say("")
+        if self.box.findData(path) < 0:
+            self.box.addItem(model.name, path)
+        self._state.use_model(model)
+
+    def _on_broken(self, path: Path, error: AutofocusError) -> None:
+        if path == self._wanted:
+            self._wanted = None
+            self.message.fail(error)
+            self._show_model(self._state.model)
+
+    def _on_open_clicked(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open a model", "", f"Models (*{SUFFIX})")
+        if name:
+            self.use_file(Path(name))
+
+    # what is said of it
+
+    def _show_model(self, model: ModelPredictor | None) -> None:
+        self.details_button.setEnabled(model is not None)
+        self.box.setCurrentIndex(-1 if self._used is None else self.box.findData(self._used))
+        self.card_line.setText("" if model is None else card_sentence(model.card))
+        self.card_line.setToolTip(self._details())
+        self._check_optics()
+
+    def _details(self) -> str:
+        model = self._state.model
+        if model is None:
+            return ""
+        size = self._used.stat().st_size if self._used is not None and self._used.is_file() else None
+        return card_details(model.card, model.fingerprint, size)
+
+    def _on_details_clicked(self) -> None:
+        """A box of its own that does not hold up what runs."""
+        model = self._state.model
+        if model is not None:
+            box = QMessageBox(self.window())
+            box.setWindowTitle(f"Model {model.name}")
+            box.setText(self._details())
+            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            box.open()
+
+    # whether the optics fit
+
+    def _on_insist_toggled(self, insist: bool) -> None:
+        if insist != self._state.insist:
+            self._state.set_insist(insist)
+
+    def _on_settings_changed(self) -> None:
+        self._check_optics()
+        self._use_default()
+
+    def _on_refused(self, error: Exception) -> None:
+        if isinstance(error, OpticsRefused):
+            self._tell_differences(error.differences)
+
+    def _on_estimated(self, _: object) -> None:
+        if not self._state.insist:  # what was estimated without insisting fits
+            self._tell_differences(())
+
+    def _check_optics(self) -> None:
+        """What can be told before an image has been looked at."""
+        model, optics = self._state.model, self._state.optics_of(None)
+        known = model is not None and optics is not None
+        self._tell_differences(_unlike(model.card, optics.objective) if known else ())
+
+    def _tell_differences(self, found: tuple[str, ...]) -> None:
+        insist = self._state.insist
+        self.insist_box.setChecked(insist)
+        self.insist_box.setVisible(insist or bool(found))
+        self.optics_line.say("" if insist else " ".join(found), "warning")
+
+
+def _fitting(models: list[InstalledModel], objective: Objective | None) -> InstalledModel:
+    shipped = [model for model in models if model.place == "shipped"] or models
+    if objective is None:
+        return shipped[0]
+    return next((model for model in shipped if model.card and not _unlike(model.card, objective)), shipped[0])
+
+
+def _unlike(card: ModelCard, objective: Objective | None) -> tuple[str, ...]:
+    return differences(card.optics, ImageOptics(objective), card.optics.colour)

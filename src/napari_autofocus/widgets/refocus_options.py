@@ -1,0 +1,143 @@
+"""How to refocus: the method, what helps where the model does not know, and which way an unknown drive focuses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.routines.refocus_config import RefocusConfig
+from napari_autofocus.widgets.focus_state import FocusState
+from napari_autofocus.widgets.forms import Message, button, choice, columns_form, row
+from napari_autofocus.widgets.sweeping import SweepSettings
+
+RunMethod = Literal["one-shot", "sweep"]
+
+_METHODS: list[tuple[str, RunMethod]] = [("One shot", "one-shot"), ("Sweep", "sweep")]
+_METHOD_TIP = """How to focus
+One shot: the model reads one frame, the drive moves, a second frame verifies
+Sweep: a classical search over many frames; needs no model"""
+_UNEVEN = [
+    ("go to the best plane", "best-plane"),
+    ("also make an all-in-focus image", "composite"),
+    ("leave it", "leave"),
+]
+PROBE_UM = 2.0
+
+
+class RefocusOptions(QWidget):
+    """Method and options of a refocus.
+
+    Parameters
+    ----------
+    state : FocusState
+        Objective, region and direction that the user has stated.
+    """
+
+    changed = Signal()
+
+    def __init__(self, state: FocusState) -> None:
+        super().__init__()
+        self._state = state
+        self.method_box = choice(_METHODS, _METHOD_TIP)
+        self.sweep_if_unsure = QCheckBox("Sweep if unsure")
+        self.sweep_if_unsure.setToolTip("Where the model cannot tell, search by sharpness, set as for the method Sweep")
+        tip = "What to do with a field that has no single focus: it is scanned over the predicted range"
+        self.uneven_box = choice(_UNEVEN, tip)
+        self.neighbours_box = QCheckBox("Ask neighbouring fields where this one is empty")
+        self.neighbours_box.setToolTip("Look at four neighbouring fields; the slide comes back, focus is interpolated")
+        self.sweeping = SweepSettings()
+        self.more_button = button("More…", "What to do with uneven and with empty fields", checkable=True)
+        self.more = QWidget()
+        more = QVBoxLayout(self.more)
+        more.setContentsMargins(0, 0, 0, 0)
+        more.addLayout(columns_form(("Uneven fields", self.uneven_box)))
+        more.addWidget(self.neighbours_box)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addLayout(row(self.method_box, self.sweep_if_unsure, 1, self.more_button))
+        column.addWidget(self.sweeping)
+        column.addWidget(self.more)
+        self.method_box.currentIndexChanged.connect(self._on_method_changed)
+        self.more_button.toggled.connect(self.more.setVisible)
+        self._on_method_changed()
+
+    @property
+    def method(self) -> RunMethod:
+        """``one-shot`` or ``sweep``."""
+        return self.method_box.currentData()
+
+    def config(self, *, probe: bool) -> RefocusConfig:
+        """What a refocus is told; ``probe`` allows a small move that finds out an unknown direction.
+
+        Raises
+        ------
+        InputError
+            If the settings of the sweep that may help do not go together.
+        """
+        state = self._state
+        return RefocusConfig(
+            optics=None if state.objective is None else ImageOptics(state.objective),
+            insist=state.insist,
+            region=state.region,
+            focus_direction=state.focus_direction,
+            probe_um=PROBE_UM if probe else 0.0,
+            sweep=self.sweeping.config() if self.sweep_if_unsure.isChecked() else None,
+            uneven=self.uneven_box.currentData(),
+            neighbours=4 if self.neighbours_box.isChecked() else 0,
+        )
+
+    def _on_method_changed(self, *_: object) -> None:
+        by_model = self.method == "one-shot"
+        self.sweeping.setVisible(not by_model)
+        for part in (self.sweep_if_unsure, self.more_button):
+            part.setVisible(by_model)
+        self.more.setVisible(by_model and self.more_button.isChecked())
+        self.changed.emit()
+
+
+class DirectionQuestion(QWidget):
+    """Asks which way a drive focuses that does not know it itself; nothing moves by a guess."""
+
+    answered = Signal(int)
+    probe_wanted = Signal()
+
+    def __init__(self, theme: str) -> None:
+        super().__init__()
+        self.message = Message(theme)
+        self.together_button = button("Together", "A growing z brings sample and objective together")
+        self.apart_button = button("Apart", "A growing z moves sample and objective apart")
+        self.probe_button = button(
+            f"Find out by {PROBE_UM:g} µm", f"Move sample and objective by {PROBE_UM:g} µm, and compare two estimates"
+        )
+        self.cancel_button = button("Cancel", "Do nothing")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.message)
+        column.addLayout(row(self.together_button, self.apart_button, self.probe_button, self.cancel_button))
+        self.together_button.clicked.connect(lambda: self._answer(1))
+        self.apart_button.clicked.connect(lambda: self._answer(-1))
+        self.probe_button.clicked.connect(self._on_probe_clicked)
+        self.cancel_button.clicked.connect(self.hide)
+        self.hide()
+
+    def ask(self, *, may_probe: bool) -> None:
+        """Show the question; a proposal, by which nothing moves, may not find out by a move."""
+        self.message.say("Does a growing z bring sample and objective together, or apart?", "warning")
+        self.probe_button.setVisible(may_probe)
+        self.show()
+
+    def _answer(self, focus_direction: int) -> None:
+        self.hide()
+        self.answered.emit(focus_direction)
+
+    def _on_probe_clicked(self) -> None:
+        self.hide()
+        self.probe_wanted.emit()
+
+    def set_theme(self, theme: str) -> None:
+        """Wear the colours of a napari theme."""
+        self.message.set_theme(theme)

@@ -1,0 +1,60 @@
+"""Settings of a sweep: how to search, by which focus measure, how far and how finely."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_autofocus.focus.sharpness import MEASURES
+from napari_autofocus.routines.searches import Method
+from napari_autofocus.routines.sweep import SweepConfig
+from napari_autofocus.widgets.forms import choice, columns_form, number
+
+_METHOD_TIPS = {
+    "uniform": "every step of the range",
+    "coarse-to-fine": "wide steps first, then fine ones around the best",
+    "hill-climb": "uphill with shrinking steps",
+    "brent": "Brent's search for the maximum",
+    "curve-fit": "few frames, then a fitted peak",
+}
+
+
+class SweepSettings(QWidget):
+    """What a classical search is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        tips = "\n".join(f"{name}: {tip}" for name, tip in _METHOD_TIPS.items())
+        self.method_box = choice([(_named(name), name) for name in get_args(Method)], f"How to search\n{tips}")
+        self.method_box.setCurrentIndex(self.method_box.findData("coarse-to-fine"))
+        self.measure_box = choice([(_named(name), name) for name in MEASURES], "Focus measure")
+        self.measure_box.setCurrentIndex(self.measure_box.findData("brenner"))
+        tip = "How far to look on either side of where the drive stands, µm"
+        self.range_box = number(10, 0.1, 500, 1, "µm", tip, decimals=1)
+        self.range_box.setPrefix("±")
+        tip = "Finest spacing of frames, µm: about the depth of field"
+        self.step_box = number(1, 0.02, 50, 0.1, "µm", tip)
+        for box in (self.method_box, self.measure_box):
+            box.setMinimumContentsLength(6)
+        forms = QHBoxLayout(self)
+        forms.setContentsMargins(0, 0, 0, 0)
+        forms.addLayout(columns_form(("Search", self.method_box), ("Measure", self.measure_box)), 1)
+        forms.addLayout(columns_form(("Range", self.range_box), ("Step", self.step_box)))
+
+    def set_dof(self, dof_um: float) -> None:
+        """Step by this depth of field, µm."""
+        self.step_box.setValue(dof_um)
+
+    def config(self) -> SweepConfig:
+        """The settings. Raises InputError if they do not go together."""
+        return SweepConfig(
+            method=self.method_box.currentData(),
+            range_um=self.range_box.value(),
+            step_um=self.step_box.value(),
+            measure=self.measure_box.currentData(),
+        )
+
+
+def _named(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ").capitalize()
