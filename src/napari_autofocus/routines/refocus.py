@@ -205,6 +205,8 @@ def _judge(run: RefocusRun, base: Look) -> Steps:
         yield from ask_sweep(run, "reverted", why)
     else:
         run.guard.home_um = run.newest.z_um
+        if run.estimate.verdict == "unsure":  # near focus, sharper than before: its side is the better guess
+            yield from _correct(run)
 
 
 def _sentences(run: RefocusRun) -> str:

@@ -198,13 +198,15 @@ class RefocusRun:
     def _can_be_judged(self) -> bool:
         """Whether the newest estimate may verify a move.
 
-        Of a frame near focus the model may be unsure on which side of it it lies; the move itself has told that, and
-        the pictures have to agree that the frame became sharper.
+        Within a depth of field the model may be unsure on which side of focus a frame lies and yet know that it is
+        near; then the pictures have to agree that it became sharper.
         """
-        if self.estimate.verdict != "unsure":
-            return self.estimate.verdict in ("flat", "tilted", "uneven")
-        sure_enough = (self.estimate.uncertainty_um or math.inf) <= self.dof_um
-        return sure_enough and self.is_in_focus() and self.sharper_than_start() is True
+        estimate = self.estimate
+        if estimate.verdict != "unsure":
+            return estimate.verdict in ("flat", "tilted", "uneven")
+        numbers = estimate.defocus_um, estimate.uncertainty_um
+        near = all(value is not None and abs(value) <= self.dof_um for value in numbers)
+        return near and self.sharper_than_start() is True
 
     def blurred_since_start(self) -> str:
         """That the newest frame is a blurred copy of the first one, where that means anything; empty if not."""
