@@ -564,3 +564,31 @@ def test_a_microscope_that_cannot_be_made_ready_is_an_outcome() -> None:
     record = run(microscope, model())
     assert record.outcome == "failed"
     assert "could not be made ready for a refocus" in record.reasons[0]
+
+
+def near(defocus_um: float) -> FocusEstimate:
+    return FocusEstimate("unsure", defocus_um, 0.1, direction_probability=0.9, reasons=("Near, side undecided.",))
+
+
+@pytest.mark.parametrize(("sharper", "outcome"), [(True, "focused"), (None, "reverted"), (False, "reverted")])
+@pytest.mark.parametrize("left_um", [0.1, 0.7])
+def test_an_unsure_frame_near_focus_counts_where_the_pictures_agree(
+    monkeypatch: pytest.MonkeyPatch, sharper: bool | None, outcome: str, left_um: float
+) -> None:
+    monkeypatch.setattr("napari_autofocus.routines.refocus_run.RefocusRun.sharper_than_start", lambda _: sharper)
+    microscope = stand(5.0)
+    record = run(microscope, model(calls={0: lambda d: flat_at(d - left_um), 1: near}))
+    assert record.outcome == outcome
+    if outcome == "focused":
+        assert axial_error(microscope) <= 0.3
+    else:
+        assert axial_error(microscope) == pytest.approx(5.0)
+
+
+def test_a_blurred_copy_of_the_first_frame_is_not_in_focus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_autofocus.routines.refocus_run.RefocusRun.sharper_than_start", lambda _: False)
+    microscope = stand(5.0)
+    record = run(microscope, model())
+    assert record.outcome == "reverted"
+    assert "blurred copy" in record.reasons[0]
+    assert axial_error(microscope) == pytest.approx(5.0)
