@@ -43,6 +43,10 @@ class Hangs(BaseException):
     """A run does not come to an end."""
 
 
+UNWANTED = (AutofocusError, RuntimeError, LookupError, TypeError, ValueError, AssertionError, ImportError, Hangs)
+"""A run that raises any of these is counted as broken, and the others go on."""
+
+
 class Worker:
     """One process's model; made when the process starts."""
 
@@ -93,7 +97,7 @@ def _refocused(rig: SimulatedRig, start: Start) -> tuple[RefocusRecord | None, s
         for number, _ in enumerate(steps):
             if number >= MOST_STEPS:
                 raise Hangs
-    except (AutofocusError, RuntimeError, Hangs) as error:
+    except UNWANTED as error:
         raised = f"{type(error).__name__}: {error}"
     finally:
         signal.alarm(0)

@@ -63,9 +63,11 @@ class Start:
 
     @property
     def field(self) -> Field:
-        """Densities in turn, each with all stains in turn."""
+        """Densities in turn, each with all stains in turn; no extremely sparse ones with faults."""
         if self.case == "empty":
             return Field("empty", "empty", FIRST_NUMBER + self.number)
+        if self.case == "faults":  # a part of a field, which among few cells may well be empty
+            return Field("nominal", DENSITIES[self.number // 6 % 2], FIRST_NUMBER + 40_000 + self.number)
         density = DENSITIES[self.number % len(DENSITIES)]
         first = FIRST_NUMBER + 10_000 * CASES.index(self.case)
         return Field("nominal", density, first + self.number // len(DENSITIES))

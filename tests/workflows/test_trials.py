@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,3 +68,35 @@ def test_without_the_truth_a_summary_claims_nothing() -> None:
     assert (run["start_um"], run["end_um"], run["start_z_um"], run["end_z_um"]) == (None, None, 1.0, 2.0)
     summary = summarise([run], None)
     assert summary["within_half_dof"] is summary["median_error_um"] is summary["ended_worse"] is None
+
+
+def test_fields_that_do_not_serve_are_drawn_again() -> None:
+    with simulated_rig(Scene.build("he", "dense", seed=2, shape=(64, 64)), clock=VirtualClock()) as rig:
+        steps = run_trials(
+            rig,
+            stays,
+            trials=3,
+            focus_direction=1,
+            rng=np.random.default_rng(1),
+            serves=lambda place: place[0] > 2500.0,
+        )
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                trials = finished.value
+                break
+    assert all(trial.x_um > 2499.0 for trial in trials)
+
+
+def test_empty_fields_are_counted_apart() -> None:
+    still = replace(record("reverted"), moves=0)
+    runs = [
+        describe_run(record("focused"), -4.0, 0.2, density="dense"),
+        describe_run(still, 3.0, 3.0, density="empty"),
+        describe_run(record("focused"), 3.0, 5.0, density="empty"),
+    ]
+    summary = summarise(runs, 1.0)
+    assert (summary["within_half_dof"], summary["largest_error_um"]) == (1.0, pytest.approx(0.2))
+    assert (summary["empty_fields"], summary["empty_fields_moved"]) == (2, 1)
+    assert (summary["ended_worse"], summary["largest_loss_um"]) == (1, pytest.approx(2.0))

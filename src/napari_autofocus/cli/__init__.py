@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Compare what a model says about single frames with where stacks are in focus.",
     "label": "Find the best focus of z-stacks: for the field and for each patch, and how far to trust it.",
     "models": "List the models that are installed: their optics, range and measured accuracy.",
+    "refocus": "Focus a microscope, simulated or real, by a model: one frame, one move, and a frame that proves it.",
     "simulate": "Write z-stacks of a simulated slide together with their true best focus.",
     "sweep": "Focus a microscope, simulated or real, by a classical search.",
     "train": "Make a model of one's own z-stacks, new or from one that is shipped.",

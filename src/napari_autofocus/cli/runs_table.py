@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("run", "outcome", "defocus, µm", "z, µm", "verdict", "frames", "moves", "s")
 TEXT_COLUMNS = ("outcome", "verdict")
+OUTCOME_WORDS = {"skipped_no_content": "no content", "already_in_focus": "in focus"}
+"""For columns that fit a narrow terminal."""
 IN_FOCUS = ("focused", "already_in_focus")
 
 
@@ -61,7 +63,9 @@ def _print_table(runs: list[dict[str, Any]], summary: dict[str, Any], title: str
     console.print(table)
     for index, run in enumerate(runs):
         if run["outcome"] not in IN_FOCUS:
-            console.print(f"Run {index + 1} {run['outcome']}: {' '.join(run['reasons'])}", highlight=False)
+            console.print(
+                f"Run {index + 1} {run['outcome'].replace('_', ' ')}: {' '.join(run['reasons'])}", highlight=False
+            )
     for warning in dict.fromkeys(text for run in runs for text in run.get("warnings", ())):
         console.print(f"Warning: {warning}", style="yellow", highlight=False)
     console.print(_conclusion(summary))
@@ -69,10 +73,10 @@ def _print_table(runs: list[dict[str, Any]], summary: dict[str, Any], title: str
 
 def _cells(run: dict[str, Any]) -> tuple[str, ...]:
     return (
-        run["outcome"],
+        OUTCOME_WORDS.get(run["outcome"], run["outcome"].replace("_", " ")),
         f"{_number(run['start_um'])} → {_number(run['end_um'])}",
         f"{_number(run['start_z_um'])} → {_number(run['end_z_um'])}",
-        run["verdict"] or "–",
+        run["verdict"].replace("_", " ") or "–",
         str(run["frames"]),
         str(run["moves"]),
         f"{run['seconds']:.1f}",

@@ -31,8 +31,8 @@ class TrialSlide:
         """Whether the field at a place, µm, is what the slide's density promises: not empty unless it says so."""
         if self.density == "empty":
             return True
-        share = float(has_content(self.scene.content_at(*place)).mean())
-        return share * np.prod(self.scene.shape) * self.scene.pixel_size_um**2 >= LEAST_CONTENT_UM2
+        content_px = int(has_content(self.scene.content_at(*place)).sum())
+        return content_px * self.scene.pixel_size_um**2 >= LEAST_CONTENT_UM2
 
 
 @dataclass(frozen=True)
