@@ -10,12 +10,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_autofocus.cli.output import plain, print_json, reserved_stdout, say
 from napari_autofocus.errors import InputError
+from napari_autofocus.files import make_folder
+
+if TYPE_CHECKING:
+    from napari_autofocus.widgets.connecting import SimulatedChoice
 
 NOT_FOCUSED = 1
 """Exit code: the tour ran, and the microscope is not in focus."""
@@ -35,8 +39,9 @@ def demo(
         float,
         typer.Option(help="On a screen: close after so many s, 0 stays open. Tour: the time it is given, 0 is 300 s."),
     ] = 0.0,
+    gif: Annotated[Path | None, typer.Option(help="Film one refocus into this .gif, in place of the tour.")] = None,
     stain: Annotated[str, typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.")] = "he",
-    density: Annotated[str, typer.Option(help="dense, sparse, extremely-sparse or empty.")] = "dense",
+    density: Annotated[str, typer.Option(help="dense, sparse, extremely-sparse or empty.")] = "sparse",
     seed: Annotated[int, typer.Option(help="Same seed, same slide.")] = 7,
     headless: Annotated[
         bool | None,
@@ -49,22 +54,23 @@ def demo(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tour's report as one JSON object.")] = False,
 ) -> None:
-    """See it work: napari opens on a simulated microscope with a live slide out of focus; press Sweep to focus.
+    """See it work: napari opens on a simulated microscope with a live slide out of focus; press Refocus.
 
     Without a screen (on a server, in a container) the same runs by itself on a screen in memory and leaves pictures and
     report.json behind. Exit code 1: the tour ran, and the microscope was not in focus in the end.
     """
     if importlib.util.find_spec("napari") is None:
         raise InputError("napari is not installed; run: pip install 'napari-autofocus[napari]'")
-    if _INSIDE in os.environ:
-        _tour(out, seconds, stain, density, seed, as_json)
-    elif not has_screen() if headless is None else headless:
+    if _INSIDE in os.environ and gif is not None:
+        _film(_choice(stain, density, seed), gif, seconds)
+    elif _INSIDE in os.environ:
+        _tour(_choice(stain, density, seed), out, seconds, as_json)
+    elif (gif is not None or not has_screen()) if headless is None else headless:
         raise typer.Exit(_restart_on_screen_in_memory())
     else:
-        from napari_autofocus.widgets.connecting import SimulatedChoice
-        from napari_autofocus.widgets.tour import open_demo
+        from napari_autofocus.widgets.demo import open_demo
 
-        open_demo(SimulatedChoice(stain, density, seed=seed), seconds=seconds)
+        open_demo(_choice(stain, density, seed), seconds=seconds)
 
 
 def has_screen() -> bool:
@@ -74,15 +80,27 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _tour(out: Path, seconds: float, stain: str, density: str, seed: int, as_json: bool) -> None:
+def _choice(stain: str, density: str, seed: int) -> SimulatedChoice:
     from napari_autofocus.widgets.connecting import SimulatedChoice
+    from napari_autofocus.widgets.demo import SHAPE_PX
+
+    return SimulatedChoice(stain, density, seed=seed, shape=SHAPE_PX)
+
+
+def _film(choice: SimulatedChoice, gif: Path, seconds: float) -> None:
+    from napari_autofocus.widgets.refocus_film import film_refocus
+
+    make_folder(gif.parent)
+    film_refocus(choice, gif, seconds=seconds or TOUR_SECONDS)
+    say(f"The film is {gif}.")
+
+
+def _tour(choice: SimulatedChoice, out: Path, seconds: float, as_json: bool) -> None:
     from napari_autofocus.widgets.tour import run_tour
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with reserved_stdout(as_json):
-        report = run_tour(
-            SimulatedChoice(stain, density, seed=seed), out, seconds=seconds or TOUR_SECONDS, told=say
-        ).to_dict()
+        report = run_tour(choice, out, seconds=seconds or TOUR_SECONDS, told=say).to_dict()
         (out / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n", encoding="utf-8")
         say(f"Pictures and report.json are in {out}.")
         if as_json:

@@ -15,7 +15,7 @@ from napari_autofocus.files import replacing
 
 Picture = npt.NDArray[np.uint8]
 
-COLOURS = 128
+COLOURS = 256
 _STILL_COUNTS = 10
 _LEAST_INTERVAL_S = 0.12
 _SHORTEST_S = 0.06
@@ -98,4 +98,4 @@ def _common_palette(frames: list[Image.Image]) -> Image.Image:
     """One palette for all frames, so that what stands still is the same in all."""
     chosen = frames[:: max(1, len(frames) // 6)]
     strip = np.concatenate([np.asarray(frame)[::2, ::2] for frame in chosen])
-    return Image.fromarray(strip).quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+    return Image.fromarray(strip).quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)

@@ -1,138 +1,29 @@
-"""The demo: the panels on a simulated microscope, and a tour that presses their buttons and takes pictures."""
+"""A tour that presses the panels' buttons without anybody at the mouse, takes pictures and compares with the truth."""
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import napari
-from qtpy.QtCore import QCoreApplication, QTimer
-
-from napari_autofocus.errors import AutofocusError, RoutineTimeout
-from napari_autofocus.widgets.autofocus import AutofocusPanel
+from napari_autofocus.records import FocusRecord
 from napari_autofocus.widgets.connecting import SimulatedChoice
-from napari_autofocus.widgets.labelling import LabellingPanel
-from napari_autofocus.widgets.microscope import MicroscopePanel
-from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.demo import SAMPLE, Demo
+from napari_autofocus.widgets.tour_report import Stage, TourReport
+from napari_autofocus.widgets.waiting import Waiting
 
-PLUGIN = "napari-autofocus"
-START_DEFOCUS_UM = 7.0
-SAMPLE = "he_tilted"
-_WINDOW_PX = (1366, 740)
-_PACKAGES = ("napari-autofocus", "napari", "numpy", "opencv-python-headless", "pymmcore-plus", "qtpy", "superqt")
-_HALF_WAY = 8
+HOLD_S = 20.0
+DRIFT_UM_S = 0.06
+_HOLD_INTERVAL_S = 1.0
+_HOLD_WINDOW = 3
 
-
-@dataclass
-class TourReport:
-    """What the tour saw; written to ``report.json``.
-
-    Parameters
-    ----------
-    versions : dict
-        Python and the packages that matter.
-    slide : dict
-        The simulated slide.
-    defocus_before_um, defocus_after_um : float
-        True defocus before and after the sweep, as only a simulation knows it, µm.
-    dof_um : float
-        Depth of field of the objective, µm.
-    focused : bool
-        Whether the sweep says so, and the truth lies within half a depth of field.
-    sweep, labelling : dict
-        What the panels showed.
-    seconds : dict
-        How long each part took.
-    screenshots : list of str
-        Files beside the report.
-    """
-
-    versions: dict[str, str]
-    slide: dict[str, Any]
-    defocus_before_um: float = float("nan")
-    defocus_after_um: float = float("nan")
-    dof_um: float = float("nan")
-    focused: bool = False
-    sweep: dict[str, Any] = field(default_factory=dict)
-    labelling: dict[str, Any] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    screenshots: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+Told = Callable[[str], None]
 
 
-class Demo:
-    """napari with the panels docked and a simulated microscope about to be connected.
-
-    Parameters
-    ----------
-    choice : SimulatedChoice
-        Microscope and slide.
-    """
-
-    def __init__(self, choice: SimulatedChoice) -> None:
-        self.choice = choice
-        self.viewer = napari.Viewer(title="napari-autofocus: simulated microscope", show=False)
-        self.viewer.show()
-        self.viewer.window.resize(*_WINDOW_PX)  # once shown: before, napari puts its own last size back
-        self.session = Session.of(self.viewer)
-        self.docks: dict[str, Any] = {}
-        self.microscope: MicroscopePanel = self._dock("Microscope")
-        self.autofocus: AutofocusPanel = self._dock("Autofocus")
-
-    def connect(self) -> None:
-        """Connect the microscope, out of focus and live; comes true while the event loop runs."""
-        self.session.connection_changed.connect(self._on_connected)
-        self.microscope.connect_to(self.choice)
-
-    def _on_connected(self, connection: object) -> None:
-        if connection is not None:
-            self.session.ask(lambda microscope: microscope.focus.move_to(START_DEFOCUS_UM))
-            self.session.set_live(True)
-
-    def _dock(self, name: str) -> Any:
-        self.docks[name], panel = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
-        return panel
-
-    def open_labelling(self) -> LabellingPanel:
-        """Put the microscope away and open a sample stack with the labelling panel."""
-        self.session.disconnect()
-        self.viewer.layers.clear()
-        for dock in self.docks.values():
-            dock.hide()
-        panel = self._dock("Label z-stack")
-        self.viewer.open_sample(PLUGIN, SAMPLE)
-        return panel
-
-
-def open_demo(choice: SimulatedChoice, *, seconds: float = 0.0) -> None:
-    """Open napari on a live simulated microscope and stay until it is closed.
-
-    Parameters
-    ----------
-    choice : SimulatedChoice
-        Microscope and slide.
-    seconds : float
-        Close by itself after so long, s; 0 waits for the user.
-    """
-    demo = Demo(choice)
-    demo.connect()
-    if seconds > 0:
-        QTimer.singleShot(round(1000 * seconds), demo.viewer.close)
-    napari.run()
-
-
-def run_tour(
-    choice: SimulatedChoice, out: Path, *, seconds: float = 240.0, told: Callable[[str], None] = print
-) -> TourReport:
-    """Focus the simulated microscope and label a stack without anybody at the mouse, taking pictures.
+def run_tour(choice: SimulatedChoice, out: Path, *, seconds: float = 300.0, told: Told = print) -> TourReport:
+    """Show what the panels can do on a simulated microscope, taking pictures.
 
     Parameters
     ----------
@@ -152,7 +43,7 @@ def run_tour(
     """
     demo = Demo(choice)
     try:
-        tour = _Tour(demo, out, time.monotonic() + seconds, told)
+        tour = _Tour(demo, out, Waiting(demo.session, seconds), told)
         tour.run()
     finally:
         demo.viewer.close()
@@ -160,52 +51,143 @@ def run_tour(
 
 
 class _Tour:
-    """Presses the panels' buttons one after the other and waits for what they do."""
+    """The stages, one after the other."""
 
-    def __init__(self, demo: Demo, out: Path, deadline: float, told: Callable[[str], None]) -> None:
+    def __init__(self, demo: Demo, out: Path, waiting: Waiting, told: Told) -> None:
         self._demo = demo
+        self._panel = demo.autofocus
         self._session = demo.session
         self._out = out
-        self._deadline = deadline
+        self._wait = waiting
         self._told = told
-        self.report = TourReport(_versions(), asdict(demo.choice))
-        self._failure: AutofocusError | None = None
-        self._session.failed.connect(self._on_failed)
+        self.report = TourReport(asdict(demo.choice))
 
     def run(self) -> None:
-        for part in (self._look, self._focus, self._label):
-            began = time.monotonic()
-            part()
-            self.report.seconds[part.__name__.strip("_")] = round(time.monotonic() - began, 2)
+        """All stages; the report is complete afterwards."""
+        self._connect()
+        before_and_after = self._look, self._propose, self._accept, self._undo, self._refocus
+        for stage in (*before_and_after, self._hold, self._sweep, self._runs):
+            self._stage(stage)
+        self._label()
+        self._conclude()
 
-    def _look(self) -> None:
-        session = self._session
+    def _stage(self, stage: Callable[[], tuple[str, str, dict[str, Any]]]) -> None:
+        began_s, before_um = time.monotonic(), self._truth_um()
+        outcome, sentence, facts = stage()
+        seconds = round(time.monotonic() - began_s, 2)
+        name = stage.__name__.strip("_")
+        self.report.stages.append(Stage(name, outcome, sentence, before_um, self._truth_um(), seconds, facts))
+        self._told(f"{name}: {sentence}")
+        self._picture(name)
+
+    def _conclude(self) -> None:
+        report = self.report
+        first = report.stage("accept")
+        if first is not None:
+            report.defocus_before_um, report.defocus_after_um = first.defocus_before_um, first.defocus_after_um
+        report.focused = all(report.in_focus(report.stage(name)) for name in ("accept", "refocus", "hold", "sweep"))
+
+    # the stages: each returns its outcome, what the panel said, and what else there is to tell
+
+    def _connect(self) -> None:
         self._demo.connect()
-        self._wait("the microscope to connect", lambda: session.is_live and not session.hardware.busy)
-        self._wait_for_frames(3)
-        self.report.defocus_before_um = round(session.connection.rig.true_defocus_um(), 3)
-        self.report.dof_um = session.connection.dof_um
-        self._told(f"Live, {self.report.defocus_before_um:+.2f} µm out of focus.")
-        self._picture("1-live-out-of-focus")
+        self._wait.for_microscope_and_model()
+        self.report.dof_um = self._session.connection.dof_um
 
-    def _focus(self) -> None:
-        session, panel = self._session, self._demo.autofocus
-        panel.sweep_button.click()
-        self._wait("the sweep to get half way", lambda: len(panel.plot.z_um) >= _HALF_WAY or not session.is_running)
-        self._picture("2-sweep-to-focus")
-        self._wait("the sweep to end", lambda: panel.record is not None and not session.is_running)
-        self._wait_for_frames(3)
-        self._told(panel.message.text())
-        record, after_um = panel.record, session.connection.rig.true_defocus_um()
-        self.report.defocus_after_um = round(after_um, 3)
-        self.report.focused = record.outcome == "focused" and abs(after_um) <= self.report.dof_um / 2
-        self.report.sweep = {**asdict(record), "sentence": panel.message.text()}
-        self._picture("3-focused")
+    def _look(self) -> tuple[str, str, dict[str, Any]]:
+        self._wait.for_answer()
+        self._wait.settle()
+        readout = self._panel.readout
+        newest = self._session.focus.newest
+        facts = {"defocus_um": newest.estimate.defocus_um} if newest else {}
+        outcome = newest.estimate.verdict if newest else "refused"
+        return outcome, f"{readout.headline.text()} {readout.detail.text()}".strip(), facts
+
+    def _propose(self) -> tuple[str, str, dict[str, Any]]:
+        section = self._panel.refocusing
+        section.buttons.propose.click()
+        self._wait.for_rest()
+        self._wait.settle()
+        proposal = section.proposal
+        target_um = proposal.target_um if proposal else None
+        return "proposed" if target_um is not None else "no move", section.message.text(), {"target_um": target_um}
+
+    def _accept(self) -> tuple[str, str, dict[str, Any]]:
+        buttons = self._panel.refocusing.buttons
+        return self._run(buttons.accept if buttons.accept.isVisible() else buttons.refocus)
+
+    def _undo(self) -> tuple[str, str, dict[str, Any]]:
+        section = self._panel.refocusing
+        section.buttons.undo.click()
+        self._wait.for_rest()
+        self._wait.for_answer()
+        return "undone", section.message.text(), {}
+
+    def _refocus(self) -> tuple[str, str, dict[str, Any]]:
+        return self._run(self._panel.refocusing.buttons.refocus)
+
+    def _sweep(self) -> tuple[str, str, dict[str, Any]]:
+        section = self._panel.refocusing
+        self._stop_holding()
+        self._panel.tabs.setCurrentWidget(section)
+        self._demo.defocus()
+        self._wait.for_rest()
+        method = section.options.method_box
+        method.setCurrentIndex(method.findData("sweep"))
+        return self._run(section.buttons.refocus)
+
+    def _run(self, button: Any) -> tuple[str, str, dict[str, Any]]:
+        """Press a button that starts a run, wait for its end and for a live estimate after it."""
+        section, ended = self._panel.refocusing, []
+        section.finished.connect(ended.append)
+        button.click()
+        self._wait.for_rest()
+        section.finished.disconnect(ended.append)
+        self._wait.for_answer()
+        record: FocusRecord | None = ended[-1] if ended else None
+        return record.outcome if record else "refused", section.message.text(), asdict(record) if record else {}
+
+    def _hold(self) -> tuple[str, str, dict[str, Any]]:
+        """Let the sample drift and look whether the hold follows; it is still on afterwards."""
+        section, stage = self._panel.holding, self._session.connection.rig.z_stage
+        self._panel.tabs.setCurrentWidget(section)
+        section.interval_box.setValue(_HOLD_INTERVAL_S)
+        section.window_box.setValue(_HOLD_WINDOW)
+        stage.drift_um_s = DRIFT_UM_S
+        section.hold_button.click()
+        worst_um = self._watch_the_truth(HOLD_S)
+        stage.drift_um_s = 0.0
+        self._wait.for_seconds(_HOLD_WINDOW * _HOLD_INTERVAL_S)
+        outcome = "held" if section.is_holding else "ended"
+        sentence = f"{section.state_word.text()}: {section.message.text()} {section.summary.text()}."
+        return outcome, sentence, {"drifted_um": HOLD_S * DRIFT_UM_S, "worst_defocus_um": round(worst_um, 3)}
+
+    def _stop_holding(self) -> None:
+        section = self._panel.holding
+        if section.is_holding:
+            section.hold_button.click()
+            self._wait.until("the hold to end", lambda: not section.is_holding)
+
+    def _watch_the_truth(self, seconds: float) -> float:
+        """Largest true defocus while so long passes, µm."""
+        seen_um = [abs(self._truth_um())]
+        self._wait.meanwhile = lambda: seen_um.append(abs(self._truth_um()))
+        self._wait.for_seconds(seconds)
+        self._wait.meanwhile = _nothing
+        return max(seen_um)
+
+    def _runs(self) -> tuple[str, str, dict[str, Any]]:
+        table, log = self._panel.runs, self._session.runs
+        self._panel.tabs.setCurrentWidget(table)
+        log.export_csv(self._out / "runs.csv")
+        log.export_json(self._out / "runs.json")
+        self._wait.settle()
+        return "listed", table.count.text(), {"files": ["runs.csv", "runs.json"]}
 
     def _label(self) -> None:
         panel = self._demo.open_labelling()
         panel.find_button.click()
-        self._wait("the labelling to end", lambda: panel.result is not None and not panel.is_running)
+        self._wait.until("the labelling to end", lambda: panel.result is not None and not panel.is_running)
         panel.go_button.click()
         focus = panel.result
         self._told(f"Sample {SAMPLE}: {panel.message.text()}")
@@ -220,36 +202,17 @@ class _Tour:
             "patches": len(focus.patches),
             "sentence": panel.message.text(),
         }
-        self._settle()
-        self._picture("4-label-z-stack")
+        self._wait.settle()
+        self._picture("label")
 
-    def _wait_for_frames(self, count: int) -> None:
-        """Until frames have been drawn that were exposed after now (the newest may be older)."""
-        target = self._session.view.frames_shown + count
-        self._wait("live frames", lambda: self._session.view.frames_shown >= target)
-
-    def _wait(self, what: str, fulfilled: Callable[[], bool]) -> None:
-        while not fulfilled():
-            if self._failure is not None:
-                raise self._failure
-            if time.monotonic() > self._deadline:
-                raise RoutineTimeout(f"The tour waited in vain for {what}; run it again with more --seconds.")
-            QCoreApplication.processEvents()
-            time.sleep(0.005)
-
-    def _on_failed(self, error: AutofocusError) -> None:
-        self._failure = error
-
-    def _settle(self) -> None:
-        """Let the window lay itself out and draw."""
-        until = time.monotonic() + 0.5
-        self._wait("the window", lambda: time.monotonic() > until)
+    def _truth_um(self) -> float:
+        return float(self._session.connection.rig.true_defocus_um())
 
     def _picture(self, name: str) -> None:
-        path = self._out / f"{name}.png"
+        path = self._out / f"{len(self.report.screenshots) + 1}-{name}.png"
         self._demo.viewer.screenshot(str(path), canvas_only=False, flash=False)
         self.report.screenshots.append(path.name)
 
 
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+def _nothing() -> None:
+    pass

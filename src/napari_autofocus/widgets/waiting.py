@@ -63,6 +63,12 @@ class Waiting:
         """Let the window lay itself out and draw."""
         self.for_seconds(_SETTLING_S)
 
+    def for_microscope_and_model(self) -> None:
+        """Until there is a live microscope, and a model that can estimate its frames."""
+        session = self._session
+        self.until("the microscope to connect", lambda: session.is_live and not session.hardware.busy)
+        self.until("the model", lambda: session.focus.model is not None)
+
     def for_rest(self) -> None:
         """Until no routine runs and the microscope has nothing to do."""
         self.until("the microscope to come to rest", lambda: not self._session.is_running)
