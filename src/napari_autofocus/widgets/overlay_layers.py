@@ -26,6 +26,8 @@ FULL_COLOUR_DOF = 4.0
 _CANVAS_ONLY = {"extent": False, "thumbnail": False, "highlight": False}
 """What a refresh leaves out where only pixels have changed."""
 
+_PATCHES = "Chosen patches (µm)"
+_WITHOUT_NUMBERS = "Chosen patches (too many: numbers left out)"
 _OUTLINE_SHARE = 0.02
 _TEXT_POINTS = 9
 _BRIGHT = 0.45
@@ -71,7 +73,7 @@ def patches_content(estimated: Estimated, left_out: tuple[tuple[int, int, int], 
         squares[:, :2] + (squares[:, 2:] - 1) / 2,
         _place(estimated.seen),
         {"label": _labels(estimated.estimate.chosen_patches) + ["×"] * len(left_out)},
-        {"size": size, "ink": tuple(ink)},
+        {"size": size, "ink": tuple(ink), "name": _PATCHES if len(read) <= MOST_NUMBERS else _WITHOUT_NUMBERS},
     )
 
 
@@ -117,6 +119,7 @@ class OverlayLayer:
             return
         self._style, layer = content.style, self.layer
         size, ink = content.style["size"], content.style["ink"]
+        layer.name = content.style["name"]
         layer.size = size
         layer.border_color = list(ink)
         layer.text.color = ink[0]
@@ -140,7 +143,7 @@ def make_patches(content: Content) -> OverlayLayer:
     """Outlines and numbers."""
     layer = Points(
         content.data,
-        name="Chosen patches (µm)",
+        name=_PATCHES,
         symbol="square",
         face_color="transparent",
         border_width=_OUTLINE_SHARE,

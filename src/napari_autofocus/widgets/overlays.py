@@ -101,11 +101,13 @@ class FocusOverlays(QObject):
     def _want(self, kind: Kind, wanted: bool) -> None:
         self._wanted[kind] = wanted
         self._veiled.discard(kind)
-        if kind in self._shown and not wanted:
-            self._shown[kind].layer.visible = False
-        elif wanted and self._state.newest is not None:
-            self._reveal(kind)
-            self._on_estimated(self._state.newest)
+        newest = self._state.newest
+        if kind in self._shown:
+            self._shown[kind].layer.visible = wanted and newest is not None
+        if wanted and newest is None:
+            self._veiled.add(kind)
+        if newest is not None:
+            self._on_estimated(newest)
 
     # what happens
 
@@ -123,7 +125,8 @@ class FocusOverlays(QObject):
                 self._next.start(0)
                 return
             if kind in self._veiled:
-                self._reveal(kind)
+                self._veiled.discard(kind)
+                self._shown[kind].layer.visible = True
             if self._shown[kind].layer.visible:
                 self._shown[kind].fill(self._content(kind, estimated))
 
@@ -173,11 +176,6 @@ class FocusOverlays(QObject):
             above = [layers.index(layer) for layer in later]
             layers.insert(min(above, default=len(layers)), made.layer)
         made.layer.events.visible.connect(lambda: self._on_eye(kind))
-
-    def _reveal(self, kind: Kind) -> None:
-        self._veiled.discard(kind)
-        if kind in self._shown:
-            self._shown[kind].layer.visible = True
 
     def _stay_on_top(self, source: str) -> None:
         """Lie above an image that is newly looked at."""
