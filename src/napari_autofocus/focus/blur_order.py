@@ -20,9 +20,10 @@ from napari_autofocus.focus.grey import to_grey
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 
-REDUCTION = 4
-"""Frames are compared at a quarter of their resolution: noise is averaged out, and blur near focus still shows."""
-SIGMAS_PX = (0.6, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0)
+REDUCTION = 8
+"""Frames are compared at an eighth of their resolution: noise is averaged out, and half a depth of field of blur still
+shows."""
+SIGMAS_PX = (0.4, 0.63, 1.0, 1.6, 2.5, 4.0, 6.3)
 """Blurs that are tried, in reduced pixels."""
 LEAST_CORRELATION = 0.95
 """Correlation below which neither frame is taken for a copy of the other."""
