@@ -1,85 +1,51 @@
-"""Which microscope to connect: the form, and what it takes to make one (away from the GUI thread)."""
+"""Which microscope to connect: the form that lets the user choose."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
-from napari_autofocus.microscope.mmcore import CoreMicroscope
-from napari_autofocus.microscope.simulated import simulated_rig
-from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.simulation.specimen import DENSITIES, STAINS
-from napari_autofocus.simulation.topography import Topography
-from napari_autofocus.widgets.forms import button, choice, columns_form, label, number, row
+from napari_autofocus.microscope.cores import shared_core
+from napari_autofocus.widgets.choices import Choice, ConfigurationChoice, RunningChoice, SimulatedChoice
+from napari_autofocus.widgets.forms import button, choice, label, row
 from napari_autofocus.widgets.session import Connection
+from napari_autofocus.widgets.slide_section import SlideForm
+
+__all__ = ["ConfigurationChoice", "ConnectForm", "RunningChoice", "SimulatedChoice"]
 
 OBJECTIVES = ("10x/0.3", "20x/0.5", "20x/0.75", "40x/0.95")
-_STAIN_NAMES = {"he": "H&E tissue", "ihc": "IHC (DAB)", "unstained": "Unstained cells", "fluorescence": "Fluorescence"}
-
-
-@dataclass(frozen=True)
-class SimulatedChoice:
-    """A simulated microscope and its slide.
-
-    Parameters
-    ----------
-    stain, density, objective : str
-        As :meth:`Scene.build` knows them.
-    tilt_um_per_mm : float
-        Slope of the slide, µm of height for each mm.
-    seed : int
-        Which slide of that kind.
-    """
-
-    stain: str = "he"
-    density: str = "dense"
-    objective: str = "20x/0.75"
-    tilt_um_per_mm: float = 1.0
-    seed: int = 7
-    shape: tuple[int, int] = (1024, 1224)
-
-    def connect(self) -> Connection:
-        """Build it; takes a second or two."""
-        tilt = Topography(0.8 * self.tilt_um_per_mm, -0.6 * self.tilt_um_per_mm)
-        scene = Scene.build(self.stain, self.density, self.objective, seed=self.seed, shape=self.shape, topography=tilt)
-        rig = simulated_rig(scene, seed=self.seed)
-        name = f"Simulated {self.objective}: {_stain_name(self.stain)}, {self.density.replace('-', ' ')}"
-        return Connection(
-            name, rig.microscope, rig.close, dof_um=scene.objective.dof_um, objective=scene.objective, rig=rig
-        )
-
-
-@dataclass(frozen=True)
-class ConfigurationChoice:
-    """A Micro-Manager configuration file."""
-
-    path: str = ""
-
-    def connect(self) -> Connection:
-        """Load it into a core of our own. Raises InputError, HardwareError."""
-        microscope = CoreMicroscope.connect(self.path)
-        return Connection(Path(self.path).name, microscope, microscope.close)
+SIMULATED, CONFIGURATION, RUNNING = range(3)
+_SOURCES = (
+    ("Simulated microscope", SIMULATED),
+    ("Micro-Manager .cfg", CONFIGURATION),
+    ("Running core of another plugin", RUNNING),
+)
 
 
 class ConnectForm(QWidget):
-    """Lets the user choose a microscope, and asks for it to be connected or let go."""
+    """Lets the user choose a microscope, and asks for it to be connected or let go.
+
+    Parameters
+    ----------
+    offered : callable
+        What other plugins offer as the core they run, asked when the user wants to connect to it.
+    """
 
     wanted = Signal(object)
     unwanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, offered: Callable[[], Sequence[object]] = tuple) -> None:
         super().__init__()
-        self.source_box = choice(
-            (("Simulated microscope", 0), ("Micro-Manager .cfg", 1)), "Which microscope to connect"
-        )
+        self._offered = offered
+        self._connected = False
+        self.source_box = choice(_SOURCES, "Which microscope to connect")
         self.connect_button = button("Connect", "Connect the chosen microscope, or let go of it")
         self.summary = label("", wrap=True, tip="The microscope that is connected")
         self._pages = QStackedWidget()
-        self._pages.addWidget(self._simulated_page())
-        self._pages.addWidget(self._configuration_page())
+        for page in (self._simulated_page(), self._configuration_page(), _running_page()):
+            self._pages.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         top = row(self.source_box, self.summary, self.connect_button)
@@ -93,48 +59,28 @@ class ConnectForm(QWidget):
         self.set_connected(None)
 
     def _simulated_page(self) -> QWidget:
-        self.stain_box = choice([(_stain_name(stain), stain) for stain in STAINS], "Kind of specimen")
-        self.density_box = choice(
-            [(d.replace("-", " ").capitalize(), d) for d in DENSITIES], "Share of the field's area that carries content"
-        )
         self.objective_box = choice([(o, o) for o in OBJECTIVES], "Magnification / numerical aperture")
         self.objective_box.setCurrentText("20x/0.75")
-        self.tilt_box = number(
-            1, 0, 20, 0.5, "µm/mm", "Slope of the slide: µm of height for each mm", decimals=1, width_px=118
-        )
-        self.seed_box = number(
-            7, 0, 99_999, 1, "", "Which slide of this kind (a number, no unit)", decimals=0, width_px=118
-        )
-        page = QWidget()
-        columns = QHBoxLayout(page)
-        columns.setContentsMargins(0, 0, 0, 0)
-        left = ("Stain", self.stain_box), ("Density", self.density_box), ("Objective", self.objective_box)
-        columns.addLayout(columns_form(*left), 1)
-        columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box)))
-        return page
+        self.slide_form = SlideForm(("Objective", self.objective_box))
+        return self.slide_form
 
     def _configuration_page(self) -> QWidget:
         self.path_edit = QLineEdit()
         self.path_edit.setPlaceholderText("microscope.cfg")
         self.path_edit.setToolTip("Configuration file as Micro-Manager's hardware wizard writes it")
         self.browse_button = button("Browse…", "Choose the configuration file")
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row(self.path_edit, self.browse_button))
-        layout.addStretch(1)
-        return page
+        return _page(row(self.path_edit, self.browse_button))
 
-    def choice(self) -> SimulatedChoice | ConfigurationChoice:
+    def choice(self) -> Choice:
         """What is chosen."""
-        if self.source_box.currentData() == 1:
+        source = self.source_box.currentData()
+        if source == CONFIGURATION:
             return ConfigurationChoice(self.path_edit.text().strip())
+        if source == RUNNING:
+            return RunningChoice(shared_core(self._offered()))
+        slide = self.slide_form.slide()
         return SimulatedChoice(
-            self.stain_box.currentData(),
-            self.density_box.currentData(),
-            self.objective_box.currentData(),
-            self.tilt_box.value(),
-            int(self.seed_box.value()),
+            slide.stain, slide.density, self.objective_box.currentData(), slide.tilt_um_per_mm, slide.seed
         )
 
     def set_connected(self, connection: Connection | None) -> None:
@@ -164,5 +110,15 @@ class ConnectForm(QWidget):
             self.path_edit.setText(path)
 
 
-def _stain_name(stain: str) -> str:
-    return _STAIN_NAMES.get(stain, stain.capitalize())
+def _running_page() -> QWidget:
+    text = "Shares the core that another plugin, such as napari-micromanager, has loaded. It stays that plugin's own."
+    return _page(row(label(text, wrap=True)))
+
+
+def _page(controls: object) -> QWidget:
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addLayout(controls)
+    layout.addStretch(1)
+    return page

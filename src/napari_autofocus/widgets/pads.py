@@ -112,10 +112,14 @@ class Gathered:
         self._under_way = False
         self._go()
 
-    def forget(self) -> None:
-        """Drop what is waiting."""
-        self._under_way = False
+    def drop(self) -> None:
+        """Make no more of the moves that are waiting; the one under way ends as it will."""
         self._waiting_um = (0.0, 0.0)
+
+    def forget(self) -> None:
+        """The stage is gone: nothing is waiting or under way."""
+        self._under_way = False
+        self.drop()
 
     def _go(self) -> None:
         if not self._under_way and self._waiting_um != (0.0, 0.0):
