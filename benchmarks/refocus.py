@@ -15,6 +15,8 @@ wrong-optics --runs runs with the model forced on optics it was not made for: ab
 faults       --runs runs on fields of 612 x 512 px with every fault of the simulated microscope, at a random frame or
              command, once, twice or for good, in a third of the runs two of them. The limits lie 4 µm beyond start and
              focus.
+unknown-direction  a third as many of the content case on drives that do not tell their direction, so that it has to be
+             found out by a small move. No target.
 
 Time is simulated: frames take their exposure and moves their time, computing is free. Resumes where it was stopped:
 what came of each run is kept in the --work folder, by the hash of the model; --fresh does all again, which is needed
@@ -42,12 +44,13 @@ from single_shot_networks import fingerprint, package_of
 
 RESULT = Path(__file__).parent / "results" / "refocus.json"
 PROMISES = ("inside_limits", "ended", "in_time", "named", "tells_where", "stands")
+FEWER = ("empty", "hand-turned", "unknown-direction")
 Runs = list[dict[str, Any]]
 
 
 def starts_of(case: str, runs: int) -> list[Start]:
     """The runs of a case."""
-    count = -(-runs // 3) if case in ("empty", "hand-turned") else runs
+    count = -(-runs // 3) if case in FEWER else runs
     return [Start(case, number) for number in range(count)]
 
 
@@ -78,7 +81,7 @@ def row_of(runs: Runs, dof_um: float) -> dict[str, Any]:
         "without_move": _mean([each.get("moves") == 0 for each in records]),
         "farther_by_dof": sum(loss > farther_um(run, dof_um) for loss, run in zip(losses, runs, strict=True)),
         "largest_loss_um": max(0.0, *losses),
-        "silent": sum(not (each.get("warnings") or each.get("reasons")) for each in records),
+        "silent": sum(not says_why(run) for run in runs),
         "warned": _mean([bool(each.get("warnings")) for each in records]),
         "broken": {name: broken for name in PROMISES if (broken := sum(not run.get(name, False) for run in runs))},
         "outcomes": dict(Counter(each.get("outcome", "none") for each in records)),
@@ -89,6 +92,13 @@ def row_of(runs: Runs, dof_um: float) -> dict[str, Any]:
 def farther_um(run: dict[str, Any], dof_um: float) -> float:
     """Ending farther from focus than the start by more than this counts, µm."""
     return min(dof_um, run["dof_um"])
+
+
+def says_why(run: dict[str, Any]) -> bool:
+    """Whether a run gives its reasons, and warns of optics that it was told are not the model's."""
+    record = run["record"] or {}
+    unnoticed = run["wrong"] in ("", "mirrored, told as the model's")
+    return bool(record.get("reasons")) and (unnoticed or bool(record.get("warnings")))
 
 
 def _mean(values: list[Any]) -> float:
@@ -127,7 +137,7 @@ def missed(run: dict[str, Any], dof_um: float) -> bool:
     """Whether a run is one to look at."""
     if not all(run.get(name, False) for name in PROMISES[:-1]):
         return True
-    if run["case"] in ("content", "hand-turned"):
+    if run["case"] in ("content", "hand-turned", "unknown-direction"):
         return bool(abs(run["end_um"]) > dof_um / 2)
     if run["case"] == "empty":
         return bool(run["record"]["moves"])

@@ -20,7 +20,7 @@ from napari_autofocus.simulation import Optics, Scene
 from napari_autofocus.simulation.psf import DEFAULT_CHROMATIC_SHIFT
 from single_shot_fields import DENSITIES, EVEN, PRESET, SHAPE, Field, placed
 
-CASES = ("content", "empty", "hand-turned", "wrong-optics", "faults")
+CASES = ("content", "empty", "hand-turned", "wrong-optics", "faults", "unknown-direction")
 FIRST_NUMBER = 50_000
 """Fields of ``single_shot.py`` are numbered from 0."""
 START_WITHIN_UM = 10.0
@@ -63,13 +63,16 @@ class Start:
 
     @property
     def field(self) -> Field:
-        """Densities in turn, each with all stains in turn; no extremely sparse ones with faults."""
+        """Densities in turn, each with all stains in turn; no extremely sparse ones with faults.
+
+        Where the direction is unknown the fields are those of the content case.
+        """
         if self.case == "empty":
             return Field("empty", "empty", FIRST_NUMBER + self.number)
         if self.case == "faults":  # a part of a field, which among few cells may well be empty
             return Field("nominal", DENSITIES[self.number // 6 % 2], FIRST_NUMBER + 40_000 + self.number)
         density = DENSITIES[self.number % len(DENSITIES)]
-        first = FIRST_NUMBER + 10_000 * CASES.index(self.case)
+        first = FIRST_NUMBER + (0 if self.case == "unknown-direction" else 10_000 * CASES.index(self.case))
         return Field("nominal", density, first + self.number // len(DENSITIES))
 
     @property
@@ -139,6 +142,7 @@ def rig_of(start: Start) -> SimulatedRig:
     rig = simulated_rig(
         view,
         focus_direction=start.focus_direction,
+        tells_direction=start.case != "unknown-direction",
         backlash_um=BACKLASH_UM,
         settling_s=SETTLING_S,
         drift_um_s=drift * DRIFT_UM_S,
