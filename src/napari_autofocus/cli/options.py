@@ -25,7 +25,7 @@ TrialStain = Annotated[
     str,
     typer.Option(
         "--stain",
-        help="he, ihc, cytology, blood, unstained, fluorescence or beads; mixed: one of the first four for each run.",
+        help="he, ihc, cytology, blood, unstained, fluorescence or beads; mixed: another for each run.",
         rich_help_panel=SLIDE,
     ),
 ]
@@ -33,7 +33,7 @@ TrialDensity = Annotated[
     str,
     typer.Option(
         "--density",
-        help="dense, sparse, extremely-sparse or empty; mixed: one of the first three for each run. Fields hold"
+        help="dense, sparse, extremely-sparse or empty; mixed: another with content for each run. Fields hold"
         " content unless the slide is empty.",
         rich_help_panel=SLIDE,
     ),

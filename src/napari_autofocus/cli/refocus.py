@@ -68,8 +68,8 @@ def refocus(
     uneven: Annotated[
         str,
         typer.Option(
-            help="A field without a single focus: best-plane scans it and takes the plane where most of the content is"
-            " sharp, composite makes an all-in-focus image as well, leave moves nothing.",
+            help="A field without a single focus. best-plane: scan it and take the plane where most of the content is"
+            " sharp. leave: move nothing.",
             rich_help_panel=METHOD,
         ),
     ] = "best-plane",
@@ -106,7 +106,7 @@ def refocus(
         float | None,
         typer.Option(
             "--range-um",
-            help="Stay within so many µm of where the drive stands, instead of --limits-um.",
+            help="A real drive stays within so many µm of where it stands, instead of --limits-um.",
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
