@@ -54,7 +54,7 @@ def test_every_density_has_a_column_with_its_share() -> None:
     assert [name for name in ("Dense", "Sparse", "Extremely sparse", "Empty") if name not in words] == []
     assert "Pap-stained cells, 93 % of the area" in words
     assert "Pap-stained cells, 0.7 % of the area" in words
-    assert "bare glass" in words
+    assert "Bare glass" in words
 
 
 def test_what_a_rival_is_not_is_said() -> None:

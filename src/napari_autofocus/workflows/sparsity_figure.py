@@ -159,8 +159,8 @@ def _draw_field(panels: Sequence[Axes], found: SparsityField, limit_um: float) -
     inch_per_px = _PANEL_IN / shape[1]
     for axes, picture in zip(panels[:3], (image, grey, 0.5 + 0.5 * grey), strict=True):
         draw_frame(axes, picture, shape)
-    panels[0].set_title(_density_words(found), loc="left", size=15, weight="bold", color=INK, pad=26)
-    panels[0].text(0, 1.03, _content_words(found), transform=panels[0].transAxes, size=11.5, color=MUTED)
+    panels[0].set_title(density_words(found), loc="left", size=15, weight="bold", color=INK, pad=26)
+    panels[0].text(0, 1.03, content_words(found), transform=panels[0].transAxes, size=11.5, color=MUTED)
     draw_scale_bar(panels[0], found.frame, inch_per_px)
     draw_importance(panels[1], found.estimate, image.shape[:2], shape[:2])
     colours = diverging(limit_um)
@@ -171,14 +171,15 @@ def _draw_field(panels: Sequence[Axes], found: SparsityField, limit_um: float) -
     panels[2].text(0, -0.035, _verdict_words(found.estimate), va="top", size=13, **style)
 
 
-def _density_words(found: SparsityField) -> str:
+def density_words(found: SparsityField) -> str:
+    """``Extremely sparse``."""
     return found.density.replace("-", " ").capitalize()
 
 
-def _content_words(found: SparsityField) -> str:
+def content_words(found: SparsityField) -> str:
     """What the field holds: ``H&E tissue, 92 % of the area``."""
     if not found.has_content:
-        return "bare glass"
+        return "Bare glass"
     percent = 100 * found.content_share
     share = f"{percent:.0f}" if percent >= 1 else f"{percent:.1g}"
     return f"{STAIN_WORDS.get(found.stain, found.stain)}, {share} % of the area"
