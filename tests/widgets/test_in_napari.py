@@ -101,7 +101,7 @@ def test_closing_a_panel_leaves_the_others_at_work(
     session.set_live(True)
     qtbot.waitUntil(lambda: session.view.frames_shown >= 1)
     _, panel = window.add_plugin_dock_widget("napari-autofocus", "Microscope")
-    assert panel.live_button.isChecked()
+    assert panel.camera.live_button.isChecked()
     assert panel.form.summary.text() == "rig"
 
 

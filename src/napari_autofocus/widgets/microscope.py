@@ -63,6 +63,7 @@ class MicroscopePanel(QWidget):
         watch, session = self._watch, self._session
         watch.seen.connect(self._show_state)
         watch.failed.connect(self.message.fail)
+        watch.said.connect(self.message.say)
         watch.recovered.connect(self._on_new_deed)
         watch.lost.connect(self.message.fail)
         self.destroyed.connect(watch.leave)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_autofocus.errors import HardwareError
 from napari_autofocus.microscope.mmcore import CoreMicroscope
@@ -22,6 +22,7 @@ _Look = tuple[CoreMicroscope, bool, MicroscopeState]
 _EVERY_MS = 1000
 _SOON_MS = 40
 _LATE_NEWS_S = 1.0
+_LIVE_ENDED = "Live mode has ended: another program stopped it, or the camera did. Press Live to start it again."
 _RELOADED = (
     "Another program loaded a configuration into this core; connect again, since its stages may stand elsewhere."
 )
@@ -31,7 +32,8 @@ class MicroscopeWatch(QObject):
     """Looks at the microscope every second, when something has changed, and after what it is told to do.
 
     Signals: ``seen`` (MicroscopeState), ``failed`` (HardwareError: it did not answer; told once), ``recovered`` (it
-    answers again) and ``lost`` (HardwareError: the microscope is no more, and has been let go of).
+    answers again), ``said`` (a sentence about what others did) and ``lost`` (HardwareError: the microscope is no more,
+    and has been let go of).
 
     Parameters
     ----------
@@ -44,6 +46,7 @@ class MicroscopeWatch(QObject):
     seen = Signal(object)
     failed = Signal(object)
     recovered = Signal()
+    said = Signal(str)
     lost = Signal(object)
     _changed = Signal()
     _reloaded = Signal(object)
@@ -63,8 +66,9 @@ class MicroscopeWatch(QObject):
         self._soon.setSingleShot(True)
         self._timer.timeout.connect(self._on_time_to_look)
         self._soon.timeout.connect(self.look)
-        self._changed.connect(self._soon.start)
-        self._reloaded.connect(self._on_reloaded)
+        # Later, since the core may be waiting for whoever listens to its news.
+        self._changed.connect(self._soon.start, Qt.ConnectionType.QueuedConnection)
+        self._reloaded.connect(self._on_reloaded, Qt.ConnectionType.QueuedConnection)
 
     def follow(self, connection: Connection | None) -> None:
         """Watch this microscope from now on, or none."""
@@ -118,9 +122,15 @@ class MicroscopeWatch(QObject):
             self._blind = False
             self.recovered.emit()
         self.seen.emit(state)
-        # Somebody else turned live mode on or off; a click of ours in the meantime counts for more.
+        # A click of ours since then counts for more.
         if state.streams != was_live and self._session.is_live == was_live:
-            self._session.set_live(state.streams)
+            self._follow_live(state.streams)
+
+    def _follow_live(self, streams: bool) -> None:
+        """Live mode is no longer what the session left it at."""
+        self._session.set_live(streams)
+        if not streams:
+            self.said.emit(_LIVE_ENDED)
 
     def _on_look_failed(self, error: HardwareError) -> None:
         if isinstance(error, DevicesGone):
