@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,8 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets.connecting import SimulatedChoice
 from napari_autofocus.widgets.session import Connection, Session
 from napari_autofocus.widgets.theme import theme_colours
-from napari_autofocus.widgets.tour import run_tour
 
 pytestmark = [
     pytest.mark.gui,
@@ -103,14 +100,3 @@ def test_closing_a_panel_leaves_the_others_at_work(
     _, panel = window.add_plugin_dock_widget("napari-autofocus", "Microscope")
     assert panel.camera.live_button.isChecked()
     assert panel.form.summary.text() == "rig"
-
-
-def test_the_tour_focuses_labels_and_leaves_pictures(installed_plugins: None, tmp_path: Path, qtbot: QtBot) -> None:
-    report = run_tour(SimulatedChoice(shape=(256, 320)), tmp_path, seconds=200, told=lambda line: None)
-    assert report.defocus_before_um == pytest.approx(7.0, abs=0.1)
-    assert report.focused
-    assert abs(report.defocus_after_um) <= report.dof_um / 2
-    assert report.labelling["trusted"]
-    assert len(report.screenshots) == 4
-    assert all((tmp_path / name).stat().st_size > 20_000 for name in report.screenshots)
-    assert own_threads() == []

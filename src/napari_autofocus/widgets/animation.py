@@ -66,9 +66,9 @@ class Film:
 
     def save(self, path: Path) -> None:
         """Write the film; the file appears complete or not at all. Raises InputError if it cannot be written."""
-        frames = [Image.fromarray(frame) for frame in without_noise(self._frames)]
+        frames = without_noise(self._frames)
         palette = _common_palette(frames)
-        drawn = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+        drawn = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
         with replacing(path) as unfinished:
             drawn[0].save(
                 unfinished,
@@ -94,8 +94,9 @@ def without_noise(frames: list[Picture]) -> list[Picture]:
     return still
 
 
-def _common_palette(frames: list[Image.Image]) -> Image.Image:
-    """One palette for all frames, so that what stands still is the same in all."""
-    chosen = frames[:: max(1, len(frames) // 6)]
-    strip = np.concatenate([np.asarray(frame)[::2, ::2] for frame in chosen])
-    return Image.fromarray(strip).quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
+def _common_palette(frames: list[Picture]) -> Image.Image:
+    """One palette for all frames, so that what stands still is the same in all; small marks keep their colours."""
+    chosen = np.concatenate([frame.reshape(-1, 3) for frame in frames[:: max(1, len(frames) // 8)]])
+    cells, counts = np.unique(chosen >> 2, axis=0, return_counts=True)
+    weighed = np.repeat((cells << 2) + 2, np.ceil(np.sqrt(counts)).astype(int), axis=0)
+    return Image.fromarray(weighed[None]).quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2)

@@ -9,14 +9,14 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_autofocus.records import FocusRecord, SweepRecord
-from napari_autofocus.widgets.forms import Message
+from napari_autofocus.widgets.forms import Message, scrolled
 from napari_autofocus.widgets.plots import FocusCurvePlot
 from napari_autofocus.widgets.runs_model import BAD, GOOD
 from napari_autofocus.widgets.sentences import plain_um, run_sentence, signed_um
 from napari_autofocus.workflows.run_log import RunEntry
 
 _PICTURE_PX = (104, 84)
-_CURVE_PX = 130
+_CURVE_PX = 126
 
 
 class RunDetails(QWidget):
@@ -34,7 +34,8 @@ class RunDetails(QWidget):
         self.after = _Thumbnail("after")
         self.sentence, self.reasons = Message(theme), Message(theme)
         self.plot = FocusCurvePlot(theme)
-        self.plot.setFixedHeight(_CURVE_PX)
+        self.plot.setMinimumHeight(_CURVE_PX)
+        self.plot.setMaximumHeight(_CURVE_PX)
         self.plot.setToolTip("Sharpness over z (µm) of the sweep or scan of this run")
         pictures = QHBoxLayout()
         pictures.setSpacing(6)
@@ -45,12 +46,12 @@ class RunDetails(QWidget):
         words.addWidget(self.sentence)
         words.addStretch(1)
         pictures.addLayout(words, 1)
-        column = QVBoxLayout(self)
+        column = scrolled(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
         column.addLayout(pictures)
         column.addWidget(self.reasons)
         column.addWidget(self.plot)
+        column.addStretch(1)
         self.show_run(None)
 
     def show_run(self, entry: RunEntry | None) -> None:

@@ -29,9 +29,9 @@ _TABLE, _RECORDS, _PICTURES = (
     "Full records (*.json)",
     "Full records and pictures (*.json)",
 )
-_ROOM_FOR_MODEL_PX = 460
+_ROOM_FOR_MODEL_PX = 520
 _ROW_PX = 22
-_LEAST_ROWS = 4
+_LEAST_ROWS = 3
 
 
 class RunsTable(QWidget):
