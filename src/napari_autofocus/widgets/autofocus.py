@@ -52,7 +52,7 @@ class AutofocusPanel(QWidget):
         self.model = ModelChoice(session, theme)
         self.image = ImageChoice(session, self.estimator, theme)
         self.readout = Readout(self._state, theme)
-        self.show_row = OverlaySwitches(overlays, region)
+        self.show_row = OverlaySwitches(overlays, region, theme)
         self.history = HistoryPlot(theme)
         self.refocusing = RefocusSection(session, theme)
         self.holding = HoldSection(session, theme)
@@ -135,9 +135,9 @@ class AutofocusPanel(QWidget):
             self.history.set_dof(model.card.dof_um)  # type: ignore[attr-defined]
 
     def _on_theme_changed(self, *_: object) -> None:
-        theme = self._viewer.theme
-        for part in (self.model, self.image, self.readout, self.history, self.refocusing, self.holding, self.runs):
-            part.set_theme(theme)
+        above = (self.model, self.image, self.readout, self.show_row, self.history)
+        for part in (*above, self.refocusing, self.holding, self.runs):
+            part.set_theme(self._viewer.theme)
 
     # models that are dropped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QSlider, QVBoxLayout, QWidget
 
-from napari_autofocus.widgets.forms import NAME_PX, button, label, row
+from napari_autofocus.widgets.forms import NAME_PX, Message, button, label, row
 from napari_autofocus.widgets.overlays import FocusOverlays
 from napari_autofocus.widgets.region import RegionTool
 
@@ -22,10 +22,13 @@ class OverlaySwitches(QWidget):
         What is switched.
     region : RegionTool
         What draws the region.
+    theme : str
+        Id of the napari theme whose colours are used.
     """
 
-    def __init__(self, overlays: FocusOverlays, region: RegionTool) -> None:
+    def __init__(self, overlays: FocusOverlays, region: RegionTool, theme: str) -> None:
         super().__init__()
+        self.note = Message(theme)
         self.overlays = overlays
         self.region = region
         self._build()
@@ -58,6 +61,7 @@ class OverlaySwitches(QWidget):
         switches = (self.importance_box, self.defocus_box, self.patches_box)
         column.addLayout(row(names[0], *switches, 1, self.opacity_slider))
         column.addLayout(row(names[1], self.draw_button, self.exclude_button, self.clear_button, 1))
+        column.addWidget(self.note)
 
     def _connect(self) -> None:
         overlays = self.overlays
@@ -68,12 +72,17 @@ class OverlaySwitches(QWidget):
         self.draw_button.clicked.connect(self._on_draw_clicked)
         self.exclude_button.toggled.connect(self.region.set_excluding)
         self.clear_button.clicked.connect(self._on_clear_clicked)
+        self.region.said.connect(self.note.say)
 
     def _show(self) -> None:
         self.overlays.show_importance(self.importance_box.isChecked())
         self.overlays.show_defocus(self.defocus_box.isChecked())
         self.overlays.show_patches(self.patches_box.isChecked())
         self._on_opacity_changed(self.opacity_slider.value())
+
+    def set_theme(self, theme: str) -> None:
+        """Wear the colours of a napari theme."""
+        self.note.set_theme(theme)
 
     def _on_opacity_changed(self, per_cent: int) -> None:
         self.overlays.set_opacity(per_cent / 100)
