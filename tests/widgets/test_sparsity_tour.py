@@ -24,7 +24,7 @@ SETTINGS = SparsitySettings(shape=(256, 320), slides=(SLIDES[0], SLIDES[3]))
 def panel(viewer: ViewerModel, session: Session, qtbot: QtBot) -> SparsityPanel:
     made = SparsityPanel(viewer)
     qtbot.addWidget(made)
-    made.settings = SETTINGS
+    made.use(SETTINGS)
     return made
 
 
@@ -152,7 +152,7 @@ def test_what_the_boxes_say_is_what_is_simulated(panel: SparsityPanel, qtbot: Qt
 
 def test_closing_the_panel_takes_its_layers_along(viewer: ViewerModel, session: Session, qtbot: QtBot) -> None:
     panel = SparsityPanel(viewer)
-    panel.settings = SETTINGS
+    panel.use(SETTINGS)
     panel.start_button.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
     with qtbot.waitSignal(panel.destroyed):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NOT_FOCUSED = 1
 """Exit code: the tour ran, and the microscope is not in focus."""
 TOUR_SECONDS = 300.0
+TOURS = ("panels", "sparsity")
 SCREEN = "-screen 0 1920x1080x24"
 SYSTEM_PACKAGES = (
     "xvfb xauth libgl1 libegl1 libglib2.0-0 libdbus-1-3 libfontconfig1 fonts-dejavu-core libxkbcommon-x11-0"
@@ -40,6 +41,12 @@ def demo(
         typer.Option(help="On a screen: close after so many s, 0 stays open. Tour: the time it is given, 0 is 300 s."),
     ] = 0.0,
     gif: Annotated[Path | None, typer.Option(help="Film one refocus into this .gif, in place of the tour.")] = None,
+    tour: Annotated[
+        str,
+        typer.Option(
+            help="panels: Microscope and Autofocus. sparsity: fields from dense to empty, and who tells their defocus."
+        ),
+    ] = "panels",
     stain: Annotated[str, typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.")] = "he",
     density: Annotated[str, typer.Option(help="dense, sparse, extremely-sparse or empty.")] = "sparse",
     seed: Annotated[int, typer.Option(help="Same seed, same slide.")] = 7,
@@ -61,12 +68,23 @@ def demo(
     """
     if importlib.util.find_spec("napari") is None:
         raise InputError("napari is not installed; run: pip install 'napari-autofocus[napari]'")
-    if _INSIDE in os.environ and gif is not None:
+    if tour not in TOURS:
+        raise InputError(f"There is no tour {tour!r}; choose one of {', '.join(TOURS)}.")
+    if tour == "sparsity" and gif is not None:
+        raise InputError("The sparsity tour leaves pictures and a figure, no film; leave --gif out.")
+    if _INSIDE in os.environ and tour == "sparsity":
+        _sparsity(out, seed, seconds, as_json)
+    elif _INSIDE in os.environ and gif is not None:
         _film(_choice(stain, density, seed), gif, seconds)
     elif _INSIDE in os.environ:
         _tour(_choice(stain, density, seed), out, seconds, as_json)
     elif (gif is not None or not has_screen()) if headless is None else headless:
         raise typer.Exit(_restart_on_screen_in_memory())
+    elif tour == "sparsity":
+        from napari_autofocus.widgets.sparsity_demo import open_sparsity
+        from napari_autofocus.workflows.sparsity_records import SparsitySettings
+
+        open_sparsity(SparsitySettings(seed=seed), seconds=seconds)
     else:
         from napari_autofocus.widgets.demo import open_demo
 
@@ -85,6 +103,18 @@ def _choice(stain: str, density: str, seed: int) -> SimulatedChoice:
     from napari_autofocus.widgets.demo import SHAPE_PX
 
     return SimulatedChoice(stain, density, seed=seed, shape=SHAPE_PX)
+
+
+def _sparsity(out: Path, seed: int, seconds: float, as_json: bool) -> None:
+    from napari_autofocus.widgets.sparsity_demo import run_sparsity
+    from napari_autofocus.workflows.sparsity_records import SparsitySettings
+
+    make_folder(out)
+    with reserved_stdout(as_json):
+        report = run_sparsity(SparsitySettings(seed=seed), out, seconds=seconds or TOUR_SECONDS, told=say)
+        say(f"Pictures, the figure and report.json are in {out}.")
+        if as_json:
+            print_json(report)
 
 
 def _film(choice: SimulatedChoice, gif: Path, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import napari.viewer
@@ -39,8 +40,8 @@ class SparsityPanel(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         share_height(self, grows=False)
-        self._session = Session.of(napari_viewer)
-        self._viewer = self._session.viewer
+        self.session = Session.of(napari_viewer)
+        self._viewer = self.session.viewer
         self._state = FocusState()  # its own, for the session's follows the camera
         self._jobs: list[Job] = []  # the one at work, if any
         self._fields: dict[int, SparsityField] = {}
@@ -94,8 +95,8 @@ class SparsityPanel(QWidget):
 
     def _connect(self) -> None:
         self.start_button.clicked.connect(self._on_start_clicked)
-        self.previous_button.clicked.connect(lambda: self._show(self._index - 1))
-        self.next_button.clicked.connect(lambda: self._show(self._index + 1))
+        self.previous_button.clicked.connect(lambda: self.go_to(self._index - 1))
+        self.next_button.clicked.connect(lambda: self.go_to(self._index + 1))
         self.save_button.clicked.connect(self._on_save_clicked)
         self.importance_box.toggled.connect(self._overlays.show_importance)
         self.defocus_box.toggled.connect(self._overlays.show_defocus)
@@ -121,6 +122,11 @@ class SparsityPanel(QWidget):
         return self._fields.get(self._index)
 
     @property
+    def lesson(self) -> str:
+        """What the field that is shown teaches; empty where none is."""
+        return lesson(self.shown) if self.shown else ""
+
+    @property
     def is_complete(self) -> bool:
         """Whether every field has every answer."""
         complete = [len(each.rivals) == len(RIVALS) for each in self.fields]
@@ -128,22 +134,26 @@ class SparsityPanel(QWidget):
 
     # making the fields
 
+    def use(self, settings: SparsitySettings) -> None:
+        """Make these fields when started."""
+        self.settings = settings
+        self.true_box.setValue(settings.defocus_um)
+        self.seed_box.setValue(settings.seed)
+
     def _on_start_clicked(self) -> None:
         for job in self._jobs:
             job.cancel()
         if self._jobs:
             return
-        shape, slides = self.settings.shape, self.settings.slides
-        self.settings = SparsitySettings(
-            self.true_box.value(), int(self.seed_box.value()), shape, self.settings.objective, slides
-        )
+        true_um, seed = self.true_box.value(), int(self.seed_box.value())
+        self.settings = replace(self.settings, defocus_um=true_um, seed=seed)
         self._fields, self._index = {}, 0
         self.message.say("")
-        self.progress.setRange(0, len(slides))
+        self.progress.setRange(0, len(self.settings.slides))
         work = _work(self._state.model, self.settings)
-        job = self._session.analysis.run(work, step=self._on_step, failed=self.message.fail, ended=self._on_ended)
+        job = self.session.analysis.run(work, step=self._on_step, failed=self.message.fail, ended=self._on_ended)
         self._jobs.append(job)
-        self._tell_progress(SparsityStep(0, len(slides), "Opening the model"))
+        self._tell_progress(SparsityStep(0, len(self.settings.slides), "Opening the model"))
         self._update()
 
     def _on_step(self, step: SparsityStep | ModelPredictor) -> None:
@@ -156,7 +166,7 @@ class SparsityPanel(QWidget):
         is_new = step.index not in self._fields
         self._fields[step.index] = step.field
         if step.index == self._index:
-            self._show(step.index) if is_new else self._update()
+            self.go_to(step.index) if is_new else self._update()
         else:
             self._update()
 
@@ -170,7 +180,8 @@ class SparsityPanel(QWidget):
 
     # showing them
 
-    def _show(self, index: int) -> None:
+    def go_to(self, index: int) -> None:
+        """Show a field, counted from 0, if it is ready."""
         if index not in self._fields:
             return
         self._index = index
@@ -194,8 +205,8 @@ class SparsityPanel(QWidget):
             self.content.setText("")
             return
         self.place.setText(f"<b>{density_words(found)}</b>, {self._index + 1} of {len(self.settings.slides)}")
-        truth = f"true defocus {found.true_um:+.2f} µm".replace("-", "−")
-        self.content.setText(f"{content_words(found)} · {truth}<br>{lesson(found)}")
+        truth = f"truth {found.true_um:+.2f} µm".replace("-", "−")
+        self.content.setText(f"{content_words(found)} · {truth}<br>{self.lesson}")
 
     def _on_theme_changed(self, *_: object) -> None:
         self.message.set_theme(self._viewer.theme)
@@ -214,7 +225,7 @@ class SparsityPanel(QWidget):
         kind = path.suffix.lower().removeprefix(".") or FORMATS[0]
         fields, stem = self.fields, path.with_suffix("").name
         self.message.say("Drawing the figure…")
-        self._session.analysis.call(
+        self.session.analysis.call(
             lambda: save_sparsity_figure(fields, path.parent, name=stem, formats=(kind,)),
             done=lambda paths: self.message.say(f"The figure is in {paths[0]}."),
             failed=self.message.fail,
