@@ -39,7 +39,7 @@ def test_live_mode_that_others_turn_on_and_off_is_followed(
     panel: MicroscopePanel, rig: SimulatedRig, session: Session, qtbot: QtBot
 ) -> None:
     rig.core.startContinuousSequenceAcquisition()
-    qtbot.waitUntil(lambda: session.is_live and session.view.frames_shown > 1)
+    qtbot.waitUntil(lambda: session.is_live and session.view.frames_shown > 1, timeout=20_000)
     assert panel.camera.live_button.text() == "Stop live"
     rig.core.stopSequenceAcquisition()
     qtbot.waitUntil(lambda: not session.is_live)
@@ -65,7 +65,7 @@ def test_a_click_on_live_is_never_undone_by_a_look_that_began_before(
     panel.camera.live_button.click()
     at_rest()
     assert session.is_live
-    qtbot.waitUntil(lambda: session.view.frames_shown > 1)
+    qtbot.waitUntil(lambda: session.view.frames_shown > 1, timeout=20_000)
 
 
 # what goes away
@@ -87,7 +87,7 @@ def test_a_camera_unplugged_in_live_mode_is_a_message(
     panel: MicroscopePanel, rig: SimulatedRig, session: Session, qtbot: QtBot
 ) -> None:
     panel.camera.live_button.click()
-    qtbot.waitUntil(lambda: session.view.frames_shown > 1)
+    qtbot.waitUntil(lambda: session.view.frames_shown > 1, timeout=20_000)
     rig.core.unloadDevice("Camera")
     qtbot.waitUntil(lambda: session.connection is None)
     assert panel.message.tone == "error"
@@ -116,7 +116,7 @@ def test_a_camera_that_gives_no_live_frames_is_a_message_and_live_can_be_tried_a
     assert "or the camera did" in panel.message.text()
     shown = session.view.frames_shown
     panel.camera.live_button.click()
-    qtbot.waitUntil(lambda: session.view.frames_shown > shown + 1)
+    qtbot.waitUntil(lambda: session.view.frames_shown > shown + 1, timeout=20_000)
 
 
 def test_a_drive_that_stops_answering_is_told_once_and_forgotten_when_it_answers(
