@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_autofocus.records import CurvePoint, RefocusRecord, Shot, SweepRecord
+from napari_autofocus.records import CurvePoint, RefocusRecord, Shot, SweepRecord, TrackRecord, TrackSample
 
 
 def refocus_record(**changes: Any) -> RefocusRecord:
@@ -52,3 +52,32 @@ def sweep_record(**changes: Any) -> SweepRecord:
         "curve": curve,
     }
     return SweepRecord(**{**stated, **changes})
+
+
+def hold_record(**changes: Any) -> TrackRecord:
+    """A hold that a person ended after it had followed a drift, with whatever a test wants otherwise."""
+    samples = (
+        TrackSample(0.0, "holding", 7.0, 6.9, 0.1, 0.0),
+        TrackSample(5.0, "missed", 7.0),
+        TrackSample(10.0, "corrected", 6.4, 6.4, 0.6, -0.5, -0.6),
+    )
+    stated: dict[str, Any] = {
+        "ended": "cancelled",
+        "reasons": ("A person ended it.",),
+        "start_um": 7.0,
+        "end_um": 6.4,
+        "x_um": 100.0,
+        "y_um": -50.0,
+        "dof_um": 1.0,
+        "focus_direction": 1,
+        "model": "brightfield-20x",
+        "fingerprint": "f" * 64,
+        "warnings": (),
+        "rounds": 3,
+        "misses": 1,
+        "pauses": 0,
+        "moves": 1,
+        "seconds": 12.0,
+        "samples": samples,
+    }
+    return TrackRecord(**{**stated, **changes})

@@ -13,10 +13,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from made_records import refocus_record, sweep_record
-from napari_autofocus.records import Outcome
+from made_records import hold_record, refocus_record, sweep_record
+from napari_autofocus.records import HoldEnd, Outcome
+from napari_autofocus.widgets.run_words import HOLD_WORDS, OUTCOME_WORDS, sentence_of
 from napari_autofocus.widgets.runs import _PICTURES, _RECORDS, _TABLE, RunsTable
-from napari_autofocus.widgets.runs_model import MODEL_COLUMN, OUTCOME_WORDS
+from napari_autofocus.widgets.runs_model import MODEL_COLUMN
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.workflows.run_log import RunLog, read_json
 
@@ -50,6 +51,22 @@ def test_an_empty_log_says_what_to_do_and_offers_nothing(table: RunsTable) -> No
 def test_every_outcome_has_its_own_word() -> None:
     assert set(OUTCOME_WORDS) == set(get_args(Outcome))
     assert len(set(OUTCOME_WORDS.values())) == len(OUTCOME_WORDS)
+    assert set(HOLD_WORDS) == set(get_args(HoldEnd))
+    assert len(set(HOLD_WORDS.values())) == len(HOLD_WORDS)
+
+
+def test_a_hold_is_listed_with_its_first_and_last_defocus(table: RunsTable, log: RunLog) -> None:
+    log.add(sweep_record())
+    log.add(hold_record())
+    assert row_texts(table, 0) == ["held", "−0.60", "+0.10 → +0.60", "3", "12.0", "brightfield-20x"]
+    assert table.details.sentence.text() == "Held focus: 1 move, 0 pauses in 12 s; drift −0.50 µm."
+    assert table.details.sentence.tone == "good"
+    assert not table.details.plot.isVisible()
+
+
+def test_a_hold_that_stopped_itself_says_why(log: RunLog) -> None:
+    entry = log.add(hold_record(ended="no_content", samples=()))
+    assert sentence_of(entry) == "Stopped: no content: 1 move, 0 pauses in 12 s."
 
 
 def test_the_newest_run_is_on_top_selected_and_shown(table: RunsTable, log: RunLog) -> None:

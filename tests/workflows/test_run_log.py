@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_records import refocus_record, sweep_record
+from made_records import hold_record, refocus_record, sweep_record
 from napari_autofocus.errors import InputError
 from napari_autofocus.workflows.run_entry import THUMBNAIL_WIDTH_PX, thumbnails
 from napari_autofocus.workflows.run_files import COLUMNS, picture_folder
@@ -135,6 +135,18 @@ def test_json_without_pictures_makes_no_folder_and_says_what_was_left_out(tmp_pa
     log.export_json(tmp_path / "runs.json")
     assert [path.name for path in tmp_path.iterdir()] == ["runs.json"]
     assert json.loads((tmp_path / "runs.json").read_text())["left_out"] == 1
+
+
+def test_a_hold_of_focus_is_a_run_as_well(tmp_path: Path) -> None:
+    log = RunLog()
+    log.add(hold_record(), when=NOON)
+    log.export_json(tmp_path / "runs.json")
+    log.export_csv(tmp_path / "runs.csv")
+    assert same(read_json(tmp_path / "runs.json")[0], log.entries[0])
+    with (tmp_path / "runs.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["kind"], row["method"], row["outcome"], row["frames"]) == ("hold", "hold", "cancelled", "3")
+    assert (row["before_um"], row["after_um"], row["verdict"]) == ("0.1", "0.6", "")
 
 
 def test_lost_pictures_leave_the_records_readable(tmp_path: Path) -> None:

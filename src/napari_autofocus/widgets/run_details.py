@@ -8,12 +8,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_autofocus.records import FocusRecord, SweepRecord
+from napari_autofocus.records import SweepRecord
 from napari_autofocus.widgets.forms import Message, scrolled
 from napari_autofocus.widgets.plots import FocusCurvePlot
-from napari_autofocus.widgets.runs_model import BAD, GOOD
-from napari_autofocus.widgets.sentences import plain_um, run_sentence, signed_um
-from napari_autofocus.workflows.run_log import RunEntry
+from napari_autofocus.widgets.run_words import sentence_of, tone_of
+from napari_autofocus.widgets.sentences import plain_um, signed_um
+from napari_autofocus.workflows.run_entry import RunEntry, RunRecord
 
 _PICTURE_PX = (104, 84)
 _CURVE_PX = 126
@@ -60,11 +60,11 @@ class RunDetails(QWidget):
         if entry is None:
             return
         record = entry.record
-        tone = "good" if record.outcome in GOOD else "error" if record.outcome in BAD else "warning"
-        self.sentence.say(run_sentence(record), tone)
+        self.sentence.say(sentence_of(entry), tone_of(entry))
         self.reasons.say("\n".join((*getattr(record, "warnings", ()), *record.reasons)))
-        self.before.show_picture(entry.before, _told(record, "before_um", record.start_um))
-        self.after.show_picture(entry.after, _told(record, "after_um", record.end_um))
+        before_um, after_um = entry.defocus_um
+        self.before.show_picture(entry.before, _told(before_um, record.start_um))
+        self.after.show_picture(entry.after, _told(after_um, record.end_um))
         self._draw(record)
 
     def set_theme(self, theme: str) -> None:
@@ -72,9 +72,10 @@ class RunDetails(QWidget):
         for part in (self.sentence, self.reasons, self.plot):
             part.set_theme(theme)
 
-    def _draw(self, record: FocusRecord) -> None:
-        self.plot.setVisible(bool(record.curve))
-        self.plot.set_curve([point.z_um for point in record.curve], [point.sharpness for point in record.curve])
+    def _draw(self, record: RunRecord) -> None:
+        curve = getattr(record, "curve", ())
+        self.plot.setVisible(bool(curve))
+        self.plot.set_curve([point.z_um for point in curve], [point.sharpness for point in curve])
         if isinstance(record, SweepRecord):
             self.plot.set_peak(record.best_z_um, record.uncertainty_um)
         self.plot.set_marker(record.end_um)
@@ -103,9 +104,8 @@ class _Thumbnail(QWidget):
             self.picture.setPixmap(_pixmap(picture))
 
 
-def _told(record: FocusRecord, name: str, z_um: float) -> str:
+def _told(defocus_um: float | None, z_um: float) -> str:
     """The defocus where one is known, otherwise the drive position."""
-    defocus_um = getattr(record, name, None)
     return signed_um(defocus_um) if defocus_um is not None else f"z {plain_um(z_um)}"
 
 

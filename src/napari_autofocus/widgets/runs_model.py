@@ -8,22 +8,10 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QPainter, QPixmap
 
-from napari_autofocus.records import FocusRecord, Outcome
+from napari_autofocus.widgets.forms import Tone
+from napari_autofocus.widgets.run_words import tone_of, word_of
 from napari_autofocus.widgets.theme import theme_colours
 from napari_autofocus.workflows.run_log import RunEntry, RunLog
-
-OUTCOME_WORDS: dict[Outcome, str] = {
-    "focused": "focused",
-    "already_in_focus": "was in focus",
-    "skipped_no_content": "no content",
-    "refused": "refused",
-    "reverted": "went back",
-    "cancelled": "stopped",
-    "timed_out": "out of time",
-    "failed": "failed",
-}
-GOOD: tuple[Outcome, ...] = ("focused", "already_in_focus")
-BAD: tuple[Outcome, ...] = ("refused", "failed")
 
 _DOT_PX = 9
 _ROLES = Qt.ItemDataRole
@@ -38,20 +26,20 @@ def signed(value: float | None) -> str:
     return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
 
 
-def _change(record: FocusRecord) -> str:
+def _change(entry: RunEntry) -> str:
     """Defocus before and after; a sweep knows neither."""
-    before, after = getattr(record, "before_um", None), getattr(record, "after_um", None)
+    before, after = entry.defocus_um
     return "–" if before is None and after is None else f"{signed(before)} → {signed(after)}"
 
 
 _COLUMNS: tuple[tuple[str, str, Qt.AlignmentFlag, Callable[[RunEntry], str]], ...] = (
     ("Time", "When the run ended, local time", _LEFT, lambda run: f"{run.when.astimezone():%H:%M}"),
-    ("Outcome", "How the run ended", _LEFT, lambda run: OUTCOME_WORDS[run.record.outcome]),
+    ("Outcome", "How the run ended", _LEFT, word_of),
     ("Δz", "Way of the drive, µm", _RIGHT, lambda run: signed(run.record.end_um - run.record.start_um)),
-    ("Defocus", "Estimated defocus before and after, µm; positive: too close", _RIGHT, lambda run: _change(run.record)),
-    ("Frames", "Frames exposed", _RIGHT, lambda run: str(run.record.frames)),
+    ("Defocus", "Estimated defocus before and after, µm; positive: too close", _RIGHT, _change),
+    ("Frames", "Frames exposed", _RIGHT, lambda run: str(run.frames)),
     ("s", "Time that the run took, s", _RIGHT, lambda run: f"{run.record.seconds:.1f}"),
-    ("Model", "Model, or method of a sweep", _LEFT, lambda run: getattr(run.record, "model", run.record.method)),
+    ("Model", "Model, or method of a sweep", _LEFT, lambda run: getattr(run.record, "model", run.method)),
 )
 MODEL_COLUMN = len(_COLUMNS) - 1
 _OUTCOME_COLUMN = 1
@@ -72,16 +60,14 @@ class RunsModel(QAbstractTableModel):
         super().__init__()
         self._log = log
         self._entries = list(reversed(log.entries))
-        self._dots: dict[Outcome, QPixmap] = {}
+        self._dots: dict[Tone, QPixmap] = {}
         self.set_theme(theme)
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
         colours = theme_colours(theme)
-        self._dots = {
-            outcome: _dot(colours.curve if outcome in GOOD else colours.error if outcome in BAD else colours.warning)
-            for outcome in OUTCOME_WORDS
-        }
+        shades: dict[Tone, str] = {"good": colours.curve, "warning": colours.warning, "error": colours.error}
+        self._dots = {tone: _dot(shade) for tone, shade in shades.items()}
         if self._entries:
             last = self.index(len(self._entries) - 1, _OUTCOME_COLUMN)
             self.dataChanged.emit(self.index(0, _OUTCOME_COLUMN), last, [_ROLES.DecorationRole])
@@ -128,7 +114,7 @@ class RunsModel(QAbstractTableModel):
         if role == _ROLES.TextAlignmentRole:
             return alignment
         if role == _ROLES.DecorationRole and index.column() == _OUTCOME_COLUMN:
-            return self._dots[entry.record.outcome]
+            return self._dots[tone_of(entry)]
         if role == _ROLES.ToolTipRole:
             return _tip(entry)
         return None
@@ -145,7 +131,7 @@ def _tip(entry: RunEntry) -> str:
     """What the narrow columns leave out."""
     record = entry.record
     model = f"model {record.model}" if hasattr(record, "model") else "no model"
-    return f"Run {entry.number}, {entry.when.astimezone():%Y-%m-%d %H:%M:%S}: {record.method}, {model}"
+    return f"Run {entry.number}, {entry.when.astimezone():%Y-%m-%d %H:%M:%S}: {entry.method}, {model}"
 
 
 def _dot(colour: str) -> QPixmap:

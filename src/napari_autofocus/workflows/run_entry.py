@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.records import FocusRecord
+from napari_autofocus.records import FocusRecord, TrackRecord
 
 Picture = npt.NDArray[np.uint8]
+RunRecord = FocusRecord | TrackRecord
+"""What a run of a log leaves behind: focusing runs, and holds of focus."""
 
 THUMBNAIL_WIDTH_PX = 160
 _CLIPPED_PERCENT = 0.2
@@ -29,7 +31,7 @@ class RunEntry:
         From 1, in the order of the runs.
     when : datetime
         When it ended, with its time zone.
-    record : SweepRecord or RefocusRecord
+    record : SweepRecord, RefocusRecord or TrackRecord
         What the run left behind.
     before, after : np.ndarray, shape (Y, X) or (Y, X, 3), u8, or None
         The first and the last frame, small; None where there is none.
@@ -37,9 +39,33 @@ class RunEntry:
 
     number: int
     when: datetime
-    record: FocusRecord
+    record: RunRecord
     before: Picture | None = field(default=None, repr=False)
     after: Picture | None = field(default=None, repr=False)
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended, as its record spells it."""
+        return self.record.ended if isinstance(self.record, TrackRecord) else self.record.outcome
+
+    @property
+    def method(self) -> str:
+        """How it focused; ``hold`` for a hold of focus."""
+        return "hold" if isinstance(self.record, TrackRecord) else self.record.method
+
+    @property
+    def frames(self) -> int:
+        """Frames exposed; a hold takes one each round."""
+        return self.record.rounds if isinstance(self.record, TrackRecord) else self.record.frames
+
+    @property
+    def defocus_um(self) -> tuple[float | None, float | None]:
+        """Estimated defocus of the first and of the last frame that had a trusted estimate, µm."""
+        record = self.record
+        if isinstance(record, TrackRecord):
+            known = [sample.defocus_um for sample in record.samples if sample.defocus_um is not None]
+            return (known[0], known[-1]) if known else (None, None)
+        return getattr(record, "before_um", None), getattr(record, "after_um", None)
 
 
 def thumbnails(

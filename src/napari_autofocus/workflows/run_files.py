@@ -15,14 +15,18 @@ from PIL import Image
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
-from napari_autofocus.records import FocusRecord, RefocusRecord, SweepRecord
-from napari_autofocus.workflows.run_entry import Picture, RunEntry
+from napari_autofocus.records import RefocusRecord, SweepRecord, TrackRecord
+from napari_autofocus.workflows.run_entry import Picture, RunEntry, RunRecord
 from napari_autofocus.workflows.tables import write_table
 
 FORMAT = "napari-autofocus runs"
 VERSION = 1
 SUFFIXES = (".csv", ".json")
-KINDS: dict[str, type[RefocusRecord] | type[SweepRecord]] = {"refocus": RefocusRecord, "sweep": SweepRecord}
+KINDS: dict[str, type[RefocusRecord] | type[SweepRecord] | type[TrackRecord]] = {
+    "refocus": RefocusRecord,
+    "sweep": SweepRecord,
+    "hold": TrackRecord,
+}
 
 COLUMNS: dict[str, type] = {
     "number": int,
@@ -53,14 +57,14 @@ COLUMNS: dict[str, type] = {
 }
 """Columns of the table of runs and what they hold; a cell is empty where a kind of run has no such thing.
 
-``when``: ISO 8601, UTC. ``kind``: ``refocus`` or ``sweep``. ``start_um``, ``end_um``: drive position, read back;
-``moved_um``: their difference. ``x_um``, ``y_um``: place on the slide. ``before_um``, ``after_um``: estimated defocus
-of the first and the last frame, positive: sample and objective too close. ``best_z_um``, ``uncertainty_um``: peak of a
-sweep. ``fingerprint``: SHA-256 of the model. The rest as in :class:`~napari_autofocus.records.RefocusRecord`."""
+``when``: ISO 8601, UTC. ``kind``: ``refocus``, ``sweep`` or ``hold``. ``start_um``, ``end_um``: drive position, read
+back; ``moved_um``: their difference. ``x_um``, ``y_um``: place on the slide. ``before_um``, ``after_um``: estimated
+defocus of the first and the last frame, positive: sample and objective too close. ``best_z_um``, ``uncertainty_um``:
+peak of a sweep. ``fingerprint``: SHA-256 of the model. The rest as in the records themselves."""
 
 
-def kind_of(record: FocusRecord) -> str:
-    """How files call a kind of record: ``refocus`` or ``sweep``."""
+def kind_of(record: RunRecord) -> str:
+    """How files call a kind of record: ``refocus``, ``sweep`` or ``hold``."""
     return next(name for name, kind in KINDS.items() if isinstance(record, kind))
 
 
@@ -73,6 +77,11 @@ def row_of(entry: RunEntry) -> dict[str, Any]:
         "number": entry.number,
         "when": entry.when.isoformat(timespec="seconds"),
         "kind": kind_of(record),
+        "method": entry.method,
+        "outcome": entry.outcome,
+        "frames": entry.frames,
+        "before_um": entry.defocus_um[0],
+        "after_um": entry.defocus_um[1],
         "moved_um": record.end_um - record.start_um,
         "warnings": " ".join(getattr(record, "warnings", ())),
         "reasons": " ".join(record.reasons),

@@ -1,4 +1,4 @@
-"""Every focusing run of a session, in memory and bounded; ``run_files.py`` writes it to files and reads it back."""
+"""Every run and every hold of a session, in memory and bounded; ``run_files.py`` writes and reads them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.records import FocusRecord
-from napari_autofocus.workflows.run_entry import RunEntry, thumbnails
+from napari_autofocus.workflows.run_entry import RunEntry, RunRecord, thumbnails
 from napari_autofocus.workflows.run_files import append_line, read_json, write_csv, write_json
 
 __all__ = ["MOST_RUNS", "RunEntry", "RunLog", "read_json"]
@@ -59,7 +58,7 @@ class RunLog:
 
     def add(
         self,
-        record: FocusRecord,
+        record: RunRecord,
         *,
         before: npt.NDArray[Any] | None = None,
         after: npt.NDArray[Any] | None = None,
@@ -69,7 +68,7 @@ class RunLog:
 
         Parameters
         ----------
-        record : SweepRecord or RefocusRecord
+        record : SweepRecord, RefocusRecord or TrackRecord
             What the run left behind.
         before, after : np.ndarray, shape (Y, X) or (Y, X, 3)
             The first and the last frame, full size; only small copies are kept.
