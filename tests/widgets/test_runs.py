@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from made_records import hold_record, refocus_record, sweep_record
 from napari_autofocus.records import HoldEnd, Outcome
+from napari_autofocus.widgets.autofocus import AutofocusPanel
 from napari_autofocus.widgets.run_words import HOLD_WORDS, OUTCOME_WORDS, sentence_of
 from napari_autofocus.widgets.runs import _PICTURES, _RECORDS, _TABLE, RunsTable
 from napari_autofocus.widgets.runs_model import MODEL_COLUMN
@@ -224,3 +226,10 @@ def test_both_themes_fit(table: RunsTable, log: RunLog) -> None:
     dark = index.data(Qt.ItemDataRole.DecorationRole).toImage()
     table.set_theme("light")
     assert index.data(Qt.ItemDataRole.DecorationRole).toImage() != dark
+
+
+def test_a_hold_of_the_panel_is_logged(viewer: ViewerModel, session: Session, qtbot: QtBot) -> None:
+    panel = AutofocusPanel(viewer)
+    qtbot.addWidget(panel)
+    panel.holding.finished.emit(hold_record())
+    assert [entry.record for entry in session.runs.entries] == [hold_record()]

@@ -81,6 +81,7 @@ class AutofocusPanel(QWidget):
         self.refocusing.curve_wanted.connect(self._on_curve_wanted)
         self.estimator.source_changed.connect(self._on_source_changed)
         self.tabs.currentChanged.connect(self._on_tab_changed)
+        self.holding.finished.connect(self._session.runs.add)
         self._on_curve_wanted(False)
         self._on_model_changed(self._state.model)
         self._on_tab_changed(0)
