@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -12,7 +13,7 @@ from napari_autofocus.optics import Objective
 from napari_autofocus.widgets import model_choice
 from napari_autofocus.widgets.model_choice import ModelChoice
 from napari_autofocus.widgets.session import Session
-from tiny_models import write_tiny
+from tiny_models import Members, forge, repacked, tiny_file
 
 
 @pytest.fixture
@@ -42,8 +43,20 @@ def make(session: Session, folder: Path, qtbot: QtBot, at_ease: Callable[[], Non
 
 @pytest.fixture
 def tiny(folder: Path) -> Path:
-    write_tiny(folder / "tiny-20x.zip")
-    return folder / "tiny-20x.zip"
+    return tiny_file(folder)
+
+
+def add_model(folder: Path, name: str, **optics: float) -> Path:
+    """A model of another name, and for other optics where they are given."""
+
+    def change(block: dict[str, Any]) -> None:
+        block["name"] = name
+        block["optics"].update(optics)
+
+    def renamed(members: Members) -> None:
+        forge(members, change)
+
+    return repacked(folder, renamed).rename(folder / f"{name}.zip")
 
 
 def test_an_installed_model_is_used_at_once(tiny: Path, make: Callable[[], ModelChoice], session: Session) -> None:
@@ -57,7 +70,7 @@ def test_an_installed_model_is_used_at_once(tiny: Path, make: Callable[[], Model
 def test_the_first_model_that_fits_the_objective_is_the_default(
     tiny: Path, folder: Path, make: Callable[[], ModelChoice], session: Session
 ) -> None:
-    write_tiny(folder / "another.zip", name="another", optics=_optics("40x/0.95"))
+    add_model(folder, "another", magnification=40.0, na=0.95)
     session.focus.state_objective(Objective.parse("20x/0.75", pixel_size_um=0.325))
     assert make().box.currentText() == "tiny-20x"
 
@@ -65,7 +78,7 @@ def test_the_first_model_that_fits_the_objective_is_the_default(
 def test_the_default_follows_the_objective_until_the_user_chooses(
     tiny: Path, folder: Path, make: Callable[[], ModelChoice], session: Session, at_ease: Callable[[], None]
 ) -> None:
-    write_tiny(folder / "another.zip", name="another", optics=_optics("40x/0.95"))
+    add_model(folder, "another", magnification=40.0, na=0.95)
     choice = make()
     session.focus.state_objective(Objective.parse("20x/0.75", pixel_size_um=0.325))
     at_ease()
@@ -91,7 +104,7 @@ def test_another_model_can_be_chosen(
     session: Session,
     at_ease: Callable[[], None],
 ) -> None:
-    write_tiny(folder / "b.zip", name="second")
+    add_model(folder, "second")
     choice = make()
     choice.box.setCurrentIndex(choice.box.findText("tiny-20x"))
     choice.box.activated.emit(choice.box.currentIndex())
@@ -149,8 +162,7 @@ def test_of_two_files_the_last_one_counts(
 ) -> None:
     choice = make()
     for name in ("b", "c"):
-        write_tiny(folder / f"{name}.zip", name=name)
-        choice.use_file(folder / f"{name}.zip")
+        choice.use_file(add_model(folder, name))
     heard: list[str] = []
     session.focus.model_changed.connect(lambda model: heard.append(model.name))
     at_ease()
@@ -186,9 +198,3 @@ def test_the_card_opens_beside_what_runs(tiny: Path, make: Callable[[], ModelCho
     assert len(boxes) == 1
     assert "reads the red of a patch" in boxes[0].text()
     boxes[0].close()
-
-
-def _optics(name: str) -> object:
-    from napari_autofocus.models.package import CardOptics
-
-    return CardOptics.of(Objective.parse(name))

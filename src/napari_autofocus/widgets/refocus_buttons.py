@@ -35,7 +35,7 @@ class RefocusButtons(QWidget):
             "Stop", f"Halt at once and go back to where the drive was (while it runs: {native(STOP_KEY)})"
         )
         self.propose = button("Propose", f"Show where Refocus would go; nothing moves ({native(PROPOSE_KEY)})")
-        self.accept = button("Accept", "")
+        self.accept = button("Accept", "Carry the proposal out, and verify")
         self.discard = button("Discard", "Forget the proposal; nothing moves")
         self.undo = button("Undo", f"Go back to the z before the last run that moved ({native(UNDO_KEY)})")
         self._arrange()
