@@ -116,6 +116,16 @@ def test_page_keys_move_by_ten_steps(panel: MicroscopePanel, rig: SimulatedRig, 
     assert rig.core.getPosition("Z") == pytest.approx(9.0, abs=0.05)
 
 
+def test_what_is_folded_away_is_out_of_the_way_of_the_keyboard(panel: MicroscopePanel, rig: SimulatedRig) -> None:
+    panel.show()
+    assert not panel.drive.target_box.isVisible()
+    panel.drive.fold.toggleButton().click()
+    assert panel.drive.target_box.isVisible()
+    assert panel.drive.fold.text() == "▾ Go to, limits, direction"
+    panel.drive.fold.toggleButton().click()
+    assert not panel.drive.target_box.isVisible()
+
+
 # focus direction
 
 

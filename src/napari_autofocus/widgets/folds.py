@@ -45,15 +45,20 @@ class Fold(QCollapsible):
         toggle.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setContent(_column(parts))
         self.collapse(animate=False)
-        self.toggled.connect(self._show_title)
-        self._show_title()
+        self.toggled.connect(self._on_toggled)
+        self._on_toggled(False)
 
     def set_title(self, title: str) -> None:
         """Change what is always visible."""
         self._title = title
         self._show_title()
 
-    def _show_title(self, *_: object) -> None:
+    def _on_toggled(self, unfolded: bool) -> None:
+        # Hidden, not only squeezed to nothing: the tabulator key would otherwise lead to controls that nobody sees.
+        self.content().setVisible(unfolded)
+        self._show_title()
+
+    def _show_title(self) -> None:
         arrow = "▾" if self.isExpanded() else "▸"
         self.setText(f"{arrow} {self._title}".replace("&", "&&"))
 
