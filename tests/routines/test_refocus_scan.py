@@ -43,12 +43,12 @@ class TwoHeights(FakeMicroscope):
         return replace(frame, image=self.image_at(self.axial_um))
 
 
-def model(microscope: TwoHeights, verdict: str = "uneven") -> FakePredictor:
+def model(microscope: TwoHeights, verdict: str = "uneven", *, margin_um: float = 1.0) -> FakePredictor:
     """Knows the truth: the median of the patches is that of the larger part."""
 
     def read(_: np.ndarray) -> FocusEstimate:
         axial = microscope.axial_um
-        scan = (axial - RIGHT_UM, axial - LEFT_UM)
+        scan = (axial - RIGHT_UM, axial - LEFT_UM + margin_um)
         return FocusEstimate(verdict, axial - LEFT_UM, 0.1, scan_um=scan, patches=PATCHES, reasons=("Two heights.",))  # type: ignore[arg-type]
 
     return FakePredictor(read)
@@ -61,10 +61,10 @@ def test_an_uneven_field_goes_to_the_plane_where_most_of_it_is_sharp(direction: 
     assert record.outcome == "focused"
     assert record.method == "one-shot, scan"
     assert microscope.axial_um == pytest.approx(LEFT_UM, abs=0.51)
-    assert [step.phase for step in steps] == ["shot", *["scan"] * 6, "verify"]
+    assert [step.phase for step in steps] == ["shot", *["scan"] * 7, "verify"]
     heights = [direction * step.z_um for step in steps if step.phase == "scan"]
     assert heights == sorted(heights), "each plane is nearer to contact than the one before, so play is taken up once"
-    assert len(record.curve) == 6
+    assert len(record.curve) == 7
 
 
 def test_the_composite_is_sharp_on_both_sides() -> None:
@@ -75,6 +75,27 @@ def test_the_composite_is_sharp_on_both_sides() -> None:
     for sharp, part in ((left, np.s_[:, :90]), (right, np.s_[:, 102:])):
         assert sharpness(composite[part]) > 0.7 * sharpness(sharp[part])
     assert sharpness(left[:, 102:]) < 0.2 * sharpness(right[:, 102:]), "no single plane is"
+
+
+def test_a_scan_goes_on_where_its_best_plane_lies_at_its_end() -> None:
+    microscope = TwoHeights(1)
+    steps, record = run_to_end(refocus(microscope, model(microscope, margin_um=-2.0), CONFIG))
+    heights = [step.z_um for step in steps if step.phase == "scan"]
+    assert heights[:4] == pytest.approx([2.0, 3.0, 4.0, 5.0])
+    assert min(heights) < LEFT_UM
+    assert record.outcome == "focused"
+    assert microscope.axial_um == pytest.approx(LEFT_UM, abs=0.51)
+
+
+def test_a_scan_whose_focus_lies_far_beyond_its_end_is_undone() -> None:
+    microscope = TwoHeights(1)
+    predictor = FakePredictor(
+        lambda _: FocusEstimate("uneven", 1.0, 0.1, scan_um=(-22.0, -20.0), patches=PATCHES, reasons=("Two.",))
+    )
+    _, record = run_to_end(refocus(microscope, predictor, replace(CONFIG, largest_move_um=40.0)))
+    assert record.outcome == "reverted"
+    assert "lies beyond" in record.reasons[0]
+    assert microscope.focus.z_um == pytest.approx(START_UM)
 
 
 def test_an_uneven_field_may_be_left_alone() -> None:

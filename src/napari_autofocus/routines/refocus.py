@@ -18,7 +18,7 @@ from napari_autofocus.routines.neighbours import look_around
 from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
 from napari_autofocus.routines.refocus_help import ask_sweep, find_direction, second_shot, step_into_range
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
-from napari_autofocus.routines.refocus_scan import scan_field
+from napari_autofocus.routines.refocus_scan import judge_scan, scan_field
 
 __all__ = ["Proposal", "RefocusConfig", "RefocusStep", "propose", "refocus"]
 
@@ -143,7 +143,7 @@ def _act(run: RefocusRun) -> Steps:
     elif verdict == "uneven" and run.config.uneven == "leave":
         run.end("refused", _sentences(run))
     elif verdict == "uneven":
-        yield from scan_field(run)
+        yield from _scan(run)
     elif not math.isfinite(math.nan if run.estimate.defocus_um is None else run.estimate.defocus_um):
         run.end(
             "refused", f"The model gave no number for the defocus ({run.estimate.defocus_um}); nothing moves by it."
@@ -175,6 +175,18 @@ def _rest(run: RefocusRun) -> Steps:
         )
     else:
         yield from _judge(run, run.looks[0])
+
+
+def _scan(run: RefocusRun) -> Steps:
+    """Scan an uneven field; where it turns out even at the best plane, what is left is corrected as anywhere else."""
+    base = run.newest
+    share = yield from scan_field(run)
+    if share is None:
+        return
+    if run.estimate.trusted:
+        yield from _judge(run, base)
+    else:
+        yield from judge_scan(run, base, share)
 
 
 def _correct(run: RefocusRun) -> Steps:
