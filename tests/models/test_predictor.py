@@ -13,7 +13,7 @@ import pytest
 
 import napari_autofocus
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.estimate import FocusPredictor, ImageOptics
+from napari_autofocus.focus.estimate import DecisionSettings, FocusPredictor, ImageOptics
 from napari_autofocus.models.engines import Engine, OnnxEngine
 from napari_autofocus.models.package import open_package
 from napari_autofocus.models.predictor import ModelPredictor, every_patch, load_model
@@ -259,3 +259,11 @@ def test_load_model_is_there_at_once_and_heavy_libraries_only_later(tmp_path: Pa
 def test_the_package_has_no_other_surprises() -> None:
     with pytest.raises(AttributeError, match="no attribute 'load_modle'"):
         _ = napari_autofocus.load_modle
+
+
+def test_the_sparing_model_gives_the_same_answers_with_the_same_settings(predictor: ModelPredictor) -> None:
+    strict = predictor.variant(choose=every_patch, decision=DecisionSettings(dof_um=1.0, range_um=1.0))
+    frame = flat_frame(0.6)
+    asked, spared = (model.estimate(frame, optics=OPTICS) for model in (strict, strict.sparing()))
+    assert spared.verdict == asked.verdict == "out_of_range"
+    assert len(spared.chosen_patches) == len(asked.chosen_patches)

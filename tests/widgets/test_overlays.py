@@ -54,7 +54,7 @@ def tell(viewer: ViewerModel, state: FocusState, overlays: FocusOverlays, qtbot:
 
     def tell(told: Estimated) -> None:
         state.tell(told)
-        qtbot.waitUntil(lambda: len(viewer.layers) == 4)
+        qtbot.waitUntil(lambda: overlays.up_to_date)
 
     return tell
 
@@ -256,3 +256,16 @@ def test_over_a_stack_they_show_on_every_plane(viewer: ViewerModel, tell: Any) -
     viewer.dims.set_point(0, 3)
     assert viewer.layers[PATCHES].ndim == 2
     assert len(viewer.layers[PATCHES]._view_data) > 0
+
+
+def test_a_stream_of_estimates_is_followed_and_ends_on_the_newest(
+    viewer: ViewerModel, state: FocusState, overlays: FocusOverlays, tell: Any, qtbot: QtBot
+) -> None:
+    tell(estimated())
+    changes: list[None] = []
+    viewer.layers[DEFOCUS].events.set_data.connect(lambda: changes.append(None))
+    for step in range(1, 31):
+        state.tell(estimated(step / 10))
+    qtbot.waitUntil(lambda: overlays.up_to_date)
+    assert viewer.layers[DEFOCUS].data[0, 0] == pytest.approx(3.0)
+    assert len(changes) < 30

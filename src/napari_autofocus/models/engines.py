@@ -55,6 +55,7 @@ class OnnxEngine:
         self, package: ModelPackage, *, providers: Sequence[str] | None = None, threads: int | None = None
     ) -> None:
         files = package.members
+        self.providers = providers
         self._importance = OnnxGraph(
             files[IMPORTANCE_GRAPH], OVERVIEW, IMPORTANCE, providers=providers, threads=threads
         )

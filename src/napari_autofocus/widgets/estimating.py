@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_autofocus.errors import AutofocusError
+from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.newest import NewestOnly
 from napari_autofocus.widgets.seeing import FrameSeen, Plane, Question, index_shown, objective_of
@@ -19,6 +23,7 @@ from napari_autofocus.widgets.session import Session
 Source = Literal["camera"] | Image | None
 
 _SETTLE_MS = 15  # one step of a slider is told several times over
+_HOLD_MS = 200
 _RATE_OVER_S = 2.0
 
 
@@ -44,11 +49,16 @@ class LiveEstimator(QObject):
         self._frame: Frame | None = None
         self._asked_at: tuple[int, ...] | None = None
         self._refusal = ""
+        self._held: Estimated | None = None
+        self._model = _made_sparing(self._state.model)
         self._told_s: deque[float] = deque(maxlen=64)
         self._thread = NewestOnly("napari-autofocus estimates", self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SETTLE_MS)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(_HOLD_MS)
         self._of_layer: list[tuple[object, object]] = []
         self._connect()
 
@@ -57,6 +67,7 @@ class LiveEstimator(QObject):
         self._thread.answered.connect(self._on_answered)
         self._thread.refused.connect(self._on_refused)
         self._soon.timeout.connect(self._on_settled)
+        self._late.timeout.connect(self._tell_held)
         session.view.shown.connect(self._on_frame)
         self._pairs = [
             (viewer.dims.events.point, self._on_slider),
@@ -64,7 +75,7 @@ class LiveEstimator(QObject):
             (session.running_changed, self._on_running_changed),
             (session.connection_changed, self._on_connection_changed),
             (session.closing, self.close),
-            (self._state.model_changed, self._on_settings_changed),
+            (self._state.model_changed, self._on_model_changed),
             (self._state.settings_changed, self._on_settings_changed),
         ]
         for signal, slot in self._pairs:
@@ -83,7 +94,7 @@ class LiveEstimator(QObject):
     @enabled.setter
     def enabled(self, enabled: bool) -> None:
         self._enabled = enabled
-        self._thread.forget()
+        self._forget()
         self._soon.stop()
         self._told_s.clear()
         self._again()
@@ -118,7 +129,7 @@ class LiveEstimator(QObject):
             return
         stated = objective_of(self._source) if isinstance(self._source, Image) else None
         self._asked_at = what.index if isinstance(what, Plane) else None
-        self._thread.ask(Question.of(what, self._state, stated).answer)
+        self._thread.ask(Question.of(what, self._model, self._state, stated).answer)
 
     def close(self) -> None:
         """Listen no more, and wait for the thread."""
@@ -141,13 +152,19 @@ class LiveEstimator(QObject):
         if self._enabled:
             self.estimate_now()
 
+    def _forget(self) -> None:
+        """What was asked until now is of no interest any more."""
+        self._thread.forget()
+        self._late.stop()
+        self._held = None
+
     def _let_go(self) -> None:
         """Forget the image looked at until now."""
         for event, slot in self._of_layer:
             event.disconnect(slot)
         self._of_layer = []
         self._soon.stop()
-        self._thread.forget()
+        self._forget()
         self._told_s.clear()
         self._asked_at, self._refusal = None, ""
 
@@ -157,6 +174,7 @@ class LiveEstimator(QObject):
         # What a routine shows, the panel tells of itself.
         self._frame = frame
         if self._source == "camera":
+            self._tell_held()
             self._again()
 
     def _on_slider(self) -> None:
@@ -179,16 +197,20 @@ class LiveEstimator(QObject):
         """Frames of another microscope say nothing of this one."""
         self._frame = None
         if self._source == "camera":
-            self._thread.forget()
+            self._forget()
             self._state.clear()
 
     def _on_running_changed(self, running: bool) -> None:
-        self._thread.forget()
+        self._forget()
         if not running and isinstance(self._source, Image):
             self._again()
 
-    def _on_settings_changed(self, *_: object) -> None:
-        self._thread.forget()
+    def _on_model_changed(self, model: FocusPredictor | None) -> None:
+        self._model = _made_sparing(model)
+        self._on_settings_changed()
+
+    def _on_settings_changed(self) -> None:
+        self._forget()
         self._refusal = ""
         if self._state.model is None or not self._enabled:
             self._state.clear()
@@ -197,12 +219,28 @@ class LiveEstimator(QObject):
     # what becomes of them
 
     def _on_answered(self, estimated: Estimated) -> None:
-        self._refusal = ""
-        self._told_s.append(time.monotonic())
-        self._state.tell(estimated)
+        """In live mode it is told with the next frame: the window is drawn once for both."""
+        self._held = estimated
+        if self._source == "camera" and self._session.view.running:
+            self._late.start()
+        else:
+            self._tell_held()
+
+    def _tell_held(self) -> None:
+        self._late.stop()
+        held, self._held = self._held, None
+        if held is not None:
+            self._refusal = ""
+            self._told_s.append(time.monotonic())
+            self._state.tell(held)
 
     def _on_refused(self, error: AutofocusError) -> None:
         """The same refusal of every frame is told once."""
         if str(error) != self._refusal:
             self._refusal = str(error)
             self._state.tell_refused(error)
+
+
+def _made_sparing(model: FocusPredictor | None) -> Callable[[], FocusPredictor | None]:
+    """Gives the model as it is best used beside a live image; made when first asked for, in the thread that asks."""
+    return cache(lambda: model.sparing() if isinstance(model, ModelPredictor) else model)

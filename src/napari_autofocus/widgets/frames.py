@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.widgets.redraw import redraw
 
 CAMERA_LAYER = "Camera"
 _PAUSE_S = 0.01
@@ -82,7 +83,10 @@ class LiveView(QObject):
             self._make_layer(frame)
         assert self._layer is not None
         np.copyto(self._layer.data, frame.image)
-        self._layer.refresh(extent=False, highlight=False, thumbnail=self._thumbnail_is_due())
+        if self._thumbnail_is_due():
+            self._layer.refresh(extent=False, highlight=False)
+        else:
+            redraw(self._viewer, self._layer)
         self.frames_shown += 1
         self.shown.emit(frame)
 
@@ -105,7 +109,7 @@ class LiveView(QObject):
             if self.running:
                 self.show(frame)
         finally:
-            self._drawn.set()
+            QTimer.singleShot(0, self._drawn.set)  # by then Qt has drawn it
 
     def _on_lost(self, error: AutofocusError) -> None:
         self.stop()

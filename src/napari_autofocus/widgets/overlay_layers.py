@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Points
 from napari.utils import Colormap
 
@@ -18,13 +19,12 @@ from napari_autofocus.focus.estimate import PatchPrediction
 from napari_autofocus.widgets.colours import DIVERGING
 from napari_autofocus.widgets.focus_state import OVERLAY, Estimated, Seen
 from napari_autofocus.widgets.patch_cells import PatchCells
+from napari_autofocus.widgets.redraw import canvas_only, redraw
 
 MOST_NUMBERS = 64
 """With more patches than this the numbers would hide the image, and slow it down."""
 FULL_COLOUR_DOF = 4.0
 """Defocus, in depths of field, at which the colours are full."""
-_CANVAS_ONLY = {"extent": False, "thumbnail": False, "highlight": False}
-"""What a refresh leaves out where only pixels have changed."""
 
 _PATCHES = "Chosen patches (µm)"
 _WITHOUT_NUMBERS = "Chosen patches (too many: numbers left out)"
@@ -94,7 +94,7 @@ class OverlayLayer:
         self._style: Mapping[str, Any] = {}
         self._dress(content)
 
-    def fill(self, content: Content) -> None:
+    def fill(self, viewer: ViewerModel, content: Content) -> None:
         """Show something else."""
         layer = self.layer
         if layer.data.shape == content.data.shape and self._place == content.place:
@@ -103,9 +103,10 @@ class OverlayLayer:
             layer.data = content.data
             self._move(content.place)
         if content.features is not None:
-            layer.features = dict(content.features)
+            with canvas_only(viewer):
+                layer.features = dict(content.features)
         self._dress(content)
-        layer.refresh(**_CANVAS_ONLY)
+        redraw(viewer, layer)
 
     def _move(self, place: Mapping[str, Any]) -> None:
         for name, value in place.items():

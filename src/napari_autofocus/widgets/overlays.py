@@ -5,6 +5,7 @@ The layers are made when they are first needed, used again for every estimate, a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -31,11 +32,15 @@ _MAKERS: dict[Kind, Callable[[Content], OverlayLayer]] = {
     "patches": make_patches,
 }
 _OPACITY = 0.45
+# Nobody reads numbers that change more often, and each change costs as much as a camera frame.
+_LEAST_GAP_S = 0.18
+_LATEST_MS = 300
 
 
 class FocusOverlays(QObject):
     """The overlays of one viewer.
 
+    They follow a stream of estimates about five times a second, and end on the newest.
     A layer that the user hides in the layer list stays hidden and costs nothing; one that the user deletes comes back
     with the next estimate as long as it is switched on.
 
@@ -56,6 +61,7 @@ class FocusOverlays(QObject):
         self._veiled: set[Kind] = set()
         self._opacity = _OPACITY
         self._source = ""
+        self._filled_s = 0.0
         self._next = QTimer(self)
         self._next.setSingleShot(True)
         self._next.timeout.connect(self._on_next)
@@ -79,6 +85,11 @@ class FocusOverlays(QObject):
     def show_patches(self, wanted: bool) -> None:
         """Outline the patches that were read, with their defocus in µm."""
         self._want("patches", wanted)
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the newest estimate is what is shown."""
+        return not self._next.isActive()
 
     def set_opacity(self, opacity: float) -> None:
         """How strongly the colours cover the image, 0 to 1; outlines and numbers stay as they are."""
@@ -106,19 +117,22 @@ class FocusOverlays(QObject):
             self._shown[kind].layer.visible = wanted and newest is not None
         if wanted and newest is None:
             self._veiled.add(kind)
-        if newest is not None:
-            self._on_estimated(newest)
+        self._on_next()
 
     # what happens
 
     def _on_estimated(self, estimated: Estimated) -> None:
         if not estimated.estimate.patches:
             self._on_none()
-            return
+        elif time.monotonic() - self._filled_s >= _LEAST_GAP_S:
+            self._fill(estimated)
+        else:
+            self._next.start(_LATEST_MS)  # unless another estimate comes before
+
+    def _fill(self, estimated: Estimated) -> None:
+        self._next.stop()
         self._stay_on_top(estimated.seen.source)
-        for kind in _MAKERS:
-            if not self._wanted[kind]:
-                continue
+        for kind in (kind for kind in _MAKERS if self._wanted[kind]):
             if kind not in self._shown:
                 self._make(kind, estimated)
                 # One a turn: napari builds the controls of a new layer, which takes a tenth of a second.
@@ -128,17 +142,20 @@ class FocusOverlays(QObject):
                 self._veiled.discard(kind)
                 self._shown[kind].layer.visible = True
             if self._shown[kind].layer.visible:
-                self._shown[kind].fill(self._content(kind, estimated))
+                self._shown[kind].fill(self._viewer, self._content(kind, estimated))
+        self._filled_s = time.monotonic()
 
     def _on_none(self, *_: object) -> None:
+        self._next.stop()
+        self._filled_s = 0.0
         for kind, overlay in self._shown.items():
             if overlay.layer.visible:
                 overlay.layer.visible = False
                 self._veiled.add(kind)
 
     def _on_next(self) -> None:
-        if self._state.newest is not None:
-            self._on_estimated(self._state.newest)
+        if (newest := self._state.newest) is not None and newest.estimate.patches:
+            self._fill(newest)
 
     def _on_layer_removed(self, event: Any) -> None:
         self._shown = {kind: overlay for kind, overlay in self._shown.items() if overlay.layer is not event.value}
@@ -147,7 +164,7 @@ class FocusOverlays(QObject):
         """The user has shown a layer again: it shows what is known now."""
         overlay, newest = self._shown.get(kind), self._state.newest
         if overlay is not None and overlay.layer.visible and newest is not None and newest.estimate.patches:
-            overlay.fill(self._content(kind, newest))
+            overlay.fill(self._viewer, self._content(kind, newest))
 
     # the layers
 

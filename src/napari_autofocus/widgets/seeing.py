@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.focus.estimate import FocusPredictor, ImageOptics
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets import stack_layer
@@ -100,26 +101,32 @@ class Question:
     """An estimate to be made, with the settings as they were when it was asked for; answered on any thread."""
 
     what: Plane | FrameSeen
-    model: Any
+    model: Callable[[], FocusPredictor]
     optics: ImageOptics | None
     insist: bool
     region: BoolImage | None
 
     @classmethod
-    def of(cls, what: Plane | FrameSeen, state: FocusState, stated: Objective | None = None) -> Question:
+    def of(
+        cls,
+        what: Plane | FrameSeen,
+        model: Callable[[], FocusPredictor],
+        state: FocusState,
+        stated: Objective | None = None,
+    ) -> Question:
         """Take the settings down; ``stated`` is the objective that the image's own file names."""
         pixel_size_um = what.about.pixel_size_um if isinstance(what, Plane) else what.frame.pixel_size_um
         if stated is None:
             optics = state.optics_of(pixel_size_um)
         else:
             optics = ImageOptics(stated if pixel_size_um is None else stated.with_pixel_size(pixel_size_um))
-        return cls(what, state.model, optics, state.insist, state.region)
+        return cls(what, model, optics, state.insist, state.region)
 
     def answer(self) -> Estimated:
         """Read the image and estimate. Raises InputError if either cannot be done."""
         seen = self.what.read()
         region = self.region if self.region is not None and self.region.shape == seen.image.shape[:2] else None
-        estimate = self.model.estimate(
+        estimate = self.model().estimate(
             seen.image, optics=self.optics, insist=self.insist, region=region, bit_depth=seen.bit_depth
         )
         return Estimated(seen, estimate)
