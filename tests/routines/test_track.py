@@ -317,6 +317,27 @@ def test_sharpness_may_fall_where_the_model_says_that_focus_is_lost(bench: Bench
     assert bench.states(5) == ["holding"] * 5
 
 
+def test_not_knowing_the_side_near_focus_is_no_reason_to_stop_while_frames_are_sharp(bench: Bench) -> None:
+    contrast = [10.0]
+    sharp_until(bench, contrast)
+    bench.start(misses=3)
+    bench.rounds(3)
+    bench.oracle.spoil, bench.oracle.best_um = verdict("unsure"), 0.6
+    assert bench.states(8) == ["missed"] * 8
+    contrast[0] = 5.0
+    assert bench.states(5) == ["missed", "missed", "stopped"]
+    assert bench.record is not None
+    assert (bench.record.ended, bench.record.moves) == ("unsure", 0)
+
+
+def test_not_knowing_the_side_far_from_focus_stops_it_however_sharp_the_frames(bench: Bench) -> None:
+    sharp_until(bench, [10.0])
+    bench.start(misses=3)
+    bench.rounds(3)
+    bench.oracle.spoil, bench.oracle.best_um = verdict("unsure"), 3.0
+    assert bench.states(5) == ["missed", "missed", "stopped"]
+
+
 def test_a_specimen_that_is_sharper_out_of_focus_is_not_judged_by_sharpness(bench: Bench) -> None:
     contrast = [5.0]
     sharp_until(bench, contrast)

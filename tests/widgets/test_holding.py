@@ -119,6 +119,21 @@ def test_pauses_for_a_person_and_says_so(
     assert section.record.pauses == 1
 
 
+def test_live_goes_on_between_the_looks(
+    connected: tuple[Session, SimulatedRig], oracle: Oracle, section: HoldSection, qtbot: QtBot
+) -> None:
+    session, rig = connected
+    session.set_live(True)
+    qtbot.waitUntil(lambda: session.view.frames_shown >= 1)
+    hold(section, qtbot, rounds=2)
+    before = session.view.frames_shown
+    qtbot.waitUntil(lambda: session.view.frames_shown > before + 3, timeout=10_000)
+    assert section.is_holding
+    stop(section, qtbot)
+    assert session.is_live
+    assert rig.core.isSequenceRunning()
+
+
 def test_says_why_it_stopped_by_itself(section: HoldSection, oracle: Oracle, qtbot: QtBot) -> None:
     oracle.verdict = "no_content"
     section.hold_button.click()

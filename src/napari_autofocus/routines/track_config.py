@@ -44,7 +44,8 @@ class TrackConfig:
     most_drift_um : float
         Best focus that has moved farther than this is no drift any more: the hold stops, µm.
     misses : int
-        So many rounds in a row without an estimate to trust stop the hold.
+        So many rounds in a row without an estimate to trust stop the hold. Near focus a model may not know the side:
+        as long as such a frame is as sharp as those in focus, it moves nothing and does not count.
     least_sharpness : float
         Share of the best sharpness in focus (on the same patches, relative to their brightness) below which a frame
         contradicts a model that claims focus; ``misses`` such frames in a row stop the hold. 0: never.

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, HardwareError, InputError, MoveRefused
-from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, Verdict, refocus_z_um
+from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, refocus_z_um
 from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import HoldEnd, TrackRecord, TrackSample
 from napari_autofocus.routines.looking import estimate_frame
 from napari_autofocus.routines.track_books import Place, RestWatch, RunningBest
 from napari_autofocus.routines.track_config import HoldState, TrackConfig, TrackStep
+from napari_autofocus.routines.track_misses import Misses, is_usable, why_not_used
 from napari_autofocus.routines.track_sharpness import SharpnessWatch
 from napari_autofocus.routines.watch import WatchedDrive
 
@@ -22,15 +22,6 @@ RESTING_LOOKS = 3
 """Looks that are taken while a stage has to rest."""
 
 Told = tuple[HoldState, str]
-
-_MISSES: dict[Verdict, HoldEnd] = {
-    "flat": "unsure",  # a number that is none
-    "tilted": "unsure",
-    "uneven": "uneven",
-    "no_content": "no_content",
-    "out_of_range": "out_of_range",
-    "unsure": "unsure",
-}
 
 
 class TrackRun:
@@ -55,7 +46,7 @@ class TrackRun:
         self._best = RunningBest(config.window, config.average, most_ahead_um=self._band_um / 2)
         self._rest = RestWatch(config.rest_s, config.same_place_um)
         self._sharpness = SharpnessWatch(config.least_sharpness, self._dof_um)
-        self._missed: list[tuple[HoldEnd, str]] = []
+        self._misses = Misses(config.misses)
         self._place: Place | None = None
         self._waited_s = 0.0
         self._paused = False
@@ -65,7 +56,7 @@ class TrackRun:
         self._moved_um = 0.0
         self._warnings: dict[str, None] = {}
         self._samples: list[TrackSample] = []
-        self._misses = self._pauses = 0
+        self._pauses = 0
         self._reasons: list[str] = []
         self.ended: HoldEnd | None = None
 
@@ -137,12 +128,12 @@ class TrackRun:
         if here.is_other_field(self._place):
             return self._give_way(f"The slide was moved by {here.shift_um(self._place):.1f} µm.")
         estimate = self._read(frame)
-        if not _is_usable(estimate):
-            return self._miss(*_named_miss(estimate))
+        if not is_usable(estimate):
+            return self._miss_estimate(frame, estimate)
         share = self._sharpness.share_of_best(frame.image, estimate)
         if self._sharpness.contradicts(share):
             return self._miss("sharpness_fell", f"Sharpness fell to {share:.0%}, while the model claims focus.")
-        self._missed.clear()
+        self._misses.clear()
         assert estimate.defocus_um is not None
         self._best.add(frame.started_s, refocus_z_um(frame.z_um, estimate.defocus_um, self._direction))
         return self._follow(frame.z_um)
@@ -197,13 +188,21 @@ class TrackRun:
 
     def _miss(self, kind: HoldEnd, why: str) -> Told:
         """A round that says nothing about focus: nothing moves, and too many in a row end the hold."""
-        self._misses += 1
-        self._missed.append((kind, why))
-        most = self.config.misses
-        if len(self._missed) >= most:
-            commonest = Counter(name for name, _ in self._missed).most_common(1)[0][0]
-            last = next(why for name, why in reversed(self._missed) if name == commonest)
-            self.end(commonest, f"No estimate to trust in {most} rounds in a row. {last}")
+        self._misses.add(kind, why)
+        return self._missed(why)
+
+    def _miss_estimate(self, frame: Frame, estimate: FocusEstimate) -> Told:
+        """The same for an estimate that is not usable; not to know the side so close to focus is no reason to stop."""
+        why = why_not_used(estimate)
+        if estimate.verdict == "unsure" and self._sharpness.vouches_for(frame.image, estimate):
+            self._misses.excuse()
+            return "missed", f"Near focus and still sharp, but on which side is not clear. {why}"
+        self._misses.add_estimate(estimate)
+        return self._missed(why)
+
+    def _missed(self, why: str) -> Told:
+        if (verdict := self._misses.verdict) is not None:
+            self.end(*verdict)
         return ("paused" if self._paused else "missed"), why
 
     # Giving way to a person.
@@ -216,13 +215,13 @@ class TrackRun:
         self._rest.begin()
         self._best.forget()
         self._sharpness.forget()
-        self._missed.clear()
+        self._misses.clear()
         return "paused", f"{why} Focus is held again once the stage has rested for {self.config.rest_s:g} s."
 
     def _wait_for_rest(self) -> Told:
         """Look whether the stage still moves; go on from its new place once it has rested."""
         frame = self._snap()
-        self._missed.clear()
+        self._misses.clear()
         self._place = Place.of(frame)
         self.drive.look_again()
         if not self._rest.has_rested(self._place, self._waited_s):
@@ -248,7 +247,7 @@ class TrackRun:
             state=state,
             z_um=float(self.drive.last_um),
             best_z_um=self._best.z_um,
-            defocus_um=float(estimate.defocus_um or 0.0) if estimate is not None and _is_usable(estimate) else None,
+            defocus_um=None if estimate is None or not is_usable(estimate) else estimate.defocus_um,
             drift_um=self._best.drift_um,
             moved_um=float(self._moved_um),
         )
@@ -282,24 +281,12 @@ class TrackRun:
             fingerprint=self._predictor.fingerprint,
             warnings=tuple(self._warnings),
             rounds=self.rounds,
-            misses=self._misses,
+            misses=self._misses.count,
             pauses=self._pauses,
             moves=self._moves_before + self.drive.moves,
             seconds=self._microscope.clock.now_s() - self._started_s,
             samples=tuple(self._samples),
         )
-
-
-def _is_usable(estimate: FocusEstimate) -> bool:
-    """Trusted, and a number: NaN never becomes a move."""
-    return estimate.trusted and estimate.defocus_um is not None and math.isfinite(estimate.defocus_um)
-
-
-def _named_miss(estimate: FocusEstimate) -> tuple[HoldEnd, str]:
-    """Why an estimate is not used, after the name of the end that it may become."""
-    if estimate.trusted:
-        return "unsure", f"The model's answer is no number ({estimate.defocus_um})."
-    return _MISSES[estimate.verdict], " ".join(estimate.reasons) or f"Verdict on the frame: {estimate.verdict}."
 
 
 def _known(value_um: float) -> float | None:

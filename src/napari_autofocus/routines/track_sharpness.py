@@ -66,6 +66,15 @@ class SharpnessWatch:
         self._reference.value = max(self._reference.value, value)
         return value / self._reference.value
 
+    def vouches_for(self, image: Image, estimate: FocusEstimate) -> bool:
+        """Whether a frame near focus, on a side that the model cannot tell, is still as sharp as one in focus is."""
+        if not self._believed or self._reference is None or self._reference.shape != image.shape:
+            return False
+        if estimate.defocus_um is None or not abs(estimate.defocus_um) <= CLAIMS_FOCUS_DOF * self._dof_um:
+            return False
+        value = relative_sharpness(image, self._reference.patches) or 0.0
+        return value >= self._least_share * self._reference.value
+
     def contradicts(self, share: float | None) -> bool:
         """Whether such a share is too little for a frame in focus."""
         return share is not None and share < self._least_share

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QObject, QSignalBlocker, Signal
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.records import TrackRecord
 from napari_autofocus.routines.track import TrackConfig, TrackStep, track
 from napari_autofocus.widgets.focus_state import Estimated
-from napari_autofocus.widgets.forms import Message, Tone, button, columns_form, connect_while_alive, label, number
+from napari_autofocus.widgets.forms import Message, Tone, button, connect_while_alive, label, number, row
 from napari_autofocus.widgets.holding_plot import DriftPlot
 from napari_autofocus.widgets.holding_words import ENDS, STATES, counted, duration
 from napari_autofocus.widgets.paced import PacedJob
@@ -21,6 +21,7 @@ from napari_autofocus.widgets.session import Connection, Session
 _NO_MICROSCOPE = "Connect a microscope in the Microscope panel first."
 _NO_MODEL = "Choose a model above first."
 _RUNNING = "Waits while another run holds the microscope."
+_WIDTH_PX = 84
 _START, _STOP = "Hold focus", "Stop holding"
 _TIP = "Look now and then, and follow best focus where it drifts to; pauses while you move the stage, and says so"
 
@@ -43,6 +44,7 @@ class HoldSection(QWidget):
         self._session = session
         self._state = session.focus
         self._current = _Current()
+        self._since_s = 0.0
         self.record: TrackRecord | None = None
         self._build(theme)
         self._arrange()
@@ -54,14 +56,12 @@ class HoldSection(QWidget):
     def _build(self, theme: str) -> None:
         self.hold_button = button(_START, _TIP, checkable=True)
         self.hold_button.setMinimumHeight(34)
-        self.interval_box = number(5, 0.5, 3600, 1, "s", "Time between two looks, s", decimals=1)
-        self.band_box = number(
-            0.33, 0.01, 100, 0.05, "µm", "Nothing moves while average best focus is nearer than this, µm"
-        )
-        self.window_box = number(
-            5, 1, 50, 1, "looks", "Best focus is averaged over so many looks: more are steadier, fewer are quicker",
-            decimals=0,
-        )  # fmt: skip
+        self.interval_box = number(5, 0.5, 3600, 1, "s", "Time between two looks, s", decimals=1, width_px=_WIDTH_PX)
+        tip = "Best focus is averaged over so many looks: more are steadier, fewer are quicker"
+        self.window_box = number(5, 1, 50, 1, "looks", tip, decimals=0, width_px=_WIDTH_PX)
+        tip = "Nothing moves while average best focus is nearer to the drive than this, µm"
+        self.band_box = number(0.33, 0.01, 100, 0.05, "µm", tip)
+        self.band_box.setPrefix("±")
         self.state_word = Message(theme)
         self.message = Message(theme)
         self.summary = label("", tip="Drift since the hold began or the last pause (µm); moves and pauses so far")
@@ -72,11 +72,8 @@ class HoldSection(QWidget):
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.hold_button)
-        forms = QHBoxLayout()
-        forms.addLayout(columns_form(("Every", self.interval_box), ("Average of", self.window_box)))
-        forms.addStretch(1)
-        forms.addLayout(columns_form(("Dead band ±", self.band_box)))
-        column.addLayout(forms)
+        column.addLayout(row(label("Every"), self.interval_box, 1, label("Average of"), self.window_box))
+        column.addLayout(row(label("Dead band"), self.band_box, 1))
         for part in (self.state_word, self.message, self.summary):
             column.addWidget(part)
         column.addWidget(self.plot, 1)
@@ -159,10 +156,16 @@ class HoldSection(QWidget):
             self._state.tell(Estimated(FrameSeen(step.frame).read(), step.estimate))
         word, tone = STATES[step.state]
         self._tell(word, step.sentence, tone)
-        self.plot.add(step.at_s, step.z_um, step.best_z_um, step.drift_um)
-        if step.drift_um is not None:
-            self.summary.setText(f"Drift {signed_um(step.drift_um)} in {duration(step.at_s)}")
-            self.summary.show()
+        self.plot.add(step.at_s, step.z_um, step.best_z_um, None if step.state == "missed" else step.drift_um)
+        self._sum_up(step)
+
+    def _sum_up(self, step: TrackStep) -> None:
+        """Drift is told since the hold began, or since the last pause."""
+        if step.drift_um is None:
+            self._since_s = step.at_s
+            return
+        self.summary.setText(f"Drift {signed_um(step.drift_um)} in {duration(step.at_s - self._since_s)}")
+        self.summary.show()
 
     def _on_failed(self, error: AutofocusError) -> None:
         self._tell("Stopped", error, "error")

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 import pyqtgraph as pg
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_autofocus.widgets.theme import theme_colours
 
@@ -45,6 +46,8 @@ class DriftPlot(QWidget):
         self._plot.addItem(self._band, ignoreBounds=True)
         self._drive = self._plot.plot([], [], connect="finite")
         self._drift = self._plot.plot([], [], connect="finite")
+        self._legend = QLabel()
+        self._legend.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._arrange()
         self.set_theme(theme)
         self.set_band(0.33)
@@ -52,6 +55,8 @@ class DriftPlot(QWidget):
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._legend)
         layout.addWidget(self._plot)
         self._plot.setLabel("bottom", "time (min)")
         self._plot.setLabel("left", "drift (µm)")
@@ -79,6 +84,8 @@ class DriftPlot(QWidget):
         self._band.setBrush(tint)
         for line in self._band.lines:
             line.setPen(pg.mkPen(None))
+        marks = (colours.curve, "best focus"), (colours.peak, "focus drive"), (colours.good, "dead band")
+        self._legend.setText("&nbsp;&nbsp; ".join(f'<font color="{colour}">▬</font> {name}' for colour, name in marks))
 
     def set_band(self, band_um: float) -> None:
         """Shade this dead band to either side of the drive, µm."""
@@ -115,6 +122,8 @@ class DriftPlot(QWidget):
         self._drift.setData(minutes, drift)
         self._drive.setData(*_stairs(minutes, drive))
         known = [value for value in (*drift, *drive) if math.isfinite(value)]
+        for part in (self._legend, self._band):
+            part.setVisible(bool(known))
         here = next((value for value in reversed(drive) if math.isfinite(value)), 0.0)
         self._band.setRegion((here - self._band_um, here + self._band_um))
         low, high = (end(known, default=0.0) for end in (min, max))
