@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from napari_autofocus.errors import InputError
@@ -45,6 +47,13 @@ def test_limits_are_set_around_the_drive_only(rig: SimulatedRig) -> None:
     with pytest.raises(InputError, match=r"limits 5 to 9 µm do not hold the present position .* 0\.00 µm"):
         set_focus_limits(rig.microscope, 5.0, 9.0)
     assert rig.microscope.focus.limits_um == (-8.0, 8.0)
+
+
+def test_limits_never_reach_beyond_the_travel_of_the_drive(make_rig: Callable[..., SimulatedRig]) -> None:
+    rig = make_rig(travel_um=(-100.0, 100.0))
+    with pytest.raises(InputError, match="itself travels from -100 to 100 µm only; found limits of -50 to 120 µm"):
+        set_focus_limits(rig.microscope, -50.0, 120.0)
+    assert rig.microscope.focus.limits_um == (-50.0, 50.0)
 
 
 def test_a_far_target_is_reached_in_steps_that_are_allowed(rig: SimulatedRig) -> None:

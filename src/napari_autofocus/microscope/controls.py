@@ -141,8 +141,14 @@ def set_focus_limits(microscope: CoreMicroscope, low_um: float, high_um: float) 
     Raises
     ------
     InputError
-        The two are not in order, or the drive stands outside them: nothing is changed.
+        The two are not in order, the drive stands outside them, or its own travel is shorter: nothing is changed.
     """
+    low_end_um, high_end_um = _travel_um(microscope)
+    if not (low_end_um <= low_um and high_um <= high_end_um):
+        raise InputError(
+            f"The focus drive itself travels from {low_end_um:g} to {high_end_um:g} µm only; found limits of {low_um:g}"
+            f" to {high_um:g} µm: set them inside its travel."
+        )
     here_um = reported_z_um(microscope)
     if not low_um <= here_um <= high_um:
         raise InputError(
@@ -150,6 +156,15 @@ def set_focus_limits(microscope: CoreMicroscope, low_um: float, high_um: float) 
             f" {here_um:.2f} µm; set them around it, or move it first."
         )
     microscope.focus.set_limits(low_um, high_um)
+
+
+def _travel_um(microscope: CoreMicroscope) -> tuple[float, float]:
+    """What the drive's adapter says of its travel, µm; without ends where it says nothing."""
+    core, label = microscope.core, microscope.focus.label
+    with translated("The focus drive does not tell its travel"):
+        if not (core.hasProperty(label, "Position") and core.hasPropertyLimits(label, "Position")):
+            return -math.inf, math.inf
+        return core.getPropertyLowerLimit(label, "Position"), core.getPropertyUpperLimit(label, "Position")
 
 
 def go_to_um(microscope: CoreMicroscope, z_um: float) -> None:
