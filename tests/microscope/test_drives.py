@@ -241,6 +241,16 @@ def test_the_overshoot_leads_away_from_contact(make_rig: RigMaker, focus_directi
     assert rig.z_stage.commands_um[-2:] == [3.5 * focus_direction, 5.0 * focus_direction]
 
 
+def test_once_the_direction_is_stated_the_overshoot_leads_away_from_contact(make_rig: RigMaker) -> None:
+    rig = make_rig(focus_direction=-1, tells_direction=False, approach_um=2.0)
+    rig.microscope.focus.approach_from(-1)
+    rig.microscope.focus.move_to(-10.0)
+    rig.microscope.focus.move_to(-4.0)
+    assert rig.z_stage.commands_um[-2:] == pytest.approx([-2.0, -4.0])
+    with pytest.raises(InputError, match="approach"):
+        rig.microscope.focus.approach_from(0)
+
+
 def test_without_an_approach_the_play_shows(make_rig: RigMaker) -> None:
     rig = make_rig(backlash_um=3.0, approach_um=0.0)
     rig.microscope.focus.move_to(12.0)

@@ -120,3 +120,14 @@ def test_connecting_another_lets_go_of_the_first(
     assert session.microscope is second.microscope
     assert list(first.core.getLoadedDevices()) == ["Core"]
     assert [connection and connection.name for connection in heard] == [None, "second"]
+
+
+def test_a_direction_that_the_user_states_turns_the_approach(
+    session: Session, make_rig: Callable[..., SimulatedRig], at_rest: Callable[[], None]
+) -> None:
+    rig = make_rig(focus_direction=-1, tells_direction=False, approach_um=2.0)
+    session.connect(Connection("blind", rig.microscope, rig.close))
+    session.focus.state_direction(-1)
+    session.ask(lambda microscope: microscope.focus.move_to(4.0))
+    at_rest()
+    assert rig.z_stage.commands_um[-2:] == [6.0, 4.0]

@@ -123,6 +123,11 @@ class StageDrive:
         """Allow other positions from now on. Raises InputError if the two are not finite and in order."""
         self._rules = replace(self._rules, limits_um=(low_um, high_um))
 
+    def approach_from(self, approach: int) -> None:
+        """Arrive with growing z (+1) or falling z (−1) from now on: a direction that nobody knew has been found out."""
+        self._rules = replace(self._rules, approach=approach)
+        self._play_taken_up_at = None
+
     def position_um(self) -> float:
         """Position as the hardware reports it now, µm. Raises HardwareError, ForeignMove."""
         z_um = self._located_um()

@@ -84,6 +84,7 @@ class Session:
         self.analysis = Worker("napari-autofocus analysis")
         self.view = LiveView(viewer)
         self.focus = FocusState()
+        self.focus.settings_changed.connect(self._on_settings_changed)
         self.runs = RunLog()
         self.connection: Connection | None = None
         self.is_closed = False
@@ -121,6 +122,12 @@ class Session:
             self.focus.state_objective(connection.objective)
         self._stop_listening = on_drive_moved(connection.microscope, self._relay.z_reported.emit)
         self.connection_changed.emit(connection)
+
+    def _on_settings_changed(self) -> None:
+        """Where only the user knows which way the drive focuses, the overshoot of its approach leads away too."""
+        direction, microscope = self.focus.focus_direction, self.microscope
+        if microscope is not None and direction and not microscope.focus.focus_direction:
+            self.ask(lambda microscope: microscope.focus.approach_from(direction))
 
     def disconnect(self) -> None:
         """Let go of the microscope: live mode off, running work cancelled and waited for."""
