@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -19,6 +20,15 @@ from napari_autofocus.widgets.readings import broken_sentence, card_details, car
 from napari_autofocus.widgets.session import Session
 
 SUFFIX = ".zip"
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A model that was opened from a file, or why it was not."""
+
+    path: Path
+    model: ModelPredictor | None
+    fault: str = ""
 
 
 class ModelChoice(QWidget):
@@ -109,11 +119,7 @@ class ModelChoice(QWidget):
     def _load(self, path: Path) -> None:
         self._wanted = path
         self.message.say(f"Opening {path.name}…")
-        self._session.analysis.call(
-            lambda: load_model(path),
-            done=lambda model: self._on_loaded(path, model),
-            failed=lambda error: self._on_broken(path, error),
-        )
+        self._session.analysis.call(lambda: _open(path), done=self._on_opened)
 
     def _on_listed(self, found: list[InstalledModel]) -> None:
         self._installed = [model for model in found if model.card is not None]
@@ -125,7 +131,7 @@ class ModelChoice(QWidget):
 
     def _use_default(self) -> None:
         """The first shipped model that fits the objective, as long as the user has not chosen one."""
-        if self._by_user or not self._installed:
+        if self._by_user or not self._installed or self._session.is_closed:
             return
         wished = _fitting(self._installed, self._state.objective).path
         if wished not in (self._used, self._wanted) and (self._used is not None or self._state.model is None):
@@ -136,20 +142,19 @@ class ModelChoice(QWidget):
         if isinstance(path, Path) and path != self._used:
             self.use_file(path)
 
-    def _on_loaded(self, path: Path, model: ModelPredictor) -> None:
-        if path != self._wanted:  # the user has meanwhile asked for another
+    def _on_opened(self, opened: _Opened) -> None:
+        if opened.path != self._wanted:  # the user has meanwhile asked for another
             return
-        self._wanted, self._used = None, path
-        self.message.say("")
-        if self.box.findData(path) < 0:
-            self.box.addItem(model.name, path)
-        self._state.use_model(model)
-
-    def _on_broken(self, path: Path, error: AutofocusError) -> None:
-        if path == self._wanted:
-            self._wanted = None
-            self.message.fail(error)
+        self._wanted = None
+        if opened.model is None:
+            self.message.fail(opened.fault)
             self._show_model(self._state.model)
+            return
+        self._used = opened.path
+        self.message.say("")
+        if self.box.findData(opened.path) < 0:
+            self.box.addItem(opened.model.name, opened.path)
+        self._state.use_model(opened.model)
 
     def _on_open_clicked(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a model", "", f"Models (*{SUFFIX})")
@@ -211,6 +216,14 @@ class ModelChoice(QWidget):
         self.insist_box.setChecked(insist)
         self.insist_box.setVisible(insist or bool(found))
         self.optics_line.say("" if insist else " ".join(found), "warning")
+
+
+def _open(path: Path) -> _Opened:
+    """Runs beside the GUI; a listener that knew the path by itself would outlive a panel that is closed meanwhile."""
+    try:
+        return _Opened(path, load_model(path))
+    except AutofocusError as error:
+        return _Opened(path, None, str(error))
 
 
 def _fitting(models: list[InstalledModel], objective: Objective | None) -> InstalledModel:

@@ -16,7 +16,7 @@ from napari.layers import Image, Points
 from napari.utils import Colormap
 
 from napari_autofocus.focus.estimate import PatchPrediction
-from napari_autofocus.widgets.colours import DIVERGING
+from napari_autofocus.widgets.colours import CLEAR_DIVERGING, CLEAR_IMPORTANCE
 from napari_autofocus.widgets.focus_state import OVERLAY, Estimated, Seen
 from napari_autofocus.widgets.patch_cells import PatchCells
 from napari_autofocus.widgets.redraw import canvas_only, redraw
@@ -30,6 +30,7 @@ _PATCHES = "Chosen patches (µm)"
 _WITHOUT_NUMBERS = "Chosen patches (too many: numbers left out)"
 _OUTLINE_SHARE = 0.02
 _TEXT_POINTS = 9
+_BAR_PX, _BAR_POINTS = (10, 80), 8
 _BRIGHT = 0.45
 _INK = {True: "#101418", False: "#ffffff"}
 _LEFT_OUT = {True: "#b3261e", False: "#ff8a80"}
@@ -130,13 +131,14 @@ class OverlayLayer:
 
 def make_importance(content: Content) -> OverlayLayer:
     """The heat map of content importance."""
-    return OverlayLayer(_colours("Content importance", content, "viridis", (0.0, 1.0)), content)
+    return OverlayLayer(_colours("Content importance", content, CLEAR_IMPORTANCE, (0.0, 1.0)), content)
 
 
 def make_defocus(content: Content) -> OverlayLayer:
     """The map of defocus around zero."""
-    layer = _colours("Patch defocus (DOF)", content, DIVERGING, (-FULL_COLOUR_DOF, FULL_COLOUR_DOF))
-    layer.colorbar.visible = True
+    layer = _colours("Patch defocus (DOF)", content, CLEAR_DIVERGING, (-FULL_COLOUR_DOF, FULL_COLOUR_DOF))
+    bar = layer.colorbar
+    bar.size, bar.font_size, bar.tick_length, bar.visible = _BAR_PX, _BAR_POINTS, 3, True
     return OverlayLayer(layer, content)
 
 
@@ -167,7 +169,12 @@ def is_bright(image: np.ndarray) -> bool:
 def _labels(patches: tuple[PatchPrediction, ...]) -> list[str]:
     if len(patches) > MOST_NUMBERS:
         return [""] * len(patches)
-    return ["" if patch.defocus_um is None else f"{patch.defocus_um:+.1f}".replace("-", "−") for patch in patches]
+    return ["" if patch.defocus_um is None else _number(patch.defocus_um) for patch in patches]
+
+
+def _number(defocus_um: float) -> str:
+    """One decimal with its sign and a true minus; zero has none."""
+    return f"{defocus_um:+.1f}".replace("-", "−") if abs(defocus_um) >= 0.05 else "0.0"
 
 
 def _cells_content(seen: Seen, patches: tuple[PatchPrediction, ...], values: list[float | None]) -> Content:

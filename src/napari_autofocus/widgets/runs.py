@@ -32,6 +32,7 @@ _TABLE, _RECORDS, _PICTURES = (
 _ROOM_FOR_MODEL_PX = 520
 _ROW_PX = 22
 _LEAST_ROWS = 3
+_FRAME_PX = 6
 
 
 class RunsTable(QWidget):
@@ -135,6 +136,7 @@ class RunsTable(QWidget):
         of = f" newest of {runs + self._log.left_out}" if self._log.left_out else ""
         self.count.setText(f"{runs}{of} run{'' if runs == 1 else 's'}" if runs else "No run yet: press Refocus.")
         self.table.setVisible(bool(runs))
+        self.table.setMaximumHeight((max(runs, _LEAST_ROWS) + 1) * _ROW_PX + _FRAME_PX)  # the rest is for the details
         for part in (self.copy_button, self.export_button, self.clear_button):
             part.setEnabled(bool(runs))
         self.message.say("")

@@ -15,7 +15,7 @@ from napari_autofocus.widgets.tour_report import Stage, TourReport
 from napari_autofocus.widgets.waiting import Waiting
 
 HOLD_S = 20.0
-DRIFT_UM_S = 0.06
+DRIFT_UM_S = 0.04
 _HOLD_INTERVAL_S = 1.0
 _HOLD_WINDOW = 3
 
