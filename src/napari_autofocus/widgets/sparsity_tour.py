@@ -227,9 +227,12 @@ class SparsityPanel(QWidget):
         self.message.say("Drawing the figure…")
         self.session.analysis.call(
             lambda: save_sparsity_figure(fields, path.parent, name=stem, formats=(kind,)),
-            done=lambda paths: self.message.say(f"The figure is in {paths[0]}."),
+            done=self._on_saved,
             failed=self.message.fail,
         )
+
+    def _on_saved(self, paths: tuple[Path, ...]) -> None:
+        self.message.say(f"The figure is in {paths[0]}.")
 
 
 def _work(model: ModelPredictor | None, settings: SparsitySettings):  # noqa: ANN202
