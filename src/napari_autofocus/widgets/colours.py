@@ -10,9 +10,9 @@ DIVERGING = Colormap(
     name="blue-white-orange",
 )
 
-# The same, clear around zero: what is in focus is not covered.
+# Lighter, so that numbers stay readable on it, and clear around zero: what is in focus is not covered.
 CLEAR_DIVERGING = Colormap(
-    [[0.05, 0.3, 0.62, 1], [0.35, 0.62, 0.85, 0.8], [0.97, 0.97, 0.97, 0], [0.99, 0.6, 0.2, 0.8], [0.75, 0.3, 0, 1]],
+    [[0.2, 0.5, 0.85, 1], [0.35, 0.62, 0.85, 0.8], [0.97, 0.97, 0.97, 0], [0.99, 0.6, 0.2, 0.8], [0.92, 0.45, 0.08, 1]],
     name="blue-clear-orange",
 )
 
@@ -20,10 +20,4 @@ CLEAR_DIVERGING = Colormap(
 CLEAR_IMPORTANCE = Colormap(
     [[0.13, 0.57, 0.55, 0], [0.13, 0.57, 0.55, 0.25], [0.37, 0.79, 0.38, 0.4], [0.99, 0.91, 0.14, 0.5]],
     name="clear-viridis",
-)
-
-# The same in lighter shades: dark ink stays readable on it over a bright image, light ink over a dark one.
-LIGHT_DIVERGING = Colormap(
-    [[0.28, 0.60, 0.92, 1], [0.66, 0.83, 0.95, 1], [0.97, 0.97, 0.97, 1], [0.99, 0.80, 0.56, 1], [0.97, 0.55, 0.16, 1]],
-    name="light blue-white-orange",
 )

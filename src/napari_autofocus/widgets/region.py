@@ -198,7 +198,8 @@ class RegionTool(QObject):
         if self._seen is not None and self._seen.shape != region.shape:
             there, here = _by(region.shape), _by(self._seen.shape)
             return f"The region was drawn on an image of {there} px; this one has {here} px, so all of it counts."
-        left_out = f", {len(self._left_out)} patches left out" if self._left_out else ""
+        count = len(self._left_out)
+        left_out = f", {count} patch{'es' * (count > 1)} left out" if count else ""
         return f"{100 * region.mean():.0f} % of the image counts{left_out}."
 
     def _say(self, sentence: str) -> None:
