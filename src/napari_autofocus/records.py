@@ -204,6 +204,7 @@ HoldEnd = Literal[
     "out_of_range",
     "sharpness_fell",
     "drifted_away",
+    "wrong_way",
     "at_limit",
     "halted",
     "hardware",
@@ -251,8 +252,8 @@ class TrackRecord:
     ----------
     ended : str
         What ended it: ``cancelled`` or ``halted`` by a person, ``refused`` (nothing moved), a miss repeated too often
-        (``no_content``, ``unsure``, ``uneven``, ``out_of_range``), ``sharpness_fell``, ``drifted_away``, ``at_limit``
-        (the drive must not go where best focus is) or ``hardware``.
+        (``no_content``, ``unsure``, ``uneven``, ``out_of_range``), ``sharpness_fell``, ``drifted_away``, ``wrong_way``
+        (corrections led away from focus), ``at_limit`` (the drive must not go where best focus is) or ``hardware``.
     reasons : tuple of str
         Sentences with the numbers behind the end.
     start_um, end_um : float

@@ -317,17 +317,44 @@ def test_sharpness_may_fall_where_the_model_says_that_focus_is_lost(bench: Bench
     assert bench.states(5) == ["holding"] * 5
 
 
-def test_not_knowing_the_side_near_focus_is_no_reason_to_stop_while_frames_are_sharp(bench: Bench) -> None:
+@pytest.mark.parametrize("side", [1, -1])
+def test_near_focus_the_side_is_taken_that_agrees_with_what_is_known(bench: Bench, side: int) -> None:
+    sharp_until(bench, [10.0])
+    bench.start(misses=3, window=3)
+    bench.oracle.best_um = 0.25
+    bench.rounds(4)
+    bench.oracle.best_um = 0.6
+    bench.oracle.spoil = lambda estimate: FocusEstimate(
+        "unsure", side * abs(estimate.defocus_um or 0.0), reasons=("Which side?",)
+    )
+    assert "missed" not in bench.states(10)
+    assert bench.microscope.focus.z_um == pytest.approx(0.6, abs=0.34)
+    assert bench.microscope.focus.commands == sorted(bench.microscope.focus.commands)
+
+
+def test_not_knowing_the_side_near_focus_is_a_miss_once_frames_are_no_longer_sharp(bench: Bench) -> None:
     contrast = [10.0]
     sharp_until(bench, contrast)
-    bench.start(misses=3)
+    bench.start(misses=3, dead_band_um=2.0)
     bench.rounds(3)
     bench.oracle.spoil, bench.oracle.best_um = verdict("unsure"), 0.6
-    assert bench.states(8) == ["missed"] * 8
+    assert bench.states(8) == ["holding"] * 8
     contrast[0] = 5.0
     assert bench.states(5) == ["missed", "missed", "stopped"]
     assert bench.record is not None
     assert (bench.record.ended, bench.record.moves) == ("unsure", 0)
+
+
+@pytest.mark.parametrize("start_um", [1.0, -1.0])
+def test_a_wrong_direction_is_found_out_and_undone(make_bench: Callable[..., Bench], start_um: float) -> None:
+    bench = make_bench(z_um=start_um)
+    bench.oracle.spoil = lambda estimate: FocusEstimate("flat", -(estimate.defocus_um or 0.0), 0.1)
+    bench.start()
+    bench.rounds(20)
+    assert bench.record is not None
+    assert bench.record.ended == "wrong_way"
+    assert bench.microscope.focus.z_um == pytest.approx(start_um, abs=0.6)
+    assert max(abs(z_um) for z_um in bench.microscope.focus.commands) < 6.0
 
 
 def test_not_knowing_the_side_far_from_focus_stops_it_however_sharp_the_frames(bench: Bench) -> None:

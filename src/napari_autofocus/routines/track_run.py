@@ -16,6 +16,7 @@ from napari_autofocus.routines.track_books import Place, RestWatch, RunningBest
 from napari_autofocus.routines.track_config import HoldState, TrackConfig, TrackStep
 from napari_autofocus.routines.track_misses import Misses, is_usable, why_not_used
 from napari_autofocus.routines.track_sharpness import SharpnessWatch
+from napari_autofocus.routines.track_way import WayWatch
 from napari_autofocus.routines.watch import WatchedDrive
 
 RESTING_LOOKS = 3
@@ -44,6 +45,7 @@ class TrackRun:
         self._started_s = microscope.clock.now_s()
         self._band_um = config.dead_band_for(self._dof_um)
         self._best = RunningBest(config.window, config.average, most_ahead_um=self._band_um / 2)
+        self._way = WayWatch(self._direction, self._dof_um)
         self._rest = RestWatch(config.rest_s, config.same_place_um)
         self._sharpness = SharpnessWatch(config.least_sharpness, self._dof_um)
         self._misses = Misses(config.misses)
@@ -135,8 +137,24 @@ class TrackRun:
             return self._miss("sharpness_fell", f"Sharpness fell to {share:.0%}, while the model claims focus.")
         self._misses.clear()
         assert estimate.defocus_um is not None
-        self._best.add(frame.started_s, refocus_z_um(frame.z_um, estimate.defocus_um, self._direction))
-        return self._follow(frame.z_um)
+        if self._way.is_wrong(frame.z_um, estimate.defocus_um):
+            return self._turn_back()
+        return self._learn(frame, estimate.defocus_um)
+
+    def _learn(self, frame: Frame, defocus_um: float) -> Told:
+        self._best.add(frame.started_s, refocus_z_um(frame.z_um, defocus_um, self._direction))
+        return self._follow(frame.z_um, defocus_um)
+
+    def _turn_back(self) -> Told:
+        """Corrections went away from focus: the drive goes back to before the first of them, and the hold ends."""
+        if self._way.safe_um is not None:
+            self.drive.go(self._way.safe_um)
+        self.end(
+            "wrong_way",
+            "Two corrections in a row took the field farther from focus: either the focus direction stated for this"
+            f" drive is wrong, or the model is for other optics. The drive is back at {self.drive.last_um:.2f} µm.",
+        )
+        return "stopped", ""
 
     def _snap(self) -> Frame:
         self._frame = frame = self._microscope.snap()
@@ -152,7 +170,7 @@ class TrackRun:
 
     # Where best focus lies, and going there.
 
-    def _follow(self, z_um: float) -> Told:
+    def _follow(self, z_um: float, defocus_um: float) -> Told:
         """Move to average best focus if it has left the dead band; no farther than one round may."""
         best_um = self._best.z_um
         if best_um is None:
@@ -163,6 +181,7 @@ class TrackRun:
         if not self._may_follow(best_um):
             return "stopped", ""
         reach_um = self.config.largest_correction_um
+        self._way.corrected(z_um, defocus_um)
         self.drive.go(z_um + min(max(off_um, -reach_um), reach_um))
         self._moved_um = self.drive.last_um - z_um
         return "corrected", f"Moved {_signed(self._moved_um)} after best focus."
@@ -192,13 +211,26 @@ class TrackRun:
         return self._missed(why)
 
     def _miss_estimate(self, frame: Frame, estimate: FocusEstimate) -> Told:
-        """The same for an estimate that is not usable; not to know the side so close to focus is no reason to stop."""
+        """The same for an estimate that is not usable.
+
+        So close to focus the model may not know the side; what is known of best focus tells it, and the frame counts.
+        """
         why = why_not_used(estimate)
         if estimate.verdict == "unsure" and self._sharpness.vouches_for(frame.image, estimate):
+            if (likely_um := self._likely_um(frame.z_um, estimate)) is not None:
+                self._misses.clear()
+                return self._learn(frame, likely_um)
             self._misses.excuse()
             return "missed", f"Near focus and still sharp, but on which side is not clear. {why}"
         self._misses.add_estimate(estimate)
         return self._missed(why)
+
+    def _likely_um(self, z_um: float, estimate: FocusEstimate) -> float | None:
+        """Defocus on the side of focus that agrees better with what is known of best focus; None without that."""
+        best_um, size_um = self._best.z_um, abs(estimate.defocus_um or 0.0)
+        if best_um is None:
+            return None
+        return min((size_um, -size_um), key=lambda side: abs(refocus_z_um(z_um, side, self._direction) - best_um))
 
     def _missed(self, why: str) -> Told:
         if (verdict := self._misses.verdict) is not None:
@@ -214,6 +246,7 @@ class TrackRun:
         self.drive.look_again()
         self._rest.begin()
         self._best.forget()
+        self._way.forget()
         self._sharpness.forget()
         self._misses.clear()
         return "paused", f"{why} Focus is held again once the stage has rested for {self.config.rest_s:g} s."

@@ -20,6 +20,7 @@ ENDS = {
     "out_of_range": "Stopped: out of the model's range",
     "sharpness_fell": "Stopped: sharpness fell",
     "drifted_away": "Stopped: drifted too far",
+    "wrong_way": "Stopped: went the wrong way",
     "at_limit": "Stopped at a limit",
     "halted": "Stopped: the drive was halted",
     "hardware": "Stopped: the microscope failed",

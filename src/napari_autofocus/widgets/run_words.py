@@ -28,6 +28,7 @@ HOLD_WORDS: dict[HoldEnd, str] = {
     "out_of_range": "out of range",
     "sharpness_fell": "blurred",
     "drifted_away": "drifted off",
+    "wrong_way": "wrong way",
     "at_limit": "at a limit",
     "hardware": "failed",
 }
