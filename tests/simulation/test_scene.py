@@ -135,3 +135,22 @@ def test_impossible_positions_are_refused(scene: Scene, place: tuple[float, floa
 def test_tiny_images_are_refused() -> None:
     with pytest.raises(InputError, match="16"):
         Scene.build(shape=(8, 100))
+
+
+def test_light_is_kept_while_nothing_moves_and_noise_is_not(
+    scene: Scene, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[tuple[float, ...]] = []
+    render = scene.render
+
+    def counted(*place: float) -> np.ndarray:
+        places.append(place)
+        return render(*place)
+
+    monkeypatch.setattr(scene, "render", counted)
+    first, second = scene.snap(0.0, 0.0, 1.0, rng=rng), scene.snap(0.0, 0.0, 1.0, rng=rng)
+    scene.snap(0.0, 0.0, 1.5, rng=rng)
+    again = scene.snap(0.0, 0.0, 1.0, rng=rng)
+    assert places == [(0.0, 0.0, 1.0), (0.0, 0.0, 1.5), (0.0, 0.0, 1.0)]
+    assert not np.array_equal(first, second)
+    assert abs(first.astype(float).mean() - again.astype(float).mean()) < 0.1

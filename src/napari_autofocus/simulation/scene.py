@@ -54,6 +54,7 @@ class Scene:
         self._shape = (int(shape[0]), int(shape[1]))
         self._formation = ImageFormation(optics)
         self._fields: dict[tuple[float, float], FieldContent] = {}
+        self._lit: tuple[tuple[float, float, float], FloatImage] | None = None
 
     @classmethod
     def build(
@@ -137,8 +138,15 @@ class Scene:
     def snap(
         self, x_um: float, y_um: float, axial_um: float, *, exposure_ms: float | None = None, rng: np.random.Generator
     ) -> npt.NDArray[Any]:
-        """A camera image, shape (Y, X, 3) or (Y, X), uint8 or uint16."""
-        return self.camera.expose(self.render(x_um, y_um, axial_um), exposure_ms=exposure_ms, rng=rng)
+        """A camera image, shape (Y, X, 3) or (Y, X), uint8 or uint16; quicker while nothing moves."""
+        return self.camera.expose(self._light(x_um, y_um, axial_um), exposure_ms=exposure_ms, rng=rng)
+
+    def _light(self, *place: float) -> FloatImage:
+        """What reaches the camera; kept until stage or drive move."""
+        kept = self._lit
+        if kept is None or kept[0] != place:
+            kept = self._lit = ((place[0], place[1], place[2]), self.render(*place))
+        return kept[1]
 
     def stack(
         self,
