@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.widgets.forms import Message, scrolled
@@ -17,6 +17,7 @@ from napari_autofocus.workflows.run_entry import RunEntry, RunRecord
 
 _PICTURE_PX = (104, 84)
 _CURVE_PX = 126
+_LEAST_PX = 150
 
 
 class RunDetails(QWidget):
@@ -52,6 +53,9 @@ class RunDetails(QWidget):
         column.addWidget(self.reasons)
         column.addWidget(self.plot)
         column.addStretch(1)
+        # Takes what room there is, and scrolls: it shall not make the panel that it is in scroll, too.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+        self.setMinimumHeight(_LEAST_PX)
         self.show_run(None)
 
     def show_run(self, entry: RunEntry | None) -> None:

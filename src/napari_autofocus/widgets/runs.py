@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QMessageBox,
     QShortcut,
+    QSizePolicy,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -80,6 +81,7 @@ class RunsTable(QWidget):
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.horizontalHeader().setStyleSheet("QHeaderView::section { border: none; padding: 2px 3px; }")
         table.setMinimumHeight((_LEAST_ROWS + 1) * _ROW_PX)
+        table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         return table
 
     def _arrange(self) -> None:
@@ -87,8 +89,8 @@ class RunsTable(QWidget):
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(5)
         column.addLayout(row(self.count, 1, self.copy_button, self.export_button, self.clear_button))
-        column.addWidget(self.table, 1)
-        column.addWidget(self.details)
+        column.addWidget(self.table, 2)
+        column.addWidget(self.details, 3)
         column.addWidget(self.message)
 
     def _connect(self) -> None:

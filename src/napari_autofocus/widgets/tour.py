@@ -179,6 +179,7 @@ class _Tour:
     def _runs(self) -> tuple[str, str, dict[str, Any]]:
         table, log = self._panel.runs, self._session.runs
         self._panel.tabs.setCurrentWidget(table)
+        table.table.selectRow(table.model.rowCount() - 1)
         log.export_csv(self._out / "runs.csv")
         log.export_json(self._out / "runs.json")
         self._wait.settle()
