@@ -180,7 +180,7 @@ def test_a_closed_panel_leaves_nothing_in_the_viewer(
     assert viewer.mouse_drag_callbacks != before
     with qtbot.waitSignal(estimating.destroyed):
         estimating.deleteLater()
-    assert overlays(viewer) == []
+    qtbot.waitUntil(lambda: overlays(viewer) == [])
     assert viewer.mouse_drag_callbacks == before
     assert "napari-autofocus estimates" not in own_threads()
     shown = session.view.frames_shown

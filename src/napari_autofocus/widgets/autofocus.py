@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import napari.viewer
-from qtpy.QtCore import QMimeData
+from qtpy.QtCore import QMimeData, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QStackedWidget, QWidget
 
@@ -57,7 +57,10 @@ class AutofocusPanel(QWidget):
         self.refocusing = RefocusSection(session, theme)
         self.holding = HoldSection(session, theme)
         self.runs = RunsTable(session, session.runs)
-        self.destroyed.connect(_teardown(self.estimator, overlays, region))
+        leave = _Leaving(self.estimator, overlays, region)
+        # Not at once: napari crashes if layers go while Qt is in the middle of deleting a widget.
+        self.destroyed.connect(lambda: QTimer.singleShot(0, leave))
+        connect_while_alive(self, [(session.closing, leave)])
 
     def _arrange(self) -> None:
         self.plots = QStackedWidget()
@@ -158,12 +161,13 @@ def _dropped_model(dropped: QMimeData) -> Path | None:
     return next((path for path in paths if path.suffix.lower() == SUFFIX), None)
 
 
-def _teardown(estimator: LiveEstimator, overlays: FocusOverlays, region: RegionTool):  # noqa: ANN202
-    """What is left of a panel that has been destroyed."""
+class _Leaving:
+    """Puts away what a panel has in the viewer, once: when it is destroyed, or the viewer closes."""
 
-    def gone(*_: object) -> None:
-        estimator.close()
-        overlays.close()
-        region.close()
+    def __init__(self, *parts: LiveEstimator | FocusOverlays | RegionTool) -> None:
+        self._parts = parts
 
-    return gone
+    def __call__(self, *_: object) -> None:
+        parts, self._parts = self._parts, ()
+        for part in parts:
+            part.close()

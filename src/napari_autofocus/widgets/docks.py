@@ -14,6 +14,7 @@ def share_height(panel: QWidget, *, grows: bool) -> None:
     """Give panels in one column the room they need, and the rest to those that grow, when this one first appears."""
     panel.setProperty(_GROWS, grows)
     panel.installEventFilter(_FirstShow(panel))
+    panel.installEventFilter(_GoesWithDock(panel))
 
 
 def share_again(panel: QWidget) -> None:
@@ -45,6 +46,20 @@ class _FirstShow(QObject):
             share_again(watched)
             _soon(watched, _raise)
         return False
+
+
+class _GoesWithDock(QObject):
+    """Deletes its parent once napari has taken it out of its dock: it would go on unseen, listening and drawing."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ParentChange and watched.parent() is None:
+            _soon(watched, _delete_if_loose)
+        return False
+
+
+def _delete_if_loose(panel: QWidget) -> None:
+    if panel.parent() is None:
+        panel.deleteLater()
 
 
 def _share(panel: QWidget) -> None:

@@ -47,6 +47,7 @@ class LiveView(QObject):
         self._stop = threading.Event()
         self._drawn = threading.Event()
         self._thumbnail_s = 0.0
+        self._closed = False
         self.frames_shown = 0
         self._fetched.connect(self._on_fetched)
         self._lost.connect(self._on_lost)
@@ -74,11 +75,18 @@ class LiveView(QObject):
             self._thread.join(10)
             self._thread = None
 
+    def close(self) -> None:
+        """Stop, and show nothing any more: napari cannot take a layer while its window goes."""
+        self.stop()
+        self._closed = True
+
     def show(self, frame: Frame) -> None:
         """Draw one frame into the camera's layer, in µm where the microscope knows its pixel size.
 
         The pixels are copied into the layer's own array: napari does much more where it is given another one.
         """
+        if self._closed:
+            return
         if not self._fits(frame):
             self._make_layer(frame)
         assert self._layer is not None

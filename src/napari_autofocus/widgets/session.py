@@ -237,6 +237,7 @@ class Session:
         if self.is_closed:
             return
         self.is_closed = True
+        self.view.close()
         self.closing.emit()
         self._end_watch.detach()
         self._of_viewers.pop(self.viewer, None)
