@@ -235,6 +235,27 @@ def test_a_direction_that_is_stated_is_not_probed(direction: int) -> None:
     assert (record.outcome, record.frames) == ("focused", 2)
 
 
+@both_directions
+def test_a_direction_is_found_out_at_the_edge_of_the_range(direction: int) -> None:
+    for calls in ({1: too_far_by}, {0: too_far_by, 1: too_far_by}):
+        microscope = _blind(3.9, direction)
+        record = run(microscope, model(calls=dict(calls)))
+        assert (record.outcome, record.focus_direction) == ("focused", direction)
+        assert axial_error(microscope) < 1e-6
+
+
+def too_far_by(defocus_um: float) -> FocusEstimate:
+    return FocusEstimate("out_of_range", defocus_um, 0.5, reasons=("Too far.",))
+
+
+@both_directions
+def test_an_unsure_frame_is_looked_at_again_although_the_direction_is_unknown(direction: int) -> None:
+    microscope = _blind(3.0, direction)
+    record = run(microscope, model(calls={0: unsure}))
+    assert (record.outcome, record.focus_direction) == ("focused", direction)
+    assert axial_error(microscope) < 1e-6
+
+
 def test_without_leave_to_probe_nothing_moves() -> None:
     microscope = _blind(4.0, 1)
     record = run(microscope, model(), replace(CONFIG, probe_um=0.0))

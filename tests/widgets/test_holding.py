@@ -94,7 +94,7 @@ def test_follows_best_focus_and_shows_the_drift(
 
 
 def test_the_dead_band_follows_the_model(section: HoldSection, oracle: Oracle) -> None:
-    assert section.band_box.value() == pytest.approx(0.4)
+    assert section.band_box.value() == pytest.approx(0.24)
 
 
 def test_settings_cannot_be_changed_while_it_holds(section: HoldSection, oracle: Oracle, qtbot: QtBot) -> None:

@@ -136,6 +136,8 @@ def _act(run: RefocusRun) -> Steps:
     verdict = run.estimate.verdict
     if verdict == "no_content":
         yield from _skip(run)
+    elif verdict == "out_of_range" and run.direction == 0:
+        yield from find_direction(run)
     elif verdict == "out_of_range":
         yield from step_into_range(run)
     elif verdict == "unsure":

@@ -28,7 +28,8 @@ def find_direction(run: RefocusRun) -> Steps:
     run.guard.go(before.z_um + way_um)
     yield run.look("probe")
     first, second = before.estimate, run.newest.estimate
-    if first is None or second is None or first.defocus_um is None or second.defocus_um is None or not second.trusted:
+    readable = second is not None and second.verdict in ("flat", "tilted", "uneven", "out_of_range")
+    if first is None or second is None or not readable or first.defocus_um is None or second.defocus_um is None:
         run.end("refused", "The frame after the probing move cannot be judged; state which way this drive focuses.")
         return
     change_um, moved_um = second.defocus_um - first.defocus_um, run.newest.z_um - before.z_um
@@ -64,8 +65,10 @@ def step_into_range(run: RefocusRun) -> Steps:
 def second_shot(run: RefocusRun) -> Steps:
     """One more frame a known way off, sample and objective apart, once; then a sweep, if allowed."""
     before, way_um = run.newest, run.config.second_shot_um
-    target_um = before.z_um - run.direction * way_um
-    if "second" in run.tried or way_um == 0 or run.direction == 0 or not run.may_go(target_um):
+    # Apart is the safe way; where nobody knows which that is, only as far as a probe may go.
+    apart_um = way_um if run.direction else min(way_um, run.config.probe_um)
+    target_um = before.z_um - (run.direction or 1) * apart_um
+    if "second" in run.tried or apart_um == 0 or not run.may_go(target_um):
         yield from ask_sweep(run, "refused", " ".join(run.estimate.reasons))
         return
     run.tried.add("second")

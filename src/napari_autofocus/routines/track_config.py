@@ -16,7 +16,7 @@ from napari_autofocus.microscope.protocol import Frame
 Average = Literal["mean", "median"]
 HoldState = Literal["holding", "corrected", "missed", "paused", "resumed", "stopped"]
 
-DEAD_BAND_DOF = 1 / 3
+DEAD_BAND_DOF = 0.2
 """Default dead band, in depths of field."""
 
 
@@ -38,7 +38,7 @@ class TrackConfig:
     average : {'mean', 'median'}
         How; a median ignores a single wild estimate, a mean is a little steadier.
     dead_band_um : float or None
-        The drive moves only if average best focus lies farther away than this, µm; None: a third of the depth of field.
+        The drive moves only if average best focus lies farther away than this, µm; None: a fifth of the depth of field.
     largest_correction_um : float
         Longest way that one round may move the drive, µm.
     most_drift_um : float

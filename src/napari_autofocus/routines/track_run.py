@@ -22,6 +22,11 @@ from napari_autofocus.routines.watch import WatchedDrive
 RESTING_LOOKS = 3
 """Looks that are taken while a stage has to rest."""
 
+SPREAD_DOF = 0.3
+"""How far best focus is expected to lie from its running average, in depths of field (ours)."""
+LEAST_LIKELY = 0.85
+"""Probability of a side that model and history together must reach for a frame near focus to count (ours)."""
+
 Told = tuple[HoldState, str]
 
 
@@ -226,11 +231,16 @@ class TrackRun:
         return self._missed(why)
 
     def _likely_um(self, z_um: float, estimate: FocusEstimate) -> float | None:
-        """Defocus on the side of focus that agrees better with what is known of best focus; None without that."""
-        best_um, size_um = self._best.z_um, abs(estimate.defocus_um or 0.0)
-        if best_um is None:
+        """Defocus on the side that the model and what is known of best focus agree on; None where they do not."""
+        known_um, value = self._best.z_um, estimate.defocus_um or 0.0
+        if known_um is None:
             return None
-        return min((size_um, -size_um), key=lambda side: abs(refocus_z_um(z_um, side, self._direction) - best_um))
+        said_um, other_um = (refocus_z_um(z_um, side, self._direction) for side in (value, -value))
+        history = ((other_um - known_um) ** 2 - (said_um - known_um) ** 2) / (2 * (SPREAD_DOF * self._dof_um) ** 2)
+        odds = _log_odds(estimate.direction_probability) + history
+        if abs(odds) < _log_odds(LEAST_LIKELY):
+            return None
+        return math.copysign(value, odds * value)
 
     def _missed(self, why: str) -> Told:
         if (verdict := self._misses.verdict) is not None:
@@ -328,3 +338,8 @@ def _known(value_um: float) -> float | None:
 
 def _signed(value_um: float) -> str:
     return f"{value_um:+.2f} µm".replace("-", "−")
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, 0.5), 0.999)
+    return math.log(inside / (1 - inside))
