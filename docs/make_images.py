@@ -1,0 +1,40 @@
+"""Make the pictures of the panels in ``images/`` anew: ``python docs/make_images.py``, some minutes, no screen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+RUN = "from napari_autofocus.cli import main; main()"
+IMAGES = Path(__file__).parent / "images"
+PICTURES = {
+    "2-propose.png": "propose.png",
+    "6-hold.png": "hold.png",
+    "7-sweep.png": "sweep.png",
+    "8-runs.png": "runs.png",
+    "9-label.png": "labelling.png",
+}
+"""Pictures that the tour takes, and what they are called here."""
+
+
+def demo(*options: str) -> None:
+    """Run the demo on a screen in memory."""
+    subprocess.run([sys.executable, "-c", RUN, "demo", "--headless", *options], check=True)
+
+
+def main() -> None:
+    """Take the tour, film a refocus, keep what the docs show."""
+    with tempfile.TemporaryDirectory() as folder:
+        demo("--out", folder)
+        for taken, name in PICTURES.items():
+            with Image.open(Path(folder) / taken) as picture:
+                picture.convert("RGB").save(IMAGES / name, optimize=True)
+    demo("--gif", str(IMAGES / "refocus.gif"))
+
+
+if __name__ == "__main__":
+    main()
