@@ -32,7 +32,7 @@ def main() -> None:
         demo("--out", folder)
         for taken, name in PICTURES.items():
             with Image.open(Path(folder) / taken) as picture:
-                picture.convert("RGB").save(IMAGES / name, optimize=True)
+                picture.convert("RGB").quantize(256, kmeans=1).save(IMAGES / name, optimize=True)
     demo("--gif", str(IMAGES / "refocus.gif"))
 
 
