@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import napari.viewer
-from qtpy.QtCore import QMimeData, QTimer
+from qtpy.QtCore import QMimeData, QSize, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QStackedWidget, QWidget
 
@@ -63,7 +63,7 @@ class AutofocusPanel(QWidget):
         connect_while_alive(self, [(session.closing, leave)])
 
     def _arrange(self) -> None:
-        self.plots = QStackedWidget()
+        self.plots = _Plots()
         self.plots.addWidget(self.history)
         self.plots.addWidget(self.refocusing.plot)
         self.tabs = SnugTabs()
@@ -159,6 +159,13 @@ class AutofocusPanel(QWidget):
 def _dropped_model(dropped: QMimeData) -> Path | None:
     paths = [Path(url.toLocalFile()) for url in dropped.urls() if url.isLocalFile()]
     return next((path for path in paths if path.suffix.lower() == SUFFIX), None)
+
+
+class _Plots(QStackedWidget):
+    """Plots that ask for little: they take what room is left, and give way before the panel has to scroll."""
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
 
 
 class _Leaving:

@@ -158,6 +158,12 @@ class Message(QLabel):
         self.setStyleSheet(f"QLabel {{ color: {shades[self.tone]}; font-weight: {weight}; }}")
 
 
+def snug(*lines: QLabel) -> None:
+    """Let wrapped lines take the height that their width asks for, not that of the narrowest they might become."""
+    for line in lines:
+        line.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+
 class _Column(QScrollArea):
     """Controls below each other: as wide as they need, scrolled where the screen is too low for them, never cut off."""
 

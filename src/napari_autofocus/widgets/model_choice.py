@@ -15,7 +15,7 @@ from napari_autofocus.models.optics_check import differences
 from napari_autofocus.models.package import ModelCard
 from napari_autofocus.models.predictor import ModelPredictor, load_model
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, connect_while_alive, label, row
+from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, connect_while_alive, label, row, snug
 from napari_autofocus.widgets.readings import broken_sentence, card_details, card_sentence
 from napari_autofocus.widgets.session import Session
 
@@ -72,6 +72,7 @@ class ModelChoice(QWidget):
         )
 
     def _arrange(self) -> None:
+        snug(self.card_line, self.message, self.optics_line)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.widgets.focus_state import Estimated, FocusState
-from napari_autofocus.widgets.forms import Message, connect_while_alive, label
+from napari_autofocus.widgets.forms import Message, connect_while_alive, label, snug
 from napari_autofocus.widgets.gauge import Gauge, Needle
 from napari_autofocus.widgets.readings import NOTHING, Reading, reading_of, refusal_of
 from napari_autofocus.widgets.theme import theme_colours
@@ -51,8 +51,8 @@ class Readout(QWidget):
         self._on_model_changed(state.model)
 
     def _arrange(self) -> None:
+        snug(self.advice, self.warnings)
         kept = self.advice.sizePolicy()
-        kept.setVerticalPolicy(QSizePolicy.Policy.Minimum)
         kept.setRetainSizeWhenHidden(True)  # or everything below jumps whenever a verdict changes
         self.advice.setSizePolicy(kept)
         self.advice.setMinimumHeight(self.advice.fontMetrics().height() + _SPARE_PX)

@@ -12,7 +12,7 @@ from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.refocus_config import Proposal, RefocusStep
 from napari_autofocus.routines.sweep import SweepStep
 from napari_autofocus.widgets.focus_runs import FocusRuns
-from napari_autofocus.widgets.forms import Message, Tone, connect_while_alive
+from napari_autofocus.widgets.forms import Message, Tone, connect_while_alive, snug
 from napari_autofocus.widgets.plots import FocusCurvePlot
 from napari_autofocus.widgets.readings import refusal_of
 from napari_autofocus.widgets.refocus_buttons import RefocusButtons
@@ -62,6 +62,7 @@ class RefocusSection(QWidget):
         self._on_connection_changed(session.connection)
 
     def _arrange(self) -> None:
+        snug(self.message, self.reasons, self.direction.message)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(4)
