@@ -19,7 +19,7 @@ from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame, Image, walk_to
 
 _SILENT_EXPOSURES = 5
-_LEAST_SILENCE_S = 10.0
+_LEAST_SILENCE_S = 5.0
 _PAUSE_CHECK_S = 0.2
 
 
