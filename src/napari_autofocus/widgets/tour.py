@@ -118,6 +118,8 @@ class _Tour:
 
     def _undo(self) -> tuple[str, str, dict[str, Any]]:
         section = self._panel.refocusing
+        if not section.buttons.undo.isEnabled():
+            return "nothing to undo", "Nothing has moved.", {}
         section.buttons.undo.click()
         self._wait.for_rest()
         self._wait.for_answer()
