@@ -120,8 +120,9 @@ def clicks(session: Session, panel: Any, rig: SimulatedRig, runs: int) -> dict[s
         let_pass(1)
         before, slept_s, began_s = panel.record, rig.clock.slept_s, time.perf_counter()
         panel.refocusing.buttons.refocus.click()
-        wait_until(lambda before=before: panel.record is not before and not session.is_running)
+        wait_until(lambda before=before: panel.record is not before)
         passed_s = time.perf_counter() - began_s - (rig.clock.slept_s - slept_s)
+        wait_until(lambda: not session.is_running)
         found.append({"outcome": panel.record.outcome, "ms": 1000 * passed_s, "left_um": abs(rig.true_defocus_um())})
     focused_ms = [each["ms"] for each in found if each["outcome"] == "focused"]
     return {

@@ -75,7 +75,7 @@ def test_a_camera_that_cannot_be_read_is_a_frame_error(rig: SimulatedRig, stream
 
 @pytest.mark.usefixtures("stream")
 def test_a_camera_that_falls_silent_is_told(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s = iter([10.0, 19.9, 20.1])
+    now_s = iter([10.0, 14.9, 15.1])
     monkeypatch.setattr("napari_autofocus.microscope.controls.time", SimpleNamespace(monotonic=lambda: next(now_s)))
     live = LiveFrames(rig.microscope)
     assert live.newest_frame() is None
@@ -87,7 +87,7 @@ def test_a_camera_that_falls_silent_is_told(rig: SimulatedRig, monkeypatch: pyte
 def test_a_long_pause_is_no_silence_even_as_it_ends(
     rig: SimulatedRig, stream: StreamingCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now_s = iter([10.0, 11.0, 12.9, 13.1, 22.8, 23.0])
+    now_s = iter([10.0, 11.0, 12.9, 13.1, 17.8, 18.0])
     monkeypatch.setattr("napari_autofocus.microscope.controls.time", SimpleNamespace(monotonic=lambda: next(now_s)))
     live, core = LiveFrames(rig.microscope), rig.core
     assert live.newest_frame() is None

@@ -16,7 +16,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import DecisionSettings, FocusPredictor, ImageOptics
 from napari_autofocus.models.engines import Engine, OnnxEngine
 from napari_autofocus.models.package import open_package
-from napari_autofocus.models.predictor import ModelPredictor, every_patch, load_model
+from napari_autofocus.models.predictor import MOST_BESIDE_LIVE, ModelPredictor, every_patch, load_model
 from napari_autofocus.optics import Objective
 from tiny_models import OPTICS, PATCH, STRIDE, flat_frame, tiny_file
 
@@ -261,9 +261,10 @@ def test_the_package_has_no_other_surprises() -> None:
         _ = napari_autofocus.load_modle
 
 
-def test_the_sparing_model_gives_the_same_answers_with_the_same_settings(predictor: ModelPredictor) -> None:
+def test_the_sparing_model_reads_the_most_important_patches_with_the_same_settings(predictor: ModelPredictor) -> None:
     strict = predictor.variant(choose=every_patch, decision=DecisionSettings(dof_um=1.0, range_um=1.0))
     frame = flat_frame(0.6)
     asked, spared = (model.estimate(frame, optics=OPTICS) for model in (strict, strict.sparing()))
     assert spared.verdict == asked.verdict == "out_of_range"
-    assert len(spared.chosen_patches) == len(asked.chosen_patches)
+    assert len(spared.chosen_patches) == min(len(asked.chosen_patches), MOST_BESIDE_LIVE)
+    assert set(spared.chosen_patches) <= set(asked.chosen_patches)

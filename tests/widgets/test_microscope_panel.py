@@ -31,7 +31,13 @@ def rig(panel: MicroscopePanel, connected: tuple[Session, SimulatedRig], at_rest
 
 
 def test_nothing_can_be_moved_before_a_microscope_is_connected(panel: MicroscopePanel) -> None:
-    for part in (panel.camera.snap_button, panel.camera.live_button, panel.drive.pad, panel.stage.pad, panel.stage.field_button):
+    for part in (
+        panel.camera.snap_button,
+        panel.camera.live_button,
+        panel.drive.pad,
+        panel.stage.pad,
+        panel.stage.field_button,
+    ):
         assert not part.isEnabled()
     assert panel.message.text() == "Not connected."
 

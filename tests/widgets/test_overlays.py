@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
-from made_estimates import made_estimate, made_patches
+from made_estimates import made_estimate
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import PatchPrediction
 from napari_autofocus.widgets.focus_state import Estimated, FocusState, Seen
@@ -70,10 +70,12 @@ def test_layers_lie_exactly_over_the_patches(viewer: ViewerModel, image: Image, 
         assert first == pytest.approx(image.data_to_world((patches[0].y - 0.5, patches[0].x - 0.5)))
         end = patches[-1].y + patches[-1].size - 0.5, patches[-1].x + patches[-1].size - 0.5
         assert last == pytest.approx(image.data_to_world(end))
-    chosen, points = told.estimate.chosen_patches[3], viewer.layers[PATCHES]
-    centre = chosen.y + (chosen.size - 1) / 2, chosen.x + (chosen.size - 1) / 2
-    assert points.data_to_world(points.data[3]) == pytest.approx(image.data_to_world(centre))
-    assert set(points.size) == {chosen.size}
+    picture, painted = viewer.layers[PATCHES], np.zeros(SHAPE, bool)
+    assert picture.data_to_world((0, 0)) == pytest.approx(image.data_to_world((0, 0)))
+    assert picture.data_to_world((7, 9)) == pytest.approx(image.data_to_world((7, 9)))
+    for patch in told.estimate.chosen_patches:
+        painted[patch.y, patch.x : patch.x + patch.size] = True
+    assert (picture.data[painted][:, 3] > 0).all()
 
 
 def test_colours_are_in_depths_of_field_around_zero_and_clear_where_nothing_was_read(
@@ -94,19 +96,6 @@ def test_importance_is_whole_where_defocus_is_not_shown(
     tell(estimated())
     overlays.show_defocus(False)
     assert np.isfinite(viewer.layers[IMPORTANCE].data).all()
-
-
-def test_numbers_are_signed_with_a_true_minus(viewer: ViewerModel, tell: Any) -> None:
-    tell(estimated(-3.42))
-    assert viewer.layers[PATCHES].text.values[0] == "−3.4"
-
-
-def test_many_numbers_are_left_out(viewer: ViewerModel, tell: Any) -> None:
-    tell(Estimated(seen(), made_estimate(SHAPE, patches=made_patches(SHAPE, 2.0, every=1))))
-    layer = viewer.layers[-1]
-    assert len(layer.data) > 64
-    assert set(layer.text.values) == {""}
-    assert "numbers left out" in layer.name
 
 
 def test_layers_are_used_again_and_the_users_choice_of_layer_is_kept(
@@ -137,7 +126,8 @@ def test_another_place_and_size_of_image_is_followed(viewer: ViewerModel, tell: 
     importance = viewer.layers[IMPORTANCE]
     assert importance.data_to_world((-0.5, -0.5)) == pytest.approx((-6.0, 6.0))
     assert importance.data.shape == (6, 6)
-    assert len(viewer.layers[PATCHES].data) == len(made_estimate(small).chosen_patches)
+    assert viewer.layers[PATCHES].data.shape == (*small, 4)
+    assert viewer.layers[PATCHES].data_to_world((0, 0)) == pytest.approx((-5.0, 7.0))
 
 
 def test_refusals_hide_everything_until_there_is_an_estimate(viewer: ViewerModel, state: FocusState, tell: Any) -> None:
@@ -208,18 +198,18 @@ def test_opacity_is_that_of_the_colours_alone(viewer: ViewerModel, overlays: Foc
 @pytest.mark.parametrize(("value", "dark"), [(220, True), (10, False)])
 def test_ink_stands_out_from_the_image(viewer: ViewerModel, tell: Any, value: int, dark: bool) -> None:
     tell(estimated(value=value))
-    points = viewer.layers[PATCHES]
-    assert (points.border_color[0, :3].mean() < 0.5) == dark
-    assert (points.text.color.constant[:3].mean() < 0.5) == dark
+    pixels = viewer.layers[PATCHES].data
+    assert (pixels[pixels[..., 3] == 255][:, :3].mean() < 128) == dark
 
 
 def test_patches_left_out_are_marked(viewer: ViewerModel, state: FocusState, tell: Any) -> None:
+    tell(estimated())
+    before = viewer.layers[PATCHES].data.copy()
     state.set_region(np.ones(SHAPE, bool), ((16, 32, 32),))
     tell(estimated())
-    points = viewer.layers[PATCHES]
-    assert points.text.values[-1] == "×"
-    assert points.data[-1].tolist() == [31.5, 47.5]
-    assert not np.array_equal(points.border_color[-1], points.border_color[0])
+    changed = np.argwhere((viewer.layers[PATCHES].data != before).any(axis=-1))
+    assert changed.min(axis=0).tolist() == [16, 32]
+    assert changed.max(axis=0).tolist() == [47, 63]
 
 
 def test_overlays_lie_above_an_image_that_is_newly_looked_at(viewer: ViewerModel, tell: Any, qtbot: QtBot) -> None:
@@ -234,19 +224,20 @@ def test_overlays_lie_above_an_image_that_is_newly_looked_at(viewer: ViewerModel
 def test_nothing_read_shows_importance_alone(viewer: ViewerModel, tell: Any) -> None:
     patches = tuple(PatchPrediction(0, x, 32, 0.1) for x in (0, 32))
     tell(Estimated(seen(), made_estimate(SHAPE, patches=patches)))
-    assert len(viewer.layers[PATCHES].data) == 0
+    assert not viewer.layers[PATCHES].data.any()
     assert np.isnan(viewer.layers[DEFOCUS].data).all()
     tell(estimated())
-    assert len(viewer.layers[PATCHES].data) > 0
+    assert viewer.layers[PATCHES].data.any()
 
 
 def test_closing_takes_the_layers_away_for_good(
-    viewer: ViewerModel, state: FocusState, overlays: FocusOverlays, image: Image, tell: Any
+    viewer: ViewerModel, state: FocusState, overlays: FocusOverlays, image: Image, tell: Any, qtbot: QtBot
 ) -> None:
     tell(estimated())
     overlays.close()
+    assert len(viewer.layers) == 3, "one at a time: napari crashes if several go between two redraws"
     state.tell(estimated())
-    assert list(viewer.layers) == [image]
+    qtbot.waitUntil(lambda: list(viewer.layers) == [image])
 
 
 def test_over_a_stack_they_show_on_every_plane(viewer: ViewerModel, tell: Any) -> None:
@@ -254,8 +245,7 @@ def test_over_a_stack_they_show_on_every_plane(viewer: ViewerModel, tell: Any) -
     viewer.add_layer(Image(np.zeros((5, *SHAPE), np.uint8), name="image"))
     tell(estimated(translate=(0.0, 0.0), scale=(1.0, 1.0), units=("pixel", "pixel")))
     viewer.dims.set_point(0, 3)
-    assert viewer.layers[PATCHES].ndim == 2
-    assert len(viewer.layers[PATCHES]._view_data) > 0
+    assert viewer.layers[PATCHES].ndim == 2  # napari shows a plane without z on every one
 
 
 def test_a_stream_of_estimates_is_followed_and_ends_on_the_newest(

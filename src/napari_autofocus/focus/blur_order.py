@@ -100,7 +100,7 @@ def sharpness_means_focus(frame: npt.NDArray[Any], where: BoolImage | None = Non
         The part of the field that counts.
     """
     height, width = (max(side // COLOUR_REDUCTION, 1) for side in frame.shape[:2])
-    small = cv2.resize(np.asarray(frame, np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    small = _area(_halved(frame), (height, width))
     inside = np.ones((height, width), bool) if where is None else _reduced_mask(where, (height, width))
     if not inside.any():
         return False
@@ -132,10 +132,19 @@ def _agreement(predicted: FloatImage, target: FloatImage) -> float:
 
 
 def _reduced(image: npt.NDArray[Any]) -> FloatImage:
-    grey = to_grey(np.asarray(image, np.float32))
-    size = max(grey.shape[1] // REDUCTION, 1), max(grey.shape[0] // REDUCTION, 1)
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = to_grey(_halved(image))
+    small = _area(grey, (max(image.shape[0] // REDUCTION, 1), max(image.shape[1] // REDUCTION, 1)))
     return np.asarray(small - small.mean(), np.float32)
+
+
+def _halved(image: npt.NDArray[Any]) -> FloatImage:
+    """At half the resolution, in the image's own type as long as the pixels are many: a tenth of the time."""
+    native = image if image.dtype in (np.uint8, np.uint16, np.float32) else image.astype(np.float32)
+    return _area(native, (max(image.shape[0] // 2, 1), max(image.shape[1] // 2, 1))).astype(np.float32)
+
+
+def _area(image: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:
+    return np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA))
 
 
 def _reduced_mask(where: BoolImage, shape: tuple[int, int]) -> BoolImage:

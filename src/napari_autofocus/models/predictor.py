@@ -30,6 +30,8 @@ Choice = Callable[[Float32, PatchGrid, BoolArray | None], Sequence[int]]
 """Which patches are read: importance (rows, columns), grid and the patches allowed in; indices out."""
 
 _LARGEST_BATCH = 256
+MOST_BESIDE_LIVE = 20
+"""Patches read of a live frame, at most: a third less time, a little more uncertainty (ours)."""
 
 
 def load_model(
@@ -106,14 +108,15 @@ class ModelPredictor:
         return ModelPredictor(self.package, self.engine, choose=choose, decision=decision or self._decision)
 
     def sparing(self) -> ModelPredictor:
-        """The same model on one thread, for use beside a live image; on an accelerator the model itself.
+        """The same model for use beside a live image; on an accelerator the model itself.
 
-        Several threads wait for each other at full speed: they answer a little sooner and take twice the processor.
+        It runs on one thread, since several wait for each other at full speed: they answer a little sooner and take
+        twice the processor. And it reads the :data:`MOST_BESIDE_LIVE` most important of the patches it would read.
         """
         if not isinstance(self.engine, OnnxEngine):
             return self
         engine = OnnxEngine(self.package, providers=self.engine.providers, threads=1)
-        return ModelPredictor(self.package, engine, choose=self._choose, decision=self._decision)
+        return ModelPredictor(self.package, engine, choose=self._choose_few, decision=self._decision)
 
     def estimate(
         self,
@@ -189,6 +192,9 @@ class ModelPredictor:
 
     def _most_important(self, importance: Float32, grid: PatchGrid, allowed: BoolArray | None) -> Sequence[int]:
         return choose_patches(importance, grid, self.card.selection, allowed=allowed)
+
+    def _choose_few(self, importance: Float32, grid: PatchGrid, allowed: BoolArray | None) -> Sequence[int]:
+        return self._choose(importance, grid, allowed)[:MOST_BESIDE_LIVE]
 
     def _pixel_size_um(self, optics: ImageOptics | None) -> float:
         """The frame's own pixel size where it is known, otherwise the one the model was made for."""

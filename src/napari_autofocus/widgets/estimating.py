@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 from functools import cache
 from typing import Literal
 
@@ -50,7 +49,7 @@ class LiveEstimator(QObject):
         self._asked_at: tuple[int, ...] | None = None
         self._refusal = ""
         self._held: Estimated | None = None
-        self._model = _made_sparing(self._state.model)
+        self._use(self._state.model)
         self._told_s: deque[float] = deque(maxlen=64)
         self._thread = NewestOnly("napari-autofocus estimates", self)
         self._soon = QTimer(self)
@@ -129,7 +128,8 @@ class LiveEstimator(QObject):
             return
         stated = objective_of(self._source) if isinstance(self._source, Image) else None
         self._asked_at = what.index if isinstance(what, Plane) else None
-        self._thread.ask(Question.of(what, self._model, self._state, stated).answer)
+        model = self._sparing if self._is_live else self._model
+        self._thread.ask(Question.of(what, model, self._state, stated).answer)
 
     def close(self) -> None:
         """Listen no more, and wait for the thread."""
@@ -142,6 +142,15 @@ class LiveEstimator(QObject):
         self._pairs = []
         self._source = None
         self._thread.close()
+
+    @property
+    def _is_live(self) -> bool:
+        return self._source == "camera" and self._session.view.running
+
+    def _use(self, model: FocusPredictor | None) -> None:
+        """A model as it is, and as it is best used beside a live image; that one is made in the thread that asks."""
+        self._model = lambda: model
+        self._sparing = cache(lambda: model.sparing() if isinstance(model, ModelPredictor) else model)
 
     def _what(self) -> Plane | FrameSeen | None:
         if isinstance(self._source, Image):
@@ -206,7 +215,7 @@ class LiveEstimator(QObject):
             self._again()
 
     def _on_model_changed(self, model: FocusPredictor | None) -> None:
-        self._model = _made_sparing(model)
+        self._use(model)
         self._on_settings_changed()
 
     def _on_settings_changed(self) -> None:
@@ -221,7 +230,7 @@ class LiveEstimator(QObject):
     def _on_answered(self, estimated: Estimated) -> None:
         """In live mode it is told with the next frame: the window is drawn once for both."""
         self._held = estimated
-        if self._source == "camera" and self._session.view.running:
+        if self._is_live:
             self._late.start()
         else:
             self._tell_held()
@@ -239,8 +248,3 @@ class LiveEstimator(QObject):
         if str(error) != self._refusal:
             self._refusal = str(error)
             self._state.tell_refused(error)
-
-
-def _made_sparing(model: FocusPredictor | None) -> Callable[[], FocusPredictor | None]:
-    """Gives the model as it is best used beside a live image; made when first asked for, in the thread that asks."""
-    return cache(lambda: model.sparing() if isinstance(model, ModelPredictor) else model)

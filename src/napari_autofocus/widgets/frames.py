@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import Protocol
@@ -16,6 +17,8 @@ from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.widgets.redraw import redraw
 
 CAMERA_LAYER = "Camera"
+REST_SHARE = 0.4
+"""Time without frames after each frame, as a share of the time that its drawing took."""
 _PAUSE_S = 0.01
 _THUMBNAIL_EVERY_S = 2.0
 
@@ -60,6 +63,9 @@ class LiveView(QObject):
     def start(self, source: FrameSource) -> None:
         """Show the frames of a camera as they come."""
         self.stop()
+        # The garbage collector would go through all of napari now and then, which stops the window for 0.2 s.
+        gc.collect()
+        gc.freeze()
         self._stop = threading.Event()
         self._drawn.set()
         self._thread = threading.Thread(
@@ -74,6 +80,7 @@ class LiveView(QObject):
             self._drawn.set()
             self._thread.join(10)
             self._thread = None
+            gc.unfreeze()
 
     def close(self) -> None:
         """Stop, and show nothing any more: napari cannot take a layer while its window goes."""
@@ -113,11 +120,16 @@ class LiveView(QObject):
             self._lost.emit(error)
 
     def _on_fetched(self, frame: Frame) -> None:
+        began_s = time.monotonic()
         try:
             if self.running:
                 self.show(frame)
         finally:
-            QTimer.singleShot(0, self._drawn.set)  # by then Qt has drawn it
+            QTimer.singleShot(0, lambda: self._on_drawn(time.monotonic() - began_s))  # by then Qt has drawn it
+
+    def _on_drawn(self, seconds: float) -> None:
+        """Leave the window some time for everything else: a share of what the frame took."""
+        QTimer.singleShot(round(1000 * REST_SHARE * seconds), self._drawn.set)
 
     def _on_lost(self, error: AutofocusError) -> None:
         self.stop()

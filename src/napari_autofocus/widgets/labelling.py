@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QProgressBar, QWidget
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, ZStack, measure_stack
 from napari_autofocus.widgets import stack_layer
+from napari_autofocus.widgets.colours import DIVERGING
 from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.forms import (
     Message,
@@ -23,6 +24,7 @@ from napari_autofocus.widgets.forms import (
     row,
     scrolled,
 )
+from napari_autofocus.widgets.legend import Legend
 from napari_autofocus.widgets.plots import FocusCurvePlot
 from napari_autofocus.widgets.sentences import curve_reasons, patches_sentence, plain_um, stack_sentence
 from napari_autofocus.widgets.session import Session
@@ -72,6 +74,9 @@ class LabellingPanel(QWidget):
         self.patches_check = QCheckBox("Show patches")
         self.patches_check.setToolTip("Colour each trusted patch by how far its best focus lies from the field's, µm")
         self.patches_check.setChecked(True)
+        self.legend = Legend(DIVERGING, theme)
+        self.legend.setToolTip("Best focus of a patch from the field's, µm: blue lies lower in z, orange higher")
+        self.legend.hide()
         self._arrange()
 
     def _arrange(self) -> None:
@@ -89,7 +94,7 @@ class LabellingPanel(QWidget):
         column.addWidget(self.progress)
         column.addWidget(self.message)
         column.addWidget(self.plot, 1)
-        column.addLayout(row(self.go_button, self.patches_check, 1))
+        column.addLayout(row(self.go_button, self.patches_check, 1, self.legend))
         column.addWidget(self.reasons)
         self.progress.hide()
         self._set_running(False)
@@ -226,6 +231,7 @@ class LabellingPanel(QWidget):
         self.message.say("")
         self.reasons.say("")
         self.go_button.setEnabled(False)
+        self.legend.hide()
         stack_layer.hide_patches(self._viewer)
 
     def _best_um(self) -> float | None:
@@ -243,10 +249,13 @@ class LabellingPanel(QWidget):
 
     def _on_patches_toggled(self, wanted: bool) -> None:
         if wanted and self._result is not None and self._result[0] in self._viewer.layers:
-            stack_layer.show_patches(self._viewer, *self._result)
+            overlay = stack_layer.show_patches(self._viewer, *self._result)
+            self.legend.set_reach(float(overlay.contrast_limits[1]), "µm")
+            self.legend.show()
         else:
+            self.legend.hide()
             stack_layer.hide_patches(self._viewer)
 
     def _on_theme_changed(self, *_: object) -> None:
-        for part in (self.plot, self.message, self.reasons):
+        for part in (self.plot, self.message, self.reasons, self.legend):
             part.set_theme(self._viewer.theme)

@@ -12,38 +12,28 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Points
+from napari.layers import Image
 from napari.utils import Colormap
 
 from napari_autofocus.focus.estimate import PatchPrediction
 from napari_autofocus.widgets.colours import CLEAR_DIVERGING, CLEAR_IMPORTANCE
 from napari_autofocus.widgets.focus_state import OVERLAY, Estimated, Seen
 from napari_autofocus.widgets.patch_cells import PatchCells
-from napari_autofocus.widgets.redraw import canvas_only, redraw
+from napari_autofocus.widgets.patch_picture import is_bright, marks_of, paint, reduction_for
+from napari_autofocus.widgets.redraw import redraw
 
-MOST_NUMBERS = 64
-"""With more patches than this the numbers would hide the image, and slow it down."""
 FULL_COLOUR_DOF = 4.0
 """Defocus, in depths of field, at which the colours are full."""
 
 _PATCHES = "Chosen patches (µm)"
-_WITHOUT_NUMBERS = "Chosen patches (too many: numbers left out)"
-_OUTLINE_SHARE = 0.02
-_TEXT_POINTS = 9
-_BAR_PX, _BAR_POINTS = (10, 80), 8
-_BRIGHT = 0.45
-_INK = {True: "#101418", False: "#ffffff"}
-_LEFT_OUT = {True: "#b3261e", False: "#ff8a80"}
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a layer is to show: its data, where they lie, and whatever else changes with them."""
+    """What a layer is to show: its pixels, and where they lie."""
 
     data: np.ndarray
     place: Mapping[str, Any]
-    features: Mapping[str, Any] | None = None
-    style: Mapping[str, Any] | None = None
 
 
 def importance_content(estimated: Estimated, *, spare_read: bool) -> Content:
@@ -65,35 +55,27 @@ def defocus_content(estimated: Estimated, dof_um: float) -> Content:
 
 def patches_content(estimated: Estimated, left_out: tuple[tuple[int, int, int], ...]) -> Content:
     """Outlines of the patches that were read, with their defocus in µm, and of those the user has left out."""
-    read = [(patch.y, patch.x, patch.size) for patch in estimated.estimate.chosen_patches]
-    squares = np.array([*read, *left_out], float).reshape(-1, 3)
-    size = float(squares[0, 2]) if len(squares) else 1.0
-    bright = is_bright(estimated.seen.image)
-    ink = [_INK[bright]] * len(read) + [_LEFT_OUT[bright]] * len(left_out)
-    return Content(
-        squares[:, :2] + (squares[:, 2:] - 1) / 2,
-        _place(estimated.seen),
-        {"label": _labels(estimated.estimate.chosen_patches) + ["×"] * len(left_out)},
-        {"size": size, "ink": tuple(ink), "name": _PATCHES if len(read) <= MOST_NUMBERS else _WITHOUT_NUMBERS},
-    )
+    seen, marks = estimated.seen, marks_of(estimated.estimate.chosen_patches, left_out)
+    factor = reduction_for(seen.shape)
+    centre = (factor - 1) / 2
+    pixels = paint(seen.shape, marks, bright=is_bright(seen.image))
+    return Content(pixels, _place(seen, factor, (centre, centre)))
 
 
 class OverlayLayer:
-    """A layer of ours, and what it was last told.
+    """A layer of ours, and where it was last put.
 
     Parameters
     ----------
-    layer : Image or Points
+    layer : Image
         Made to show ``content``.
     content : Content
         What it shows.
     """
 
-    def __init__(self, layer: Image | Points, content: Content) -> None:
+    def __init__(self, layer: Image, content: Content) -> None:
         self.layer = layer
         self._place = content.place
-        self._style: Mapping[str, Any] = {}
-        self._dress(content)
 
     def fill(self, viewer: ViewerModel, content: Content) -> None:
         """Show something else."""
@@ -103,10 +85,6 @@ class OverlayLayer:
         else:
             layer.data = content.data
             self._move(content.place)
-        if content.features is not None:
-            with canvas_only(viewer):
-                layer.features = dict(content.features)
-        self._dress(content)
         redraw(viewer, layer)
 
     def _move(self, place: Mapping[str, Any]) -> None:
@@ -114,19 +92,6 @@ class OverlayLayer:
             if self._place[name] != value:
                 setattr(self.layer, name, value)
         self._place = place
-
-    def _dress(self, content: Content) -> None:
-        """Size and ink, told to napari only where they are new."""
-        if content.style is None or content.style == self._style or not len(content.data):
-            return
-        self._style, layer = content.style, self.layer
-        size, ink = content.style["size"], content.style["ink"]
-        layer.name = content.style["name"]
-        layer.size = size
-        layer.border_color = list(ink)
-        layer.text.color = ink[0]
-        # In the upper left quarter, where no overlapping patch's outline crosses them.
-        layer.text.translation = np.array([-size / 4, -size / 4])
 
 
 def make_importance(content: Content) -> OverlayLayer:
@@ -137,44 +102,13 @@ def make_importance(content: Content) -> OverlayLayer:
 def make_defocus(content: Content) -> OverlayLayer:
     """The map of defocus around zero."""
     layer = _colours("Patch defocus (DOF)", content, CLEAR_DIVERGING, (-FULL_COLOUR_DOF, FULL_COLOUR_DOF))
-    bar = layer.colorbar
-    bar.size, bar.font_size, bar.tick_length, bar.visible = _BAR_PX, _BAR_POINTS, 3, True
     return OverlayLayer(layer, content)
 
 
 def make_patches(content: Content) -> OverlayLayer:
     """Outlines and numbers."""
-    layer = Points(
-        content.data,
-        name=_PATCHES,
-        symbol="square",
-        face_color="transparent",
-        border_width=_OUTLINE_SHARE,
-        features=dict(content.features or {}),
-        text={"string": "{label}", "size": _TEXT_POINTS},
-        metadata=OVERLAY,
-        **content.place,
-    )
-    layer.editable = False
+    layer = Image(content.data, name=_PATCHES, rgb=True, blending="translucent", metadata=OVERLAY, **content.place)
     return OverlayLayer(layer, content)
-
-
-def is_bright(image: np.ndarray) -> bool:
-    """Whether dark ink is read better on an image than light ink."""
-    few = image[::16, ::16, :3] if image.ndim == 3 else image[::16, ::16]
-    full = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1.0
-    return bool(few.size and np.nanmedian(few) > _BRIGHT * full)
-
-
-def _labels(patches: tuple[PatchPrediction, ...]) -> list[str]:
-    if len(patches) > MOST_NUMBERS:
-        return [""] * len(patches)
-    return ["" if patch.defocus_um is None else _number(patch.defocus_um) for patch in patches]
-
-
-def _number(defocus_um: float) -> str:
-    """One decimal with its sign and a true minus; zero has none."""
-    return f"{defocus_um:+.1f}".replace("-", "−") if abs(defocus_um) >= 0.05 else "0.0"
 
 
 def _cells_content(seen: Seen, patches: tuple[PatchPrediction, ...], values: list[float | None]) -> Content:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QSlider, QVBoxLayout, QWidget
 
+from napari_autofocus.widgets.colours import CLEAR_DIVERGING
 from napari_autofocus.widgets.forms import NAME_PX, Message, button, label, row
+from napari_autofocus.widgets.legend import Legend
+from napari_autofocus.widgets.overlay_layers import FULL_COLOUR_DOF
 from napari_autofocus.widgets.overlays import FocusOverlays
 from napari_autofocus.widgets.region import RegionTool
 
@@ -28,6 +31,7 @@ class OverlaySwitches(QWidget):
 
     def __init__(self, overlays: FocusOverlays, region: RegionTool, theme: str) -> None:
         super().__init__()
+        self._theme = theme
         self.note = Message(theme)
         self.overlays = overlays
         self.region = region
@@ -50,6 +54,9 @@ class OverlaySwitches(QWidget):
         self.draw_button = button("Draw", "Draw rectangles: only patches inside count")
         self.exclude_button = button("Exclude", "Click a patch in the image to leave it out", checkable=True)
         self.clear_button = button("Clear", "Let the whole image count again")
+        self.legend = Legend(CLEAR_DIVERGING, self._theme)
+        self.legend.set_reach(FULL_COLOUR_DOF, "DOF")
+        self.legend.setToolTip("Colours of defocus, in depths of field: blue is too far apart, orange too close")
 
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
@@ -60,13 +67,14 @@ class OverlaySwitches(QWidget):
             name.setFixedWidth(NAME_PX)
         switches = (self.importance_box, self.defocus_box, self.patches_box)
         column.addLayout(row(names[0], *switches, 1, self.opacity_slider))
-        column.addLayout(row(names[1], self.draw_button, self.exclude_button, self.clear_button, 1))
+        column.addLayout(row(names[1], self.draw_button, self.exclude_button, self.clear_button, 1, self.legend))
         column.addWidget(self.note)
 
     def _connect(self) -> None:
         overlays = self.overlays
         self.importance_box.toggled.connect(overlays.show_importance)
         self.defocus_box.toggled.connect(overlays.show_defocus)
+        self.defocus_box.toggled.connect(self.legend.setVisible)
         self.patches_box.toggled.connect(overlays.show_patches)
         self.opacity_slider.valueChanged.connect(self._on_opacity_changed)
         self.draw_button.clicked.connect(self._on_draw_clicked)
@@ -77,12 +85,14 @@ class OverlaySwitches(QWidget):
     def _show(self) -> None:
         self.overlays.show_importance(self.importance_box.isChecked())
         self.overlays.show_defocus(self.defocus_box.isChecked())
+        self.legend.setVisible(self.defocus_box.isChecked())
         self.overlays.show_patches(self.patches_box.isChecked())
         self._on_opacity_changed(self.opacity_slider.value())
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
         self.note.set_theme(theme)
+        self.legend.set_theme(theme)
 
     def _on_opacity_changed(self, per_cent: int) -> None:
         self.overlays.set_opacity(per_cent / 100)

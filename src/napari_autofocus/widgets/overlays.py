@@ -24,6 +24,7 @@ from napari_autofocus.widgets.overlay_layers import (
     make_patches,
     patches_content,
 )
+from napari_autofocus.widgets.redraw import remove_in_turn
 
 Kind = Literal["importance", "defocus", "patches"]
 _MAKERS: dict[Kind, Callable[[Content], OverlayLayer]] = {
@@ -99,14 +100,12 @@ class FocusOverlays(QObject):
                 self._shown[kind].layer.opacity = opacity
 
     def close(self) -> None:
-        """Take the layers out of the viewer and listen no more."""
+        """Listen no more, and take the layers out of the viewer, one at a time."""
         for signal, slot in self._pairs:
             signal.disconnect(slot)
         self._pairs = []
         self._next.stop()
-        for overlay in list(self._shown.values()):
-            if overlay.layer in self._viewer.layers:
-                self._viewer.layers.remove(overlay.layer)
+        remove_in_turn(self._viewer, [overlay.layer for overlay in self._shown.values()])
         self._shown.clear()
 
     def _want(self, kind: Kind, wanted: bool) -> None:

@@ -179,7 +179,6 @@ def _add_overlay(viewer: ViewerModel, values: np.ndarray, where: dict[str, Any])
         **where,
     )
     viewer.add_layer(overlay)
-    overlay.colorbar.visible = True
     viewer.layers.selection = selected
     return overlay
 
