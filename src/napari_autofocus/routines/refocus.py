@@ -72,6 +72,9 @@ def refocus(
     run = RefocusRun(microscope, predictor, config)
     try:
         yield from run.guard.supervise(_look_and_act(run, proposal))
+    except InputError:
+        keep = keep if run.guard.drive.moves else None  # told by the error: there was no run
+        raise
     finally:
         record = run.record()
         if keep is not None:
@@ -204,6 +207,9 @@ def _correct(run: RefocusRun) -> Steps:
 def _judge(run: RefocusRun, base: Look) -> Steps:
     """Accept the place where the newest frame was taken, leave it to one more correction, or give it up."""
     doubt = run.doubt(base)
+    if doubt and run.may_be_play(base):
+        run.guard.reasons.append(f"{doubt} The drive may have had play in it; correcting once more.")
+        return
     if doubt:
         yield from ask_sweep(run, "reverted", doubt)
         return

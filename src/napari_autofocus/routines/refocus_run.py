@@ -182,7 +182,7 @@ class RefocusRun:
                 )
             if abs(after) > abs(before) + self.accept_um:
                 return f"It became worse: the defocus was {before:+.2f} µm before the move and is {after:+.2f} µm now."
-        if after is None or not self._can_be_judged():
+        if after is None or not self.can_be_judged():
             verdict = self.estimate.verdict.replace("_", " ")
             return f"The frame after the move cannot be judged ({verdict}), so the move is not verified."
         return "" if before is None else self._contradiction(before + way, after, abs(before))
@@ -195,7 +195,15 @@ class RefocusRun:
             f" {found:+.2f} µm; it may not fit this microscope: check the optics, or train it on stacks of it."
         )
 
-    def _can_be_judged(self) -> bool:
+    def may_be_play(self, base: Look) -> bool:
+        """Whether a short move may have been eaten by play that nobody had taken up: the next one will not be.
+
+        Somebody who turned a drive by hand leaves its play on the wrong side; after our own approach it is taken up.
+        """
+        trusted = base.estimate is not None and base.estimate.trusted and self.estimate.trusted
+        return trusted and len(self.looks) == 2 and abs(self.newest.z_um - base.z_um) <= self.dof_um
+
+    def can_be_judged(self) -> bool:
         """Whether the newest estimate may verify a move.
 
         Within a depth of field the model may be unsure on which side of focus a frame lies and yet know that it is

@@ -63,7 +63,7 @@ def judge_scan(run: RefocusRun, base: Look, share: float) -> Steps:
     """Stay at the best plane of a scan unless the model, or the pictures, say that the field is not in focus there."""
     before_um = base.estimate.defocus_um if base.estimate else None
     after_um, spread_um = run.estimate.defocus_um, run.estimate.spread_um or 0.0
-    if after_um is None or before_um is None or run.estimate.verdict != "uneven":
+    if after_um is None or before_um is None or not run.can_be_judged():
         doubt = f"The frame at the best plane of the scan cannot be judged ({run.estimate.verdict.replace('_', ' ')})."
     elif abs(after_um) > max(run.dof_um, spread_um / 2):
         doubt = f"At the best plane of the scan most of the content is {after_um:+.2f} µm from focus, the model says."
