@@ -50,6 +50,7 @@ class FocusRuns(QObject):
         self._relay.kept.connect(self._on_record)
         self._first: Frame | None = None
         self._last: Frame | None = None
+        self._verifying: Estimated | None = None
         self._pending = False
 
     @property
@@ -97,7 +98,7 @@ class FocusRuns(QObject):
         if self._session.is_running:
             work.close()
             return
-        self._first = self._last = None
+        self._first = self._last = self._verifying = None
         self._pending = True
         self.started.emit(words)
         self._session.start_run(work, step=self._on_step, done=done, failed=self._end_with(self._on_failed))
@@ -120,8 +121,16 @@ class FocusRuns(QObject):
             self._session.view.show(step.frame)
         estimate = getattr(step, "estimate", None)
         if estimate is not None:
-            self._state.tell(Estimated(FrameSeen(step.frame).read(), estimate))
+            self._verifying = Estimated(FrameSeen(step.frame).read(), estimate)
+            if step.phase != "verify":
+                self._tell_verifying()
         self.stepped.emit(step)
+
+    def _tell_verifying(self) -> None:
+        """What a verifying frame shows is drawn once it has been told what came of the run: that is waited for."""
+        held, self._verifying = self._verifying, None
+        if held is not None:
+            self._state.tell(held)
 
     def _add_composite(self, frame: Frame, image: Any) -> None:
         """A layer for the user to keep."""
@@ -137,6 +146,7 @@ class FocusRuns(QObject):
         first, last = (None if frame is None else frame.image for frame in (self._first, self._last))
         self._first = self._last = None
         self.recorded.emit(record)
+        self._tell_verifying()
         try:
             self._session.runs.add(record, before=first, after=last)
         except InputError as error:
