@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_predictor import FakePredictor
 
+from fake_predictor import FakePredictor
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.focus.zstack import ZStack

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from fake_predictor import FakePredictor
 
+from fake_predictor import FakePredictor
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics, PatchPrediction
 from napari_autofocus.models.evaluation import Evaluation, FieldDone, KnownFrame, evaluate
