@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from napari.components import ViewerModel
+from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_autofocus.widgets.focus_state import Estimated, FocusState
@@ -99,13 +100,13 @@ class FocusOverlays(QObject):
             if kind in self._shown:
                 self._shown[kind].layer.opacity = opacity
 
-    def close(self) -> None:
-        """Listen no more, and take the layers out of the viewer, one at a time."""
+    def close(self, *below: Layer) -> None:
+        """Listen no more, and take the layers out of the viewer, one at a time; at last those below them."""
         for signal, slot in self._pairs:
             signal.disconnect(slot)
         self._pairs = []
         self._next.stop()
-        remove_in_turn(self._viewer, [overlay.layer for overlay in self._shown.values()])
+        remove_in_turn(self._viewer, [*(overlay.layer for overlay in self._shown.values()), *below])
         self._shown.clear()
 
     def _want(self, kind: Kind, wanted: bool) -> None:

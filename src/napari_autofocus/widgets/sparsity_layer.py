@@ -40,7 +40,7 @@ class TourLayer:
             frame.image, self._layer.name, scale=scale, units=self._layer.units, pixel_size_um=frame.pixel_size_um
         )
 
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+    @property
+    def layers(self) -> tuple[Image, ...]:
+        """The layer, if there is one."""
+        return () if self._layer is None else (self._layer,)

@@ -260,7 +260,6 @@ def _teardown(overlays: FocusOverlays, picture: TourLayer, jobs: list[Job]):  # 
     def gone(*_: object) -> None:
         for job in jobs:
             job.cancel()
-        overlays.close()
-        picture.remove()
+        overlays.close(*picture.layers)
 
     return gone
