@@ -6,12 +6,12 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from napari_autofocus.widgets.plot_frame import dress_axes, dress_band, keep_still, true_minus_axes
 from napari_autofocus.widgets.theme import theme_colours
 
 _LENGTH_S = 120.0
@@ -19,14 +19,6 @@ _MOST_POINTS = 1200
 _REDRAW_MS = 200
 _LEAST_SPAN_S = 10.0
 _LEAST_REACH_DOF = 2.0
-_TINT = 60
-
-
-class _Axis(pg.AxisItem):
-    """An axis with a true minus."""
-
-    def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
-        return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
 
 
 class HistoryPlot(QWidget):
@@ -45,7 +37,7 @@ class HistoryPlot(QWidget):
         self._now_s = now_s
         self._dof_um = 1.0
         self._points: deque[tuple[float, float]] = deque(maxlen=_MOST_POINTS)
-        self._plot = pg.PlotWidget(parent=self, axisItems={side: _Axis(side) for side in ("bottom", "left")})
+        self._plot = pg.PlotWidget(parent=self, axisItems=true_minus_axes())
         self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
         self._line = self._plot.plot([], [], connect="finite")
         self._newest = self._plot.plot([], [], pen=None, symbol="o", symbolSize=7)
@@ -62,13 +54,7 @@ class HistoryPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
-        self._plot.setLabel("bottom", "time (s)")
-        self._plot.setLabel("left", "defocus (µm)")
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=False, y=False)
-        for side in ("bottom", "left"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        keep_still(self._plot, bottom="time (s)", left="defocus (µm)")
         self.setToolTip("Estimated defocus over time, µm; shaded: the depth of field. Gaps: no estimate to trust")
         self.setMinimumHeight(100)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -76,19 +62,11 @@ class HistoryPlot(QWidget):
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
         colours = theme_colours(theme)
-        self._plot.setBackground(colours.ground)
-        for side in ("bottom", "left"):
-            axis = self._plot.getAxis(side)
-            axis.setPen(colours.faint)
-            axis.setTextPen(colours.text)
+        dress_axes(self._plot, colours)
         self._line.setPen(pg.mkPen(colours.curve, width=1.5))
         self._newest.setSymbolBrush(colours.peak)
         self._newest.setSymbolPen(None)
-        tint = pg.mkColor(colours.good)
-        tint.setAlpha(_TINT)
-        self._band.setBrush(tint)
-        for line in self._band.lines:
-            line.setPen(pg.mkPen(None))
+        dress_band(self._band, colours.good)
 
     def set_dof(self, dof_um: float) -> None:
         """Shade this depth of field around focus, µm."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_autofocus.widgets.plot_frame import dress_axes, dress_band, keep_still, true_minus_axes
 from napari_autofocus.widgets.theme import theme_colours
 
 _MOST_POINTS = 2000
@@ -18,13 +18,6 @@ _TIP = (
     "Best focus (line) and the focus drive (steps), µm from where the hold began, over minutes; a pause begins anew.\n"
     "Shaded: the dead band, in which nothing moves"
 )
-
-
-class _Axis(pg.AxisItem):
-    """An axis with a true minus."""
-
-    def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
-        return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
 
 
 class DriftPlot(QWidget):
@@ -41,7 +34,7 @@ class DriftPlot(QWidget):
         self._points: list[tuple[float, float, float]] = []
         self._every, self._skipped = 1, 0
         self._band_um = 0.0
-        self._plot = pg.PlotWidget(parent=self, axisItems={side: _Axis(side) for side in ("bottom", "left")})
+        self._plot = pg.PlotWidget(parent=self, axisItems=true_minus_axes())
         self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
         self._plot.addItem(self._band, ignoreBounds=True)
         self._drive = self._plot.plot([], [], connect="finite")
@@ -58,13 +51,7 @@ class DriftPlot(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._legend)
         layout.addWidget(self._plot)
-        self._plot.setLabel("bottom", "time (min)")
-        self._plot.setLabel("left", "drift (µm)")
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=False, y=False)
-        for side in ("bottom", "left"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        keep_still(self._plot, bottom="time (min)", left="drift (µm)")
         self.setToolTip(_TIP)
         self.setMinimumHeight(120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -72,18 +59,10 @@ class DriftPlot(QWidget):
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
         colours = theme_colours(theme)
-        self._plot.setBackground(colours.ground)
-        for side in ("bottom", "left"):
-            axis = self._plot.getAxis(side)
-            axis.setPen(colours.faint)
-            axis.setTextPen(colours.text)
+        dress_axes(self._plot, colours)
         self._drift.setPen(pg.mkPen(colours.curve, width=1.5))
         self._drive.setPen(pg.mkPen(colours.peak, width=1.5))
-        tint = pg.mkColor(colours.good)
-        tint.setAlpha(_TINT)
-        self._band.setBrush(tint)
-        for line in self._band.lines:
-            line.setPen(pg.mkPen(None))
+        dress_band(self._band, colours.good, alpha=50)
         marks = (colours.curve, "best focus"), (colours.peak, "focus drive"), (colours.good, "dead band")
         self._legend.setText("&nbsp;&nbsp; ".join(f'<font color="{colour}">▬</font> {name}' for colour, name in marks))
 

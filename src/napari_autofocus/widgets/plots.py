@@ -8,6 +8,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from napari_autofocus.widgets.plot_frame import dress_axes, dress_band, keep_still
 from napari_autofocus.widgets.theme import Colours, theme_colours
 
 _DASH = Qt.PenStyle.DashLine
@@ -54,13 +55,7 @@ class FocusCurvePlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
-        self._plot.setLabel("bottom", "z (µm)")
-        self._plot.setLabel("left", "sharpness (rel.)")
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=False, y=False)
-        for side in ("bottom", "left"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        keep_still(self._plot, bottom="z (µm)", left="sharpness (rel.)")
         self._plot.setYRange(0, 1.12, padding=0)
         self.setMinimumHeight(130)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -68,11 +63,7 @@ class FocusCurvePlot(QWidget):
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
         colours = theme_colours(theme)
-        self._plot.setBackground(colours.ground)
-        for side in ("bottom", "left"):
-            axis = self._plot.getAxis(side)
-            axis.setPen(colours.faint)
-            axis.setTextPen(colours.text)
+        dress_axes(self._plot, colours)
         self._line.setPen(pg.mkPen(colours.curve, width=1.5))
         self._points.setSymbolBrush(colours.curve)
         self._points.setSymbolPen(None)
@@ -82,11 +73,7 @@ class FocusCurvePlot(QWidget):
         self._peak.setPen(pg.mkPen(colours.peak, width=2))
         self._peak.label.setColor(colours.peak)
         self._marker.setPen(pg.mkPen(colours.text, width=1, style=_DASH))
-        tint = pg.mkColor(colours.peak)
-        tint.setAlpha(60)
-        self._band.setBrush(tint)
-        for line in self._band.lines:
-            line.setPen(pg.mkPen(None))
+        dress_band(self._band, colours.peak)
 
     @property
     def z_um(self) -> list[float]:
