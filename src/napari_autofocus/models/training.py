@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -116,6 +118,20 @@ class TrainingSettings:
         return self.learning_rate * (1 + math.cos(math.pi * min(1.0, (share - self.hold) / (1 - self.hold)))) / 2
 
 
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Truth and answer of a validation, one entry a sample.
+
+    Parameters
+    ----------
+    true_um, found_um : np.ndarray, shape (N,)
+        Defocus, µm.
+    """
+
+    true_um: npt.NDArray[np.float32]
+    found_um: npt.NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class TrainingProgress:
     """Where training stands.
@@ -136,6 +152,8 @@ class TrainingProgress:
         Of the last validation; empty before the first.
     validated : bool
         Whether that validation is new.
+    pairs : Pairs or None
+        Truth and answer for each sample of the last validation, where the task has such; for a scatter.
     """
 
     samples: int
@@ -146,6 +164,7 @@ class TrainingProgress:
     seconds_left: float
     figures: dict[str, float]
     validated: bool
+    pairs: Pairs | None = None
 
 
 @dataclass

@@ -39,6 +39,7 @@ from napari_autofocus.models.teaching import (
     package,
     teach,
 )
+from napari_autofocus.workflows.cross_validation import CrossValidation
 from napari_autofocus.workflows.own_files import check_target, claim, name_of
 from napari_autofocus.workflows.own_plan import (
     BEYOND,
@@ -49,7 +50,19 @@ from napari_autofocus.workflows.own_plan import (
 )
 from napari_autofocus.workflows.own_stacks import Split, StackStored, store_patches
 
-OwnStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen
+PlainStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen
+
+
+@dataclass(frozen=True)
+class FoldStep:
+    """Progress of cross-validation: fold ``fold`` of ``folds``, counted from 1, and what happens in it."""
+
+    fold: int
+    folds: int
+    step: PlainStep
+
+
+OwnStep = PlainStep | FoldStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +81,8 @@ class OwnModel:
         Which of them taught.
     notes : tuple of str
         What a reader of the figures has to know, a sentence each.
+    cross_validation : CrossValidation or None
+        What every stack showed while it was held out, where that was asked for; ``held_out`` then holds the same.
     """
 
     package: ModelPackage
@@ -75,6 +90,7 @@ class OwnModel:
     dataset: LabelledDataset
     split: Split
     notes: tuple[str, ...]
+    cross_validation: CrossValidation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What ``napari-autofocus train --json`` prints."""

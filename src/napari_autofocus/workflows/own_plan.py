@@ -63,6 +63,8 @@ class OwnSettings:
         That training runs on, as torch names it.
     samples : int
         Patches to show at most, however much time is left.
+    folds : int
+        Hold every stack out once, in so many models taught beside the one that learns from all; 0 holds a part out.
     """
 
     minutes: float = 5.0
@@ -75,6 +77,7 @@ class OwnSettings:
     seed: int = 0
     device: str = "cpu"
     samples: int = 10_000_000
+    folds: int = 0
 
     def __post_init__(self) -> None:
         numbers = {"time, in minutes,": self.minutes, "range": self.range_um, "pixel size": self.pixel_size_um}
