@@ -1,0 +1,104 @@
+"""Whether a field holds anything to focus on: patches of it must change with focus by more than the camera's noise.
+
+Fed with frames one at a time, none of which is kept; dust and gradients that look the same at every focus do not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.focus.curve import SIGNIFICANT, FocusCurve, judge_curve
+from napari_autofocus.focus.noise_free import noise_of_brenner, split_brenner
+from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.microscope.protocol import Frame
+
+FloatArray = npt.NDArray[np.float64]
+
+FEWEST_FRAMES = 3
+"""With fewer nothing can be said to change with focus."""
+
+
+@dataclass(frozen=True)
+class ContentVerdict:
+    """What the frames of a field say of its content.
+
+    Parameters
+    ----------
+    patches, changing : int
+        Patches in the field, and how many of them change with focus.
+    strongest : float
+        Height of the strongest patch's focus curve over its noise.
+    best_z_um : float or None
+        Where the field is sharpest, µm: the median over the patches whose own curve has a peak; None without any.
+    field : FocusCurve
+        Verdict on the mean over the field.
+    """
+
+    patches: int
+    changing: int
+    strongest: float
+    best_z_um: float | None
+    field: FocusCurve
+
+    def holds(self, least: int) -> bool:
+        """Whether at least so many patches change with focus, or the field as a whole does."""
+        return self.changing >= least or self.field.trusted
+
+    def in_words(self) -> str:
+        """The numbers behind it, a sentence."""
+        return (
+            f"{self.changing} of {self.patches} patches change with focus; the strongest by {self.strongest:.1f} times"
+            f" its noise, {SIGNIFICANT:g} is needed."
+        )
+
+
+class ContentMeter:
+    """Sharpness of each patch over the frames of one field.
+
+    Parameters
+    ----------
+    patch_px : int
+        Side of a patch, px; less in a smaller field.
+    dof_um : float or None
+        Depth of field, µm, where it is known.
+    """
+
+    def __init__(self, patch_px: int, dof_um: float | None = None) -> None:
+        self._patch_px, self._dof_um = patch_px, dof_um
+        self._z_um: list[float] = []
+        self._values: list[FloatArray] = []
+        self._noise: list[FloatArray] = []
+
+    def __len__(self) -> int:
+        return len(self._z_um)
+
+    def add(self, frame: Frame) -> float:
+        """Measure a frame; its mean Brenner gradient is returned, counts². Raises InputError if it is no image."""
+        shape = frame.image.shape[0], frame.image.shape[1]
+        split = split_brenner(frame.image, PatchGrid(shape, min(self._patch_px, *shape)))
+        self._z_um.append(frame.z_um)
+        self._values.append(split.brenner.ravel())
+        self._noise.append(noise_of_brenner(split).ravel())
+        return float(self._values[-1].mean())
+
+    def verdict(self) -> ContentVerdict | None:
+        """What has been seen so far; None from too few frames."""
+        if len(self) < FEWEST_FRAMES:
+            return None
+        values, noise = np.stack(self._values), np.stack(self._noise).min(axis=0)
+        curves = [self._judge(values[:, i], float(noise[i])) for i in range(values.shape[1])]
+        field = self._judge(values.mean(axis=1), float(np.sqrt(np.mean(noise**2) / noise.size)))
+        best = [curve.best_z_um for curve in curves if curve.trusted and curve.best_z_um is not None]
+        return ContentVerdict(
+            patches=len(curves),
+            changing=sum(curve.significance >= SIGNIFICANT and curve.verdict != "spike" for curve in curves),
+            strongest=max(curve.significance for curve in curves),
+            best_z_um=float(np.median(best)) if best else field.best_z_um if field.trusted else None,
+            field=field,
+        )
+
+    def _judge(self, values: FloatArray, noise: float) -> FocusCurve:
+        return judge_curve(self._z_um, values, noise=noise or None, dof_um=self._dof_um)

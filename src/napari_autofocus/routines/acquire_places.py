@@ -1,0 +1,154 @@
+"""Where on a slide to acquire: grids, random places in an area, places drawn by hand. Stage positions in µm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.routines.acquire_config import Place
+
+TRIES_EACH = 200
+"""Random places that lie too near to others are drawn again, so often at most."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """A part of a slide: a polygon of stage positions.
+
+    Parameters
+    ----------
+    corners : tuple of (x, y)
+        In order around it, µm; at least three that do not lie on a line.
+    """
+
+    corners: tuple[Place, ...]
+
+    def __post_init__(self) -> None:
+        outline = np.asarray(self.corners, np.float64)
+        if outline.ndim != 2 or outline.shape[0] < 3 or outline.shape[1] != 2 or not np.isfinite(outline).all():
+            raise InputError(f"An area takes at least three finite corners (x, y) in µm; found {len(self.corners)}.")
+        if _surface(outline) <= 0:
+            raise InputError("The corners of an area lie on a line; draw an area that encloses a part of the slide.")
+
+    @classmethod
+    def around(cls, centre: Place, width_um: float, height_um: float | None = None) -> Area:
+        """A rectangle around a place."""
+        (x, y), half_w, half_h = centre, width_um / 2, (width_um if height_um is None else height_um) / 2
+        return cls(
+            ((x - half_w, y - half_h), (x + half_w, y - half_h), (x + half_w, y + half_h), (x - half_w, y + half_h))
+        )
+
+    @property
+    def bounds_um(self) -> tuple[float, float, float, float]:
+        """(lowest x, lowest y, highest x, highest y), µm."""
+        outline = np.asarray(self.corners, np.float64)
+        (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
+        return float(x0), float(y0), float(x1), float(y1)
+
+    def holds(self, place: Place) -> bool:
+        """Whether a place lies inside, or on the outline."""
+        x0, y0, _, _ = self.bounds_um
+        outline = np.asarray(self.corners, np.float64) - (x0, y0)  # small numbers: OpenCV computes in single precision
+        inside = cv2.pointPolygonTest(outline.astype(np.float32), (place[0] - x0, place[1] - y0), measureDist=True)
+        return bool(inside >= -1e-3)
+
+
+def grid_places(centre: Place, columns: int, rows: int, spacing_um: float) -> list[Place]:
+    """Places at even distances around a centre, row by row, every second row backwards: the shortest way.
+
+    Raises
+    ------
+    InputError
+        If there is no column, no row or no spacing.
+    """
+    if columns < 1 or rows < 1:
+        raise InputError(f"A grid has at least one column and one row; found {columns} x {rows}.")
+    if not 0 < spacing_um < math.inf:
+        raise InputError(f"The spacing of a grid must be a positive number of µm; found {spacing_um:g}.")
+    x_um = centre[0] + (np.arange(columns) - (columns - 1) / 2) * spacing_um
+    y_um = centre[1] + (np.arange(rows) - (rows - 1) / 2) * spacing_um
+    return [(float(x), float(y)) for row, y in enumerate(y_um) for x in (x_um if row % 2 == 0 else x_um[::-1])]
+
+
+def grid_in(area: Area, spacing_um: float) -> list[Place]:
+    """The places of a grid that lie in an area, back and forth. Raises InputError if it is too small for any."""
+    x0, y0, x1, y1 = area.bounds_um
+    if not 0 < spacing_um < math.inf:
+        raise InputError(f"The spacing of a grid must be a positive number of µm; found {spacing_um:g}.")
+    columns, rows = int((x1 - x0) / spacing_um) + 1, int((y1 - y0) / spacing_um) + 1
+    inside = [
+        place for place in grid_places(((x0 + x1) / 2, (y0 + y1) / 2), columns, rows, spacing_um) if area.holds(place)
+    ]
+    if not inside:
+        raise InputError(f"No place of a grid of {spacing_um:g} µm lies in the area; take a smaller spacing.")
+    return inside
+
+
+def random_places(area: Area, count: int, rng: np.random.Generator, *, least_distance_um: float = 0.0) -> list[Place]:
+    """Places drawn evenly from an area, none nearer to another than a distance.
+
+    Parameters
+    ----------
+    area : Area
+        Where.
+    count : int
+        How many; fewer are returned where no more fit, at least one.
+    rng : np.random.Generator
+        Draws them.
+    least_distance_um : float
+        Between the centres of any two, µm: a field's diagonal keeps fields apart.
+
+    Raises
+    ------
+    InputError
+        If the count is less than 1 or the distance negative.
+    """
+    if count < 1:
+        raise InputError(f"At least one place is needed; found {count}.")
+    if not 0 <= least_distance_um < math.inf:
+        raise InputError(f"The least distance must be zero or a positive number of µm; found {least_distance_um:g}.")
+    places: list[Place] = []
+    for _ in range(count * TRIES_EACH):
+        place = _draw(area, rng)
+        if all(math.dist(place, other) >= least_distance_um for other in places):
+            places.append(place)
+        if len(places) == count:
+            break
+    return places
+
+
+def _draw(area: Area, rng: np.random.Generator) -> Place:
+    """A place inside; outlines so thin that none is hit give a corner."""
+    x0, y0, x1, y1 = area.bounds_um
+    for _ in range(1000):
+        place = float(rng.uniform(x0, x1)), float(rng.uniform(y0, y1))
+        if area.holds(place):
+            return place
+    return area.corners[0]
+
+
+def spares(wanted: int) -> int:
+    """How many random places to draw for so many stacks, since fields may be empty (ours)."""
+    return 10 * wanted + 20
+
+
+def nearest_order(places: Sequence[Place], start: Place) -> list[Place]:
+    """Places in the order of a short way: always the nearest one next."""
+    left, here, way = list(places), start, list[Place]()
+    while left:
+        nearest = min(left, key=lambda place: math.dist(place, here))
+        left.remove(nearest)
+        way.append(nearest)
+        here = nearest
+    return way
+
+
+def _surface(outline: npt.NDArray[np.float64]) -> float:
+    x, y = outline[:, 0] - outline[0, 0], outline[:, 1] - outline[0, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
