@@ -55,6 +55,28 @@ def load_networks(package: ModelPackage) -> tuple[nn.Module, nn.Module]:
     )
 
 
+def rescaled(network: DefocusNetwork, settings: DefocusSettings) -> DefocusNetwork:
+    """A defocus network that says the same of other lengths: its bins stand for those of ``settings``.
+
+    Blur depends on defocus over the depth of field, so that a network taught through one objective says much the same
+    through another one once its µm are counted in depths of field. Ours.
+
+    Raises
+    ------
+    InputError
+        If the settings ask for another number of bins, or another network.
+    """
+    other = DefocusNetwork(settings)
+    try:
+        other.load_state_dict(network.state_dict())
+    except RuntimeError as error:
+        raise InputError(
+            f"A network of {network.settings.bins} bins cannot stand for {settings.bins} bins of another network; keep"
+            " its backbone and channels, and the number of its bins."
+        ) from error
+    return other
+
+
 def _load(card: NetworkCard, weights: bytes, name: str) -> nn.Module:
     network = _build(card)
     try:

@@ -31,7 +31,8 @@ class Holding:
     most : int
         Validation patches (or overviews) at most.
     slides : tuple of str or None
-        Hold back these, whatever the share.
+        Hold back these, whatever the share. With an empty tuple everything is learned from, and the figures are those
+        of samples that were learned from.
     """
 
     share: float = 0.05
@@ -45,6 +46,13 @@ class Holding:
         names, place = np.unique(slides, return_inverse=True)
         chosen = np.array([crc32(str(name).encode()) / 2**32 < self.share for name in names], bool)
         return chosen[place] if names.size else np.zeros(0, bool)
+
+    def divided(self, slides: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Numbers of the samples to learn from, and of those to validate on (at most ``most``, in any order)."""
+        held = self.held(slides)
+        training = np.flatnonzero(~held)
+        watched = training if self.slides == () else np.flatnonzero(held)
+        return training, np.random.default_rng(0).permutation(watched)[: self.most]
 
 
 class DefocusTask:
@@ -77,15 +85,12 @@ class DefocusTask:
         gain_jitter: float = 0.05,
     ) -> None:
         self.network, self.data, self.dof_um, self.seed, self.gain_jitter = network, data, dof_um, seed, gain_jitter
-        holding = holding or Holding()
-        held = holding.held(data.slides)
-        self.training, held_back = np.flatnonzero(~held), np.flatnonzero(held)
-        if self.training.size == 0 or held_back.size == 0:
+        self.training, self.validation = (holding or Holding()).divided(data.slides)
+        if self.training.size == 0 or self.validation.size == 0:
             raise InputError(
                 f"{len(data)} patches of {np.unique(data.slides).size} slides are too few to train and to validate on:"
                 " add slides."
             )
-        self.validation = np.random.default_rng(0).permutation(held_back)[: holding.most]
         self.criterion = DefocusLoss(network.settings, blur_um=network.settings.bin_um)
 
     def batch(self, number: int, size: int) -> dict[str, Tensor]:
@@ -165,12 +170,11 @@ class ImportanceTask:
         gain_jitter: float = 0.15,
     ) -> None:
         self.network, self.data, self.seed, self.gain_jitter = network, data, seed, gain_jitter
-        holding = holding or Holding(most=1024)
-        held = holding.held(data.overview_slides)
-        self.training, held_back = np.flatnonzero(~held), np.flatnonzero(held)
-        if self.training.size == 0 or held_back.size == 0:
-            raise InputError(f"{held.size} overviews are too few to train and to validate on: add slides.")
-        self.validation = np.random.default_rng(0).permutation(held_back)[: holding.most]
+        self.training, self.validation = (holding or Holding(most=1024)).divided(data.overview_slides)
+        if self.training.size == 0 or self.validation.size == 0:
+            raise InputError(
+                f"{data.overview_slides.size} overviews are too few to train and to validate on: add slides."
+            )
 
     def batch(self, number: int, size: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])

@@ -24,7 +24,7 @@ from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
 from napari_autofocus.models.evaluation import FieldResult, KnownFrame, evaluate
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
-from napari_autofocus.models.networks import load_networks
+from napari_autofocus.models.networks import load_networks, rescaled
 from napari_autofocus.models.package import ModelCard, ModelPackage, TrainingRecord
 from napari_autofocus.models.package.writing import with_card, write_package
 from napari_autofocus.models.predictor import ModelPredictor
@@ -177,20 +177,28 @@ def check_device(name: str) -> None:
 def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tuple[DefocusNetwork, ImportanceNetwork]:
     """Both stages before they are taught: those of a package, or as planned with weights drawn from its seeds.
 
+    The package's bins stand for the lengths that are planned (:func:`~napari_autofocus.models.networks.rescaled`).
+
     Raises
     ------
     InputError
-        If the package's networks cannot be built.
+        If the package's networks cannot be built, or have other bins than planned.
     """
     if base is not None:
-        defocus, importance = load_networks(base)
-        if isinstance(defocus, DefocusNetwork) and isinstance(importance, ImportanceNetwork):
-            return defocus, importance
-        raise InputError(f"The model {base.card.name} has not the networks of a single shot; choose another base.")
+        defocus, importance = networks_of(base)
+        return rescaled(defocus, plan.defocus), importance
     torch.manual_seed(plan.importance_training.seed)
     looking = ImportanceNetwork(plan.importance)
     torch.manual_seed(plan.defocus_training.seed)
     return DefocusNetwork(plan.defocus), looking
+
+
+def networks_of(base: ModelPackage) -> tuple[DefocusNetwork, ImportanceNetwork]:
+    """The networks of a single shot that a package holds. Raises InputError if it holds others."""
+    defocus, importance = load_networks(base)
+    if isinstance(defocus, DefocusNetwork) and isinstance(importance, ImportanceNetwork):
+        return defocus, importance
+    raise InputError(f"The model {base.card.name} has not the networks of a single shot; choose another base.")
 
 
 def calibrate(

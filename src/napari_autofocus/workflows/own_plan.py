@@ -14,7 +14,7 @@ from napari_autofocus.models.defocus import DefocusSettings
 from napari_autofocus.models.importance import ImportanceSettings
 from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, ReadingSettings, count_frames
 from napari_autofocus.models.package import CardOptics, ModelPackage
-from napari_autofocus.models.teaching import TeachingPlan, first_networks
+from napari_autofocus.models.teaching import TeachingPlan, networks_of
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.own_stacks import (
@@ -205,10 +205,10 @@ def _usable(source: Path, found: LabelledDataset) -> list[LabelledStack]:
 
 
 def _range(usable: list[LabelledStack], settings: OwnSettings, base: ModelPackage | None, dof_um: float) -> float:
-    most_um = base.card.range_um if base is not None else float("inf")
+    most_um = base.card.range_um * dof_um / base.card.dof_um if base is not None else float("inf")
     if settings.range_um is not None and settings.range_um > most_um:
         raise InputError(
-            f"The base answers within ±{most_um:g} µm, and ±{settings.range_um:g} µm is asked for; ask for less, or"
+            f"From this base a model answers within ±{most_um:.4g} µm, and ±{settings.range_um:g} µm is asked for; ask for less, or"
             " train without a base."
         )
     range_um = settings.range_um or min(covered_range_um(usable), most_um)
@@ -236,11 +236,17 @@ def _plan(
         "defocus_training": replace(each, minutes=(1 - share) * settings.minutes),
     }
     if base is not None:
-        judging, looking = first_networks(TeachingPlan(), base)
-        return TeachingPlan(looking.settings, judging.settings, **training)
+        judging, looking = networks_of(base)
+        return TeachingPlan(looking.settings, _stretched(judging.settings, dof_um / base.card.dof_um), **training)
     return TeachingPlan(
         ImportanceSettings(channels=optics.channels), _new_network(dof_um, range_um, optics.channels), **training
     )
+
+
+def _stretched(settings: DefocusSettings, factor: float) -> DefocusSettings:
+    """The base's lengths, counted in the new depths of field: see :func:`~napari_autofocus.models.networks.rescaled`."""
+    lengths = {name: getattr(settings, name) * factor for name in ("reach_um", "bin_um", "window_um")}
+    return replace(settings, **lengths)
 
 
 def _new_network(dof_um: float, range_um: float, channels: int) -> DefocusSettings:
