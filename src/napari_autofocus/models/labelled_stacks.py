@@ -17,14 +17,9 @@ from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, measure_stack
 from napari_autofocus.io import check_opening, find_stacks, open_stack
 from napari_autofocus.models.evaluation import KnownFrame
-from napari_autofocus.models.stack_labels import Corner, PatchSaid, StackLabels
-from napari_autofocus.models.stack_records import (
-    LabelledDataset,
-    LabelledStack,
-    PatchLabel,
-    PlaneRead,
-    StackSkipped,
-)
+from napari_autofocus.models.patch_labels import PatchLabel, patch_labels
+from napari_autofocus.models.stack_labels import StackLabels
+from napari_autofocus.models.stack_records import LabelledDataset, LabelledStack, PlaneRead, StackSkipped
 from napari_autofocus.optics import Objective
 
 __all__ = [
@@ -122,9 +117,8 @@ def _read_one(
     path: Path, labels: StackLabels, settings: ReadingSettings, place: tuple[int, int]
 ) -> Generator[PlaneRead, None, LabelledStack | StackSkipped]:
     said, facts, of_patches = labels.field(path), labels.facts(path), labels.patches(path)
-    if said is not None and (said.best_z_um is None or not said.trusted):
-        why = "is said to be in focus nowhere" if said.best_z_um is None else "is labelled as not to be trusted"
-        return StackSkipped(str(path), f"{path} {why} ({said.how}).", "untrusted")
+    if said is not None and said.set_aside:
+        return StackSkipped(str(path), f"{path} {said.set_aside}.", "untrusted")
     focus: StackFocus | None = None
     try:
         stack = _open(path, settings)
@@ -146,7 +140,7 @@ def _read_one(
         stain=facts.stain,
         density=facts.density,
         focus=focus,
-        patches=_patches(focus, of_patches) if focus is not None and settings.patches else (),
+        patches=patch_labels(focus, of_patches) if focus is not None and settings.patches else (),
     )
 
 
@@ -170,18 +164,6 @@ def _measured(
             found: StackFocus = finished.value
             return found
         yield PlaneRead(str(path), *place, plane.done, plane.total)
-
-
-def _patches(focus: StackFocus, said: dict[Corner, PatchSaid]) -> tuple[PatchLabel, ...]:
-    """What was measured of each patch, unless a label store says otherwise; untrusted positions are left out."""
-    labels = []
-    for patch in focus.patches:
-        corner = (patch.y, patch.x, patch.size)
-        own = said.get(corner, PatchSaid())
-        measured = patch.best_z_um if patch.trusted else None
-        best_z_um = measured if own.best_z_um is None else own.best_z_um
-        labels.append(PatchLabel(*corner, best_z_um, patch.importance if own.importance is None else own.importance))
-    return tuple(labels)
 
 
 def known_frames(

@@ -10,17 +10,18 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.labelling import LabelEntry, LabelStore
+from napari_autofocus.labelling.painting import KEY as PAINTING
+from napari_autofocus.labelling.painting import Painting
 from napari_autofocus.labelling.tables import read_label_rows
+from napari_autofocus.models.patch_labels import Corner, PatchesSaid, PatchSaid
 
 HowLabelled = Literal["label store", "table", "Brenner"]
-Corner = tuple[int, int, int]
-"""Upper left corner and side of a patch: y, x, size, px."""
 
 TABLE = "labels.csv"
 SIMULATION = "simulation.json"
@@ -48,13 +49,12 @@ class FieldLabel:
     trusted: bool
     how: HowLabelled
 
-
-@dataclass(frozen=True)
-class PatchSaid:
-    """What somebody said about one patch; None where nothing was said."""
-
-    best_z_um: float | None = None
-    importance: float | None = None
+    @property
+    def set_aside(self) -> str:
+        """Why the stack is not to be used, as the end of a sentence about it; empty if it is."""
+        if self.best_z_um is None:
+            return f"is said to be in focus nowhere ({self.how})"
+        return "" if self.trusted else f"is labelled as not to be trusted ({self.how})"
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,13 @@ class StackLabels:
         listed = (folder.listed[place] for folder in folders if place in folder.listed)
         return next(stored, None) or next(listed, None)
 
-    def patches(self, stack: Path) -> dict[Corner, PatchSaid]:
+    def patches(self, stack: Path) -> PatchesSaid:
         """What label stores say about a stack's patches."""
         place = str(_absolute(stack))
-        return next((f.patches[place] for f in self._around(stack) if place in f.patches), {})
+        folders = [folder for folder in self._around(stack) if place in folder.patches or place in folder.paintings]
+        if not folders:
+            return PatchesSaid()
+        return PatchesSaid(folders[0].patches.get(place, {}), folders[0].paintings.get(place))
 
     def facts(self, stack: Path) -> SlideFacts:
         """Slide, stain and density, from the table's columns of these names or the record of a simulation."""
@@ -130,6 +133,7 @@ class _Folder:
         self.listed: dict[str, FieldLabel] = {}
         self.stored: dict[str, FieldLabel] = {}
         self.patches: dict[str, dict[Corner, PatchSaid]] = {}
+        self.paintings: dict[str, Painting] = {}
         self.facts: dict[str, SlideFacts] = {}
         self.rows: dict[str, tuple[str, ...]] = {}
         self.simulated = _simulated(folder / SIMULATION)
@@ -166,13 +170,16 @@ class _Folder:
                 best_z_um, trusted = _said_best(entry)
                 self.stored[place] = FieldLabel(best_z_um, trusted, "label store")
                 continue
+            if entry.scope == "importance" and entry.key == PAINTING:
+                self.paintings[place] = Painting.from_value(entry.value)
+                continue
             corner = _corner(entry, file)
             said = self.patches.setdefault(place, {})
             before = said.get(corner, PatchSaid())
             if entry.scope == "patch":
-                said[corner] = PatchSaid(_said_best(entry)[0], before.importance)
+                said[corner] = PatchSaid(_said_best(entry)[0], before.importance, True)
             else:
-                said[corner] = PatchSaid(before.best_z_um, _said_importance(entry))
+                said[corner] = replace(before, importance=_said_importance(entry))
 
 
 def _absolute(path: Path) -> Path:

@@ -11,29 +11,9 @@ import numpy as np
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import StackFocus, ZStack
+from napari_autofocus.models.patch_labels import PatchLabel
 from napari_autofocus.models.samples import FieldSample, FloatArray
 from napari_autofocus.models.stack_labels import HowLabelled
-
-
-@dataclass(frozen=True)
-class PatchLabel:
-    """Best focus and content importance of a patch.
-
-    Parameters
-    ----------
-    y, x, size : int
-        Upper left corner and side, px.
-    best_z_um : float or None
-        Drive position of best focus, µm; None where it is not known.
-    importance : float
-        In [0, 1].
-    """
-
-    y: int
-    x: int
-    size: int
-    best_z_um: float | None
-    importance: float
 
 
 @dataclass(frozen=True, eq=False)
