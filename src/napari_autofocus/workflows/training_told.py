@@ -1,0 +1,142 @@
+"""Steps and results of teaching in the plain words of ``training_steps.py``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.models.devices import training_devices
+from napari_autofocus.models.labelled_stacks import LabelledDataset, PlaneRead
+from napari_autofocus.models.library import find_model
+from napari_autofocus.models.metrics import FieldResult
+from napari_autofocus.models.package import open_package
+from napari_autofocus.models.teaching import FrameSeen, StageProgress
+from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep
+from napari_autofocus.workflows.own_plan import OwnPlan, OwnSettings, prepare
+from napari_autofocus.workflows.own_stacks import StackStored
+from napari_autofocus.workflows.training_request import TrainingRequest
+from napari_autofocus.workflows.training_steps import Answer, DatasetSeen, Learning, TrainingMade, Working
+
+_MOST_ANSWERS = 2000
+_MOST_REASONS = 200
+
+
+def settings_of(request: TrainingRequest) -> OwnSettings:
+    """How a model is made of one's own stacks, as it was asked for. Raises InputError."""
+    return OwnSettings(
+        minutes=request.minutes,
+        base=request.base,
+        name=request.name,
+        range_um=request.range_um,
+        seed=request.seed,
+        device=request.device,
+        folds=request.folds,
+    )
+
+
+def told(step: OwnStep, fold: int = 0, folds: int = 0) -> Working | Learning | None:
+    """A step in plain words; None where there is nothing to tell."""
+    if isinstance(step, FoldStep):
+        return told(step.step, step.fold, step.folds)
+    if isinstance(step, StageProgress):
+        return _learning(step, fold, folds)
+    if isinstance(step, PlaneRead):
+        done = (step.stack - 1) * step.planes + step.plane
+        return Working("reading", done, step.stacks * step.planes, Path(step.path).name, fold, folds)
+    if isinstance(step, StackStored):
+        return Working("storing", step.done, step.total, fold=fold, folds=folds)
+    if isinstance(step, FrameSeen):
+        answer = answer_of(step.result) if step.result is not None else None
+        return Working(step.purpose, step.done, step.total or 0, fold=fold, folds=folds, answer=answer)
+    return None
+
+
+def _learning(step: StageProgress, fold: int, folds: int) -> Learning:
+    at, new = step.progress, step.progress.validated
+    pairs: Iterable[tuple[float, float]] = ()
+    if new and at.pairs is not None:
+        pairs = zip(at.pairs.true_um.tolist(), at.pairs.found_um.tolist(), strict=True)
+    return Learning(
+        stage=step.stage,
+        loss=at.loss,
+        learning_rate=at.learning_rate,
+        seconds=at.seconds,
+        seconds_left=at.seconds_left,
+        score=at.figures.get("score"),
+        direction=at.figures.get("direction"),
+        validated=new,
+        pairs=tuple((round(true, 3), round(found, 3)) for true, found in pairs),
+        fold=fold,
+        folds=folds,
+    )
+
+
+def answer_of(result: FieldResult) -> Answer:
+    """What was said of a frame."""
+    return Answer(result.true_um, result.estimate_um, result.refused)
+
+
+def made_of(own: OwnModel, report: Path | None, extra: Iterable[str] = ()) -> TrainingMade:
+    """A finished model in plain words.
+
+    Parameters
+    ----------
+    own : OwnModel
+        As it was made.
+    report : Path or None
+        Page of its figures.
+    extra : iterable of str
+        Notes to add, a sentence each.
+    """
+    evaluation = own.held_out.evaluation
+    figures, estimate = evaluation.figures(), own.cross_validation.estimate if own.cross_validation else None
+    return TrainingMade(
+        model=str(own.package.path),
+        report=str(report) if report is not None else "",
+        name=own.package.card.name,
+        dof_um=own.package.card.dof_um,
+        range_um=own.package.card.range_um,
+        mae_um=estimate.mae_um if estimate else figures["mae_um"],
+        low_um=estimate.low_um if estimate else None,
+        high_um=estimate.high_um if estimate else None,
+        direction=estimate.direction if estimate else figures["direction_success"],
+        refused=figures["refused"]["all"],
+        frames=len(evaluation.results),
+        stacks=len({result.source for result in evaluation.results}),
+        works=estimate.works if estimate else None,
+        reasons=estimate.reasons if estimate else (),
+        notes=(*own.notes, *extra),
+        answers=tuple(_thinned(evaluation.results)),
+    )
+
+
+def _thinned(results: tuple[FieldResult, ...]) -> Iterator[Answer]:
+    every = math.ceil(len(results) / _MOST_ANSWERS) or 1
+    return (answer_of(result) for result in islice(results, 0, None, every))
+
+
+def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
+    """What a data set holds, and whether anything can be taught of it as asked for."""
+    base = open_package(find_model(request.base)) if request.base is not None else None
+    summary, refusal = "", ""
+    try:
+        summary = _summary(prepare(request.dataset, found, settings_of(request), base))
+    except InputError as error:
+        refusal = str(error)
+    return DatasetSeen(
+        stacks=len(found.stacks),
+        labelled_by=dict(found.how_labelled),
+        left_out=tuple(stack.reason for stack in found.skipped[:_MOST_REASONS]),
+        summary=summary,
+        refusal=refusal,
+        devices=training_devices(),
+    )
+
+
+def _summary(own: OwnPlan) -> str:
+    colour = "colour" if own.optics.colour == "rgb" else "grey"
+    optics = f"{own.optics.objective.name} at {own.optics.pixel_size_um:.3g} µm a pixel, {colour}"
+    return f"{optics}; model for ±{own.range_um:g} µm"
