@@ -1,8 +1,13 @@
-"""OME-Zarr images (versions 0.4 and 0.5): the zarr library reads the arrays, the OME metadata say what they are."""
+"""OME-Zarr images (versions 0.4 and 0.5): the zarr library reads the arrays, the OME metadata say what they are.
+
+What OME cannot say (z of every plane, objective, focus direction, colour) stands under :data:`OWN_KEY` in images of
+our own, written by ``zarr_writing.py``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,10 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.io.axes import z_planes
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
 from napari_autofocus.io.reading import reading
+from napari_autofocus.optics import Objective
 
+OWN_KEY = "napari-autofocus"
+"""Attribute of a group under which our own facts stand."""
 _MARKERS = (".zattrs", ".zgroup", ".zarray", "zarr.json")
 _WHAT = "an OME-Zarr image"
 _LETTERS = {"t": "T", "c": "C", "z": "Z", "y": "Y", "x": "X"}
@@ -59,6 +67,7 @@ def open_zarr(folder: Path, *, channel: int | str | None = None) -> FileStack:
         If the store is damaged, holds no OME image, or not one z-stack.
     """
     attributes, multiscale = _multiscales(folder)
+    own = own_facts(folder)
     with reading(folder, _WHAT):
         axes = [_axis(axis) for axis in multiscale["axes"]]
         dataset = multiscale["datasets"][0]
@@ -69,11 +78,55 @@ def open_zarr(folder: Path, *, channel: int | str | None = None) -> FileStack:
                 f"{folder} has an array of shape {array.shape} for the axes {letters}; images with the axes (t, c, z,"
                 " y, x), in that order, are read."
             )
-        names = _channel_names(attributes)
-        numbers, _ = z_planes(str(folder), letters[:-2], array.shape[:-2], names, channel)
         scale, offset = _transform(multiscale, dataset, len(letters))
-    readers = [partial(_read, array, folder, np.unravel_index(i, array.shape[:-2])) for i in numbers]
-    return _with_lengths(LazyPlanes(readers, array.shape[-2:], array.dtype), axes, scale, offset)
+        if channel is None and own.get("colour") == "rgb" and letters == "CZYX" and array.shape[0] == 3:
+            stack = _with_lengths(_rgb_planes(array, folder), axes, scale, offset)
+        else:
+            names = _channel_names(attributes)
+            numbers, _ = z_planes(str(folder), letters[:-2], array.shape[:-2], names, channel)
+            readers = [partial(_read, array, folder, np.unravel_index(i, array.shape[:-2])) for i in numbers]
+            stack = _with_lengths(LazyPlanes(readers, array.shape[-2:], array.dtype), axes, scale, offset)
+        return _with_own(stack, own)
+
+
+def own_facts(folder: Path) -> Mapping[str, Any]:
+    """What an image of our own says beyond OME; empty for any other. Raises InputError if the store is damaged."""
+    import zarr
+
+    with reading(folder, _WHAT):
+        own = zarr.open_group(str(folder), mode="r").attrs.get(OWN_KEY, {})
+        return own if isinstance(own, dict) else {}
+
+
+def objective_to_json(objective: Objective) -> dict[str, Any]:
+    """An objective in plain values, as :func:`open_zarr` reads it back unchanged."""
+    return {
+        "name": objective.name,
+        "magnification": objective.magnification,
+        "na": objective.na,
+        "immersion": objective.immersion,
+        "camera_pixel_um": objective.camera_pixel_um,
+        "stated_dof_um": objective.stated_dof_um,
+    }
+
+
+def _with_own(stack: FileStack, own: Mapping[str, Any]) -> FileStack:
+    """The stack with exact z, objective and focus direction where an image of our own states them."""
+    z_um, lens = own.get("z_um"), own.get("objective")
+    if z_um is not None and len(z_um) == len(stack.planes):
+        stack = replace(stack, z_um=np.asarray(z_um, np.float64))
+    if lens is not None:
+        stack = replace(stack, objective=Objective(**{key: lens[key] for key in lens if key != "name"}))
+    return replace(stack, focus_direction=-1 if own.get("focus_direction") == -1 else 1)
+
+
+def _rgb_planes(array: Any, folder: Path) -> LazyPlanes:
+    """Colour planes (Y, X, 3) of an image whose channels are red, green and blue."""
+
+    def read(index: int) -> Plane:
+        return np.ascontiguousarray(np.moveaxis(_read(array, folder, (slice(None), index)), 0, -1))
+
+    return LazyPlanes([partial(read, i) for i in range(array.shape[1])], (*array.shape[-2:], 3), array.dtype)
 
 
 def _multiscales(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -129,7 +182,7 @@ def _vector(numbers: Any, ndim: int) -> Plane:
     return vector
 
 
-def _read(array: Any, folder: Path, index: tuple[int, ...]) -> Plane:
+def _read(array: Any, folder: Path, index: tuple[Any, ...]) -> Plane:
     with reading(folder, _WHAT):
         return np.asarray(array[index])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -136,17 +135,6 @@ def _draw(area: Area, rng: np.random.Generator) -> Place:
 def spares(wanted: int) -> int:
     """How many random places to draw for so many stacks, since fields may be empty (ours)."""
     return 10 * wanted + 20
-
-
-def nearest_order(places: Sequence[Place], start: Place) -> list[Place]:
-    """Places in the order of a short way: always the nearest one next."""
-    left, here, way = list(places), start, list[Place]()
-    while left:
-        nearest = min(left, key=lambda place: math.dist(place, here))
-        left.remove(nearest)
-        way.append(nearest)
-        here = nearest
-    return way
 
 
 def _surface(outline: npt.NDArray[np.float64]) -> float:
