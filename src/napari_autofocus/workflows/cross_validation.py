@@ -5,9 +5,14 @@ The folds are taught in ``own_models.py``; here stand what they gave and what fo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+from scipy.stats import t as student_t
+
+from napari_autofocus.errors import InputError
 from napari_autofocus.models.evaluation import Evaluation
 
 
@@ -65,3 +70,84 @@ class CrossValidation:
     evaluation: Evaluation
     estimate: ErrorEstimate
     folds: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the package."""
+        return {"folds": self.folds, **self.estimate.to_json()}
+
+
+def estimate_error(evaluation: Evaluation) -> ErrorEstimate:
+    """What models that had not seen a stack said about it, as a statement on the model that learned from all.
+
+    The mean absolute error of each stack is one observation: frames of a stack share its content and its label. The
+    interval is Student's for their mean logarithm. The model that learned from all stacks saw more of them and was
+    taught longer than each fold, which makes the estimate a cautious one by ``_FOLD_EXCESS``. Ours.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Every answer, given by a model that had not seen the frame's stack. Refusals count with the number that they
+        would have given.
+    """
+    errors = _errors_by_stack(evaluation)
+    if len(errors) < _FEWEST_STACKS:
+        raise InputError(
+            f"An error estimate takes answers on at least {_FEWEST_STACKS} stacks; {len(errors)} have any: take more"
+            " stacks, with content."
+        )
+    each = np.array([np.mean(found) for found in errors.values()])
+    mae_um = float(np.mean(each)) / _FOLD_EXCESS
+    spread = float(np.std(np.log(np.maximum(each, 1e-6)), ddof=1)) / math.sqrt(each.size)
+    reach = float(np.hypot(student_t.ppf(0.95, each.size - 1) * spread, _EXCESS_SPREAD))
+    figures = evaluation.figures()
+    estimate = ErrorEstimate(
+        mae_um=mae_um,
+        low_um=mae_um * math.exp(-reach),
+        high_um=mae_um * math.exp(reach),
+        dof_um=evaluation.dof_um,
+        direction=figures["direction_success"],
+        stacks=len(errors),
+        frames=len(evaluation.results),
+        works=True,
+    )
+    return replace(estimate, **_verdict(estimate, figures))
+
+
+_FEWEST_STACKS = 3
+_FOLD_EXCESS = 1.2
+_EXCESS_SPREAD = 0.2
+
+
+def _errors_by_stack(evaluation: Evaluation) -> dict[str, list[float]]:
+    errors: dict[str, list[float]] = {}
+    for result in evaluation.results:
+        if result.error_um is not None:
+            errors.setdefault(result.source, []).append(abs(result.error_um))
+    return errors
+
+
+LARGEST_MAE_DOF = 0.5
+LEAST_DIRECTION = 0.99
+LARGEST_REFUSED = 0.25
+WIDEST_INTERVAL = 0.5
+
+
+def _verdict(estimate: ErrorEstimate, figures: dict[str, Any]) -> dict[str, Any]:
+    """Whether the model may be trusted, and why not."""
+    reasons: list[str] = []
+    mae_dof, high_dof = estimate.mae_um / estimate.dof_um, estimate.high_um / estimate.dof_um
+    if mae_dof > LARGEST_MAE_DOF:
+        reasons.append(f"The expected error is {mae_dof:.2f} depths of field; up to {LARGEST_MAE_DOF:g} is asked for.")
+    if estimate.direction is None or estimate.direction < LEAST_DIRECTION:
+        told = "cannot be told" if estimate.direction is None else f"was right in {100 * estimate.direction:.1f} %"
+        reasons.append(f"The direction {told}; {100 * LEAST_DIRECTION:g} % is asked for.")
+    refused = float(figures["refused"]["all"])
+    if refused > LARGEST_REFUSED:
+        reasons.append(f"It refused {100 * refused:.0f} % of the frames.")
+    works = not reasons
+    if high_dof - mae_dof > WIDEST_INTERVAL * mae_dof:
+        reasons.append(
+            f"The stacks differ so much that the error may be up to {high_dof:.2f} depths of field; more stacks make"
+            " the estimate narrower."
+        )
+    return {"works": works, "reasons": tuple(reasons)}

@@ -75,5 +75,6 @@ def _facts(own: OwnPlan) -> dict[str, Any]:
         "optics": own.optics.model_dump(mode="json"),
         "range": own.range_um,
         "seed": own.settings.seed,
+        "folds": len(own.split.folds),
         "stacks": {"learned from": listed(own.split.training), "watched": listed(own.split.watched)},
     }

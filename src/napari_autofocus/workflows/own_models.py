@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,18 @@ from napari_autofocus.focus.estimate import DecisionSettings
 from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation
-from napari_autofocus.models.evaluation import Evaluation, FieldResult, KnownFrame
+from napari_autofocus.models.evaluation import Evaluation, FieldResult
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,
     PlaneRead,
     StackSkipped,
-    known_frames,
     read_dataset,
 )
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import ModelCard, ModelPackage, open_package
+from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import (
     FrameSeen,
@@ -39,8 +40,9 @@ from napari_autofocus.models.teaching import (
     package,
     teach,
 )
-from napari_autofocus.workflows.cross_validation import CrossValidation
+from napari_autofocus.workflows.cross_validation import CrossValidation, estimate_error
 from napari_autofocus.workflows.own_files import check_target, claim, name_of
+from napari_autofocus.workflows.own_folds import Answer, FoldProgress, answers_of_fold, calibrated, judged
 from napari_autofocus.workflows.own_plan import (
     BEYOND,
     OwnPlan,
@@ -48,7 +50,8 @@ from napari_autofocus.workflows.own_plan import (
     prepare,
     reading_of,
 )
-from napari_autofocus.workflows.own_stacks import Split, StackStored, store_patches
+from napari_autofocus.workflows.own_split import Split
+from napari_autofocus.workflows.own_stacks import StackStored, store_patches
 
 PlainStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen
 
@@ -147,18 +150,26 @@ def train_own(
             temporary = tempfile.TemporaryDirectory(prefix="napari-autofocus-", ignore_cleanup_errors=True)
             work = Path(cleaning.enter_context(temporary))
         claim(work, own)
-        taught = yield from _teach(own, work)
+        data = yield from _stored(own, work / "data")
+        crossed = yield from _crossed(own, name, data, work)
+        taught = yield from _teach(own, data, work)
+        if crossed is not None:
+            return _package_crossed(own, target, name, taught, crossed)
         return (yield from _package(own, target, name, taught))
 
 
-def _teach(own: OwnPlan, work: Path) -> Generator[StackStored | StageProgress, None, Taught]:
+def _stored(own: OwnPlan, folder: Path) -> Generator[StackStored, None, Dataset]:
     stacks = (*own.split.training, *own.split.watched)
     reach_um = min(BEYOND * own.range_um, own.plan.defocus.reach_um)
-    yield from store_patches(stacks, work / "data", range_um=reach_um, seed=own.settings.seed)
+    yield from store_patches(stacks, folder, range_um=reach_um, seed=own.settings.seed)
+    return Dataset(folder)
+
+
+def _teach(own: OwnPlan, data: Dataset, work: Path) -> Generator[StageProgress, None, Taught]:
     return (
         yield from teach(
             own.plan,
-            Dataset(work / "data"),
+            data,
             work,
             dof_um=own.dof_um,
             base=own.base,
@@ -168,6 +179,60 @@ def _teach(own: OwnPlan, work: Path) -> Generator[StackStored | StageProgress, N
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Crossed:
+    """Cross-validation before the model is taught: the decision that follows from it, and what it showed."""
+
+    decision: DecisionSettings
+    calibrated: bool
+    validation: CrossValidation
+
+
+def _crossed(own: OwnPlan, name: str, data: Dataset, work: Path) -> Generator[FoldStep, None, _Crossed | None]:
+    folds = len(own.split.folds)
+    if not folds:
+        return None
+    answers: list[Answer] = []
+    for number in range(folds):
+        fold = answers_of_fold(own, number, partial(_card, own, name), data, work / f"fold-{number + 1}")
+        answers += yield from _numbered(fold, number + 1, folds)
+    decision = calibrated(answers, _decision(own), own.optics.pixel_size_um)
+    evaluation = judged(answers, name, decision, own.optics.pixel_size_um)
+    validation = CrossValidation(evaluation, estimate_error(evaluation), folds)
+    return _Crossed(decision, decision != _decision(own), validation)
+
+
+def _numbered(
+    steps: Generator[FoldProgress, None, tuple[Answer, ...]], fold: int, folds: int
+) -> Generator[FoldStep, None, tuple[Answer, ...]]:
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as finished:
+                answers: tuple[Answer, ...] = finished.value
+                return answers
+            yield FoldStep(fold, folds, step)
+
+
+def _package_crossed(own: OwnPlan, target: Path, name: str, taught: Taught, crossed: _Crossed) -> OwnModel:
+    """Every stack taught the model, so that what stands in its card is what others said of them, held out in turn."""
+    validation = crossed.validation
+    figures = validation.evaluation.to_json() | {"cross_validation": validation.to_json()}
+    card = _card(own, name, taught).model_copy(update={"decision": crossed.decision, "evaluation": figures})
+    written = write_package(
+        target,
+        card,
+        defocus=taught.defocus.network,
+        importance=taught.importance.network,
+        history=taught.history(),
+    )
+    dataset, frames = own.frames(own.split.training)
+    held_out = DatasetEvaluation(validation.evaluation, dataset, own.dataset.skipped)
+    notes = (*_notes(own, frames, crossed.calibrated), *replace(held_out, dataset=own.dataset).notes())
+    return OwnModel(written, held_out, own.dataset, own.split, notes, validation)
+
+
 def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator[FrameSeen, None, OwnModel]:
     card = _card(own, name, taught)
     (calibration, few), (evaluation, many) = own.frames(own.split.calibration), own.frames(own.split.evaluation)
@@ -175,8 +240,8 @@ def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator
         target,
         card,
         taught,
-        calibration_frames=_frames(own, calibration) if few >= FEWEST_FIELDS else (),
-        evaluation_frames=_frames(own, evaluation),
+        calibration_frames=own.known_frames(calibration) if few >= FEWEST_FIELDS else (),
+        evaluation_frames=own.known_frames(evaluation),
         otherwise=card.decision.calibration,
     )
     results: list[FieldResult] = []
@@ -191,28 +256,31 @@ def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator
         yield replace(step, total=few if step.purpose == "calibrating" else many)
     measured = Evaluation(name, tuple(results), own.dof_um, own.range_um)
     held_out = DatasetEvaluation(measured, evaluation, own.dataset.skipped)
-    calibrated = written.card.decision.calibration != card.decision.calibration
-    notes = [*_notes(own, many, calibrated), *replace(held_out, dataset=own.dataset).notes()]
+    fitted = written.card.decision.calibration != card.decision.calibration
+    notes = [*_notes(own, many, fitted), *replace(held_out, dataset=own.dataset).notes()]
     return OwnModel(written, held_out, own.dataset, own.split, tuple(notes))
 
 
-def _frames(own: OwnPlan, stacks: LabelledDataset) -> Generator[KnownFrame, None, None]:
-    settings = own.settings
-    yield from known_frames(stacks, own.range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um)
+def _decision(own: OwnPlan) -> DecisionSettings:
+    """How patches become a verdict, before the model is calibrated."""
+    if own.base is None:
+        return DecisionSettings(own.dof_um, own.range_um)
+    inherited = own.base.card.decision
+    calibration = replace(
+        inherited.calibration, floor_um=inherited.calibration.floor_um * own.dof_um / inherited.dof_um
+    )
+    return replace(inherited, dof_um=own.dof_um, range_um=own.range_um, calibration=calibration)
 
 
 def _card(own: OwnPlan, name: str, taught: Taught) -> ModelCard:
-    base, looking = own.base, own.plan.importance
-    decision = DecisionSettings(own.dof_um, own.range_um)
-    if base is not None:
-        decision = replace(base.card.decision, dof_um=own.dof_um, range_um=own.range_um)
+    base, looking, held = own.base, own.plan.importance, own.split.evaluation
     begun = f", beginning with {base.card.name}" if base is not None else ""
+    measured = f"measured on {len(held)} that were held out" if held else "measured on each of them, held out in turn"
     return ModelCard(
         name=name,
         description=(
             f"One frame to its signed defocus within ±{own.range_um:g} µm. Taught on"
-            f" {len(own.split.training)} z-stacks from one's own microscope{begun}, and measured on"
-            f" {len(own.split.evaluation)} that were held out. {own.split.note}"
+            f" {len(own.split.training)} z-stacks from one's own microscope{begun}, and {measured}. {own.split.note}"
         ),
         optics=own.optics,
         stains=tuple(sorted({stack.stain for stack in own.split.training if stack.stain})),
@@ -220,7 +288,7 @@ def _card(own: OwnPlan, name: str, taught: Taught) -> ModelCard:
         stride_px=looking.stride_px,
         reduction=looking.reduction,
         selection=base.card.selection if base is not None else SelectionSettings(),
-        decision=decision,
+        decision=_decision(own),
         defocus_network=network_card(taught.defocus.network),
         importance_network=network_card(taught.importance.network),
         training=taught.record({"base": base.card.name if base is not None else None, "split": own.split.to_json()}),
@@ -228,11 +296,9 @@ def _card(own: OwnPlan, name: str, taught: Taught) -> ModelCard:
 
 
 def _notes(own: OwnPlan, frames: int, calibrated: bool) -> list[str]:
-    split = own.split
-    notes = [
-        f"Learned from {len(split.training)} stacks; measured on {frames} frames of {len(split.evaluation)} stacks that"
-        f" were held out. {split.note}"
-    ]
+    split, learned = own.split, f"Learned from {len(own.split.training)} stacks; measured on {frames} frames of"
+    of = f"{len(split.evaluation)} stacks that were held out." if split.evaluation else "them, each held out in turn."
+    notes = [f"{learned} {of} {split.note}"]
     if not calibrated:
         how = "cautiously" if own.base is None else f"as {own.base.card.name} does"
         notes.append(

@@ -6,25 +6,27 @@ Everything that can be refused is refused here, before anything takes long.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusSettings
+from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.importance import ImportanceSettings
-from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, ReadingSettings, count_frames
+from napari_autofocus.models.labelled_stacks import (
+    LabelledDataset,
+    LabelledStack,
+    ReadingSettings,
+    count_frames,
+    known_frames,
+)
 from napari_autofocus.models.package import CardOptics, ModelPackage
 from napari_autofocus.models.teaching import TeachingPlan, networks_of
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import Objective
-from napari_autofocus.workflows.own_stacks import (
-    LEAST_STACKS,
-    Split,
-    common_optics,
-    covered_range_um,
-    is_usable,
-    split_stacks,
-)
+from napari_autofocus.workflows.own_split import Split, fold_stacks, split_stacks
+from napari_autofocus.workflows.own_stacks import LEAST_STACKS, common_optics, covered_range_um, is_usable
 
 FINE_RATE, NEW_RATE = 3e-4, 1e-3
 """Learning rates with a base and without."""
@@ -84,6 +86,8 @@ class OwnSettings:
         for name, value in numbers.items():
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"The {name} must be a positive number; found {value:g}.")
+        if self.folds == 1 or self.folds < 0:
+            raise InputError(f"Cross-validation takes at least 2 folds, or 0 to do without; found {self.folds}.")
         if self.seed < 0:
             raise InputError(f"The seed is a whole number of at least 0; found {self.seed}.")
         if self.name is not None and not _NAME.fullmatch(self.name):
@@ -139,6 +143,11 @@ class OwnPlan:
         part = LabelledDataset(stacks, ())
         return part, count_frames(part, self.range_um)
 
+    def known_frames(self, stacks: LabelledDataset) -> Iterator[KnownFrame]:
+        """Every plane of such stacks that lies within the range, as a frame of known defocus."""
+        settings = self.settings
+        yield from known_frames(stacks, self.range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um)
+
 
 def reading_of(settings: OwnSettings, base: ModelPackage | None) -> ReadingSettings:
     """How the stacks are opened: measured patch by patch, on the grid of the model to be."""
@@ -174,7 +183,10 @@ def prepare(source: Path, found: LabelledDataset, settings: OwnSettings, base: M
             " images; choose another base, or train without one."
         )
     range_um = _range(usable, settings, base, objective.dof_um)
-    split = split_stacks(usable, range_um, settings.seed)
+    if settings.folds:
+        split = fold_stacks(usable, settings.folds, settings.seed)
+    else:
+        split = split_stacks(usable, range_um, settings.seed)
     plan = _plan(settings, optics, objective.dof_um, range_um, base)
     featureless = len(found.stacks) - len(usable)
     return OwnPlan(source, found, settings, base, split, optics, objective.dof_um, range_um, plan, featureless)
@@ -208,8 +220,8 @@ def _range(usable: list[LabelledStack], settings: OwnSettings, base: ModelPackag
     most_um = base.card.range_um * dof_um / base.card.dof_um if base is not None else float("inf")
     if settings.range_um is not None and settings.range_um > most_um:
         raise InputError(
-            f"From this base a model answers within ±{most_um:.4g} µm, and ±{settings.range_um:g} µm is asked for; ask for less, or"
-            " train without a base."
+            f"From this base a model answers within ±{most_um:.4g} µm, and ±{settings.range_um:g} µm is asked for; ask"
+            " for less, or train without a base."
         )
     range_um = settings.range_um or min(covered_range_um(usable), most_um)
     if range_um < dof_um:
@@ -244,7 +256,7 @@ def _plan(
 
 
 def _stretched(settings: DefocusSettings, factor: float) -> DefocusSettings:
-    """The base's lengths, counted in the new depths of field: see :func:`~napari_autofocus.models.networks.rescaled`."""
+    """The base's lengths, counted in the new depths of field: see ``rescaled`` in ``models/networks.py``."""
     lengths = {name: getattr(settings, name) * factor for name in ("reach_um", "bin_um", "window_um")}
     return replace(settings, **lengths)
 

@@ -1,0 +1,131 @@
+"""Cross-validation of a model of one's own: models that have not seen a few stacks judge those, until all were judged.
+
+What follows from their answers stands in ``cross_validation.py``; the model that learns from all stacks is taught in
+``own_models.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_autofocus.focus.calibration import FEWEST_FIELDS, CalibrationSamples, fit_calibration
+from napari_autofocus.focus.decision import decide
+from napari_autofocus.focus.estimate import DecisionSettings, PatchPrediction
+from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
+from napari_autofocus.models.dataset import Dataset
+from napari_autofocus.models.evaluation import Evaluation, FieldResult, KnownFrame, result_of
+from napari_autofocus.models.labelled_stacks import LabelledStack
+from napari_autofocus.models.package import ModelCard
+from napari_autofocus.models.package.writing import write_package
+from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.models.tasks import Holding
+from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, teach
+from napari_autofocus.models.training import TrainingSettings
+from napari_autofocus.workflows.own_plan import OwnPlan
+
+FoldProgress = StageProgress | FrameSeen
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model that had not seen a frame's stack said about its patches."""
+
+    frame: KnownFrame
+    patches: tuple[PatchPrediction, ...]
+    field_shape: tuple[int, int]
+
+
+def answers_of_fold(
+    own: OwnPlan, number: int, card_of: Callable[[Taught], ModelCard], data: Dataset, work: Path
+) -> Generator[FoldProgress, None, tuple[Answer, ...]]:
+    """Teach a model without one fold, and ask it about every frame of that fold.
+
+    Parameters
+    ----------
+    own : OwnPlan
+        With its folds.
+    number : int
+        Of the fold, from 0.
+    card_of : callable
+        What is said of a model that was taught so.
+    data : Dataset
+        Patches of all stacks, each named by its path.
+    work : Path
+        Folder of this fold's checkpoints; what was taught is not taught again.
+    """
+    held = own.split.folds[number]
+    taught = yield from teach(
+        fold_plan(own),
+        data,
+        work,
+        dof_um=own.dof_um,
+        base=own.base,
+        keep_importance=own.keeps_importance,
+        holding=Holding(most=768, slides=tuple(str(stack.path) for stack in held)),
+    )
+    return (yield from _asked(own, held, taught, card_of(taught), work / "draft.zip"))
+
+
+def fold_plan(own: OwnPlan) -> TeachingPlan:
+    """How one fold is taught: all of them together take as long as the model that learns from all stacks."""
+    plan, folds = own.plan, len(own.split.folds)
+    return replace(
+        plan,
+        importance_training=_shared(plan.importance_training, folds),
+        defocus_training=_shared(plan.defocus_training, folds),
+    )
+
+
+def _shared(settings: TrainingSettings, folds: int) -> TrainingSettings:
+    minutes = None if settings.minutes is None else settings.minutes / folds
+    return replace(settings, minutes=minutes, samples=math.ceil(settings.samples / folds))
+
+
+def _asked(
+    own: OwnPlan, held: tuple[LabelledStack, ...], taught: Taught, card: ModelCard, draft: Path
+) -> Generator[FoldProgress, None, tuple[Answer, ...]]:
+    written = write_package(draft, card, defocus=taught.defocus.network, importance=taught.importance.network)
+    try:
+        predictor = ModelPredictor(written)
+        dataset, frames = own.frames(held)
+        answers: list[Answer] = []
+        for frame in own.known_frames(dataset):
+            patches = predictor.estimate(frame.image, insist=True).patches
+            shape = (frame.image.shape[0], frame.image.shape[1])
+            answers.append(Answer(replace(frame, image=_FORGOTTEN), tuple(patches), shape))
+            yield FrameSeen("evaluating", len(answers), frames)
+        return tuple(answers)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+_FORGOTTEN = np.empty((0, 0), np.uint8)
+
+
+def calibrated(answers: Sequence[Answer], decision: DecisionSettings, pixel_size_um: float) -> DecisionSettings:
+    """The decision with a calibration fitted to the answers; as it is where there are too few."""
+    features: list[FieldFeatures] = []
+    truths: list[float] = []
+    for answer in answers:
+        found = field_features(answer.patches, decision, field_shape=answer.field_shape, pixel_size_um=pixel_size_um)
+        if found is not None:
+            features.append(found)
+            truths.append(answer.frame.true_um)
+    if len(features) < FEWEST_FIELDS:
+        return decision
+    return replace(decision, calibration=fit_calibration(CalibrationSamples.of(features, np.array(truths))))
+
+
+def judged(answers: Sequence[Answer], name: str, decision: DecisionSettings, pixel_size_um: float) -> Evaluation:
+    """The answers as a decision takes them, beside the truth, under the name of the model."""
+
+    def result(answer: Answer) -> FieldResult:
+        taken = decide(answer.patches, decision, field_shape=answer.field_shape, pixel_size_um=pixel_size_um)
+        return result_of(taken, answer.frame)
+
+    return Evaluation(name, tuple(map(result, answers)), decision.dof_um, decision.range_um)
