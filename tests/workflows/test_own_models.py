@@ -16,7 +16,7 @@ from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.io import write_stack
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.models.teaching import FrameSeen, StageProgress
-from napari_autofocus.workflows.own_models import OwnModel, OwnStep, train_own
+from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep, train_own
 from napari_autofocus.workflows.own_plan import OwnSettings
 from own_folders import FACTS, texture_stack, write_stacks
 
@@ -138,7 +138,7 @@ def test_a_base_for_other_images_or_a_smaller_range_is_refused(begun: Begun, tmp
     grey = write_stacks(tmp_path / "grey", 3, colour=False)
     with pytest.raises(InputError, match="The stacks are grey, and mine was made for colour images"):
         run(grey, tmp_path / "m.zip", base)
-    with pytest.raises(InputError, match=r"The base answers within ±3\.\d µm, and ±8 µm is asked for"):
+    with pytest.raises(InputError, match=r"From this base a model answers within ±3\.\d µm, and ±8 µm is asked for"):
         run(begun.folder, tmp_path / "m.zip", replace(base, range_um=8.0))
 
 
@@ -225,3 +225,40 @@ def test_different_optics_are_refused_with_the_list(folder: Path) -> None:
 
 def test_a_range_within_the_depth_of_field_is_refused(folder: Path) -> None:
     refused(folder, "is less than the depth of field of 1 µm", replace(ONE_STEP, range_um=0.5))
+
+
+@pytest.fixture(scope="module")
+def crossed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[OwnStep], OwnModel]:
+    root = tmp_path_factory.mktemp("crossed")
+    return run(write_stacks(root / "stacks", 4), root / "mine.zip", replace(ONE_STEP, folds=2))
+
+
+def test_every_stack_is_judged_once_by_a_model_that_had_not_seen_it(crossed: tuple[list[OwnStep], OwnModel]) -> None:
+    _, made = crossed
+    assert made.cross_validation is not None
+    judged = {result.source for result in made.cross_validation.evaluation.results}
+    assert judged == {str(stack.path) for stack in made.dataset.stacks}
+    assert made.split.training == made.dataset.stacks
+    assert sorted(path.name for fold in made.split.folds for path in (stack.path for stack in fold)) == sorted(
+        stack.path.name for stack in made.dataset.stacks
+    )
+
+
+def test_folds_report_which_they_are_before_the_model_itself_is_taught(
+    crossed: tuple[list[OwnStep], OwnModel],
+) -> None:
+    steps, _ = crossed
+    folds = [step.fold for step in steps if isinstance(step, FoldStep)]
+    assert folds == sorted(folds)
+    assert set(folds) == {1, 2}
+    assert isinstance(steps[-1], StageProgress)
+
+
+def test_the_package_states_what_cross_validation_expects(crossed: tuple[list[OwnStep], OwnModel]) -> None:
+    _, made = crossed
+    assert made.cross_validation is not None
+    stated, estimate = made.package.card.evaluation["cross_validation"], made.cross_validation.estimate
+    assert stated["mae_um"] == pytest.approx(estimate.mae_um)
+    assert stated["low_um"] < stated["mae_um"] < stated["high_um"]
+    assert not estimate.works  # after a single step nothing can have been learned
+    assert "held out in turn" in made.notes[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
@@ -55,11 +56,16 @@ def load_networks(package: ModelPackage) -> tuple[nn.Module, nn.Module]:
     )
 
 
-def rescaled(network: DefocusNetwork, settings: DefocusSettings) -> DefocusNetwork:
+def rescaled(network: DefocusNetwork, settings: DefocusSettings, *, mirrored: bool = False) -> DefocusNetwork:
     """A defocus network that says the same of other lengths: its bins stand for those of ``settings``.
 
     Blur depends on defocus over the depth of field, so that a network taught through one objective says much the same
     through another one once its µm are counted in depths of field. Ours.
+
+    Parameters
+    ----------
+    mirrored : bool
+        Exchange the sides of focus too: aberration of the other sign makes one side look like the other.
 
     Raises
     ------
@@ -74,7 +80,16 @@ def rescaled(network: DefocusNetwork, settings: DefocusSettings) -> DefocusNetwo
             f"A network of {network.settings.bins} bins cannot stand for {settings.bins} bins of another network; keep"
             " its backbone and channels, and the number of its bins."
         ) from error
+    if mirrored:
+        _exchange_sides(other)
     return other
+
+
+def _exchange_sides(network: DefocusNetwork) -> None:
+    last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.copy_(last.weight.flip(0).clone())
+        last.bias.copy_(last.bias.flip(0).clone())
 
 
 def _load(card: NetworkCard, weights: bytes, name: str) -> nn.Module:

@@ -44,12 +44,15 @@ class TeachingPlan:
         The networks.
     importance_training, defocus_training : TrainingSettings
         How each is taught; the seeds in them also draw its first weights.
+    mirrored : bool
+        Exchange the sides of focus of the base: see :func:`sides_exchanged`.
     """
 
     importance: ImportanceSettings = field(default_factory=ImportanceSettings)
     defocus: DefocusSettings = field(default_factory=DefocusSettings)
     importance_training: TrainingSettings = field(default_factory=TrainingSettings)
     defocus_training: TrainingSettings = field(default_factory=TrainingSettings)
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tupl
     """
     if base is not None:
         defocus, importance = networks_of(base)
-        return rescaled(defocus, plan.defocus), importance
+        return rescaled(defocus, plan.defocus, mirrored=plan.mirrored), importance
     torch.manual_seed(plan.importance_training.seed)
     looking = ImportanceNetwork(plan.importance)
     torch.manual_seed(plan.defocus_training.seed)
@@ -199,6 +202,25 @@ def networks_of(base: ModelPackage) -> tuple[DefocusNetwork, ImportanceNetwork]:
     if isinstance(defocus, DefocusNetwork) and isinstance(importance, ImportanceNetwork):
         return defocus, importance
     raise InputError(f"The model {base.card.name} has not the networks of a single shot; choose another base.")
+
+
+def sides_exchanged(plan: TeachingPlan, base: ModelPackage, data: Dataset) -> bool:
+    """Whether a base is nearer to the truth with the sides of focus exchanged, as where aberration has the other sign.
+
+    Both have to be taught all the same; the nearer one gets there sooner.
+    """
+    network = rescaled(networks_of(base)[0], plan.defocus).eval()
+    some = np.random.default_rng(0).permutation(np.flatnonzero(data.labels["signed"]))[:_ASKED_FIRST]
+    if some.size == 0:
+        return False
+    patches = np.stack([data.patch(int(index)) for index in some])
+    with torch.inference_mode():
+        found = network(torch.from_numpy(patches).permute(0, 3, 1, 2))[:, 0].numpy()
+    truth = data.labels["defocus_um"][some]
+    return bool(np.abs(-found - truth).mean() < np.abs(found - truth).mean())
+
+
+_ASKED_FIRST = 256
 
 
 def calibrate(

@@ -38,6 +38,7 @@ from napari_autofocus.models.teaching import (
     Taught,
     check_device,
     package,
+    sides_exchanged,
     teach,
 )
 from napari_autofocus.workflows.cross_validation import CrossValidation, estimate_error
@@ -151,6 +152,8 @@ def train_own(
             work = Path(cleaning.enter_context(temporary))
         claim(work, own)
         data = yield from _stored(own, work / "data")
+        if own.base is not None:
+            own = replace(own, plan=replace(own.plan, mirrored=sides_exchanged(own.plan, own.base, data)))
         crossed = yield from _crossed(own, name, data, work)
         taught = yield from _teach(own, data, work)
         if crossed is not None:
