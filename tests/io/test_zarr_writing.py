@@ -26,7 +26,7 @@ def _frame(image: np.ndarray, index: int) -> Frame:
 
 
 def _write(target: Path, images: np.ndarray, facts: StackFacts | None = None, order: str = "0123") -> Path:
-    writer = ZarrStackWriter(target, len(images), facts or StackFacts(LENS, -1, {"field": 7}))
+    writer = ZarrStackWriter(target, len(images), facts or StackFacts(LENS, None, -1, {"field": 7}))
     for index in map(int, order):
         writer.add(index, _frame(images, index))
     assert not target.exists()

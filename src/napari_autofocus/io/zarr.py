@@ -110,13 +110,18 @@ def objective_to_json(objective: Objective) -> dict[str, Any]:
     }
 
 
+def objective_from_json(values: Mapping[str, Any]) -> Objective:
+    """The objective that :func:`objective_to_json` wrote. Raises TypeError or InputError if it is none."""
+    return Objective(**{key: value for key, value in values.items() if key != "name"})
+
+
 def _with_own(stack: FileStack, own: Mapping[str, Any]) -> FileStack:
     """The stack with exact z, objective and focus direction where an image of our own states them."""
     z_um, lens = own.get("z_um"), own.get("objective")
     if z_um is not None and len(z_um) == len(stack.planes):
         stack = replace(stack, z_um=np.asarray(z_um, np.float64))
     if lens is not None:
-        stack = replace(stack, objective=Objective(**{key: lens[key] for key in lens if key != "name"}))
+        stack = replace(stack, objective=objective_from_json(lens))
     return replace(stack, focus_direction=-1 if own.get("focus_direction") == -1 else 1)
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ class StackFacts:
     Parameters
     ----------
     objective : Objective or None
-        None where nobody says; the pixel size then is the camera's own.
+        None where nobody says.
+    pixel_size_um : float or None
+        Size of a pixel in the sample, for frames that do not state theirs, µm.
     focus_direction : int
         +1 or −1; 0 where nobody knows, and then it is not stated.
     more : mapping
@@ -42,6 +44,7 @@ class StackFacts:
     """
 
     objective: Objective | None = None
+    pixel_size_um: float | None = None
     focus_direction: int = 0
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -171,10 +174,23 @@ class ZarrStackWriter:
     def _attributes(self, frames: list[Frame]) -> dict[str, Any]:
         is_rgb = self._array.ndim == 4
         z_um = np.array([frame.z_um for frame in frames], np.float64)
-        ome = {"version": VERSION, "multiscales": [_multiscale(self._target, frames[0], z_um, is_rgb)]}
+        ome: dict[str, Any] = {
+            "version": VERSION,
+            "multiscales": [_multiscale(self._target, self._pixel_um(frames), z_um, is_rgb)],
+        }
         if is_rgb:
             ome["omero"] = {"channels": [_channel(name, self._array.dtype) for name in _COLOURS]}
         return {"ome": ome, OWN_KEY: self._own(frames, is_rgb)}
+
+    def _pixel_um(self, frames: list[Frame]) -> float | None:
+        return frames[0].pixel_size_um or self._facts.pixel_size_um
+
+    def _lens(self, frames: list[Frame]) -> dict[str, Any] | None:
+        """The objective with the camera that the frames were taken with."""
+        lens, pixel_um = self._facts.objective, self._pixel_um(frames)
+        if lens is None:
+            return None
+        return objective_to_json(lens if pixel_um is None else lens.with_pixel_size(pixel_um))
 
     def _own(self, frames: list[Frame], is_rgb: bool) -> dict[str, Any]:
         first, facts = frames[0], self._facts
@@ -183,7 +199,7 @@ class ZarrStackWriter:
             "y_um": _finite(first.y_um),
             "exposure_ms": first.exposure_ms,
             "bit_depth": first.bit_depth,
-            "objective": None if facts.objective is None else objective_to_json(facts.objective),
+            "objective": self._lens(frames),
             "focus_direction": facts.focus_direction or None,
         }
         return {
@@ -195,9 +211,8 @@ class ZarrStackWriter:
         }
 
 
-def _multiscale(target: Path, frame: Frame, z_um: FloatArray, is_rgb: bool) -> dict[str, Any]:
-    """One resolution; without a pixel size x and y carry no unit, since none is known."""
-    pixel = frame.pixel_size_um
+def _multiscale(target: Path, pixel: float | None, z_um: FloatArray, is_rgb: bool) -> dict[str, Any]:
+    """One resolution; without a pixel size (µm) x and y carry no unit, since none is known."""
     step_um = regular_step_um(z_um) or (float(np.median(np.diff(z_um))) if z_um.size > 1 else 1.0)
     lengths = {"z": step_um, "y": pixel or 1.0, "x": pixel or 1.0}
     starts = {"z": float(z_um[0]), "y": 0.0, "x": 0.0}
@@ -230,8 +245,7 @@ def _finite(value: float) -> float | None:
 
 def _without_image(frame: Frame) -> Frame:
     """What is remembered of a frame that is on the disk."""
-    places = frame.z_um, frame.x_um, frame.y_um, frame.exposure_ms, frame.started_s
-    return Frame(np.empty(0), *map(float, places), frame.pixel_size_um, frame.bit_depth)
+    return replace(frame, image=np.empty(0))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
@@ -126,11 +127,8 @@ class FieldSink(Protocol):
         """Nothing of this field shall remain. Also called after a failure of the other two, and then must not fail."""
 
 
-class StackWriter(Protocol):
-    """Makes the sink of each field."""
-
-    def __call__(self, plan: FieldPlan) -> FieldSink:
-        """Begin a field. Raises InputError where it cannot be written: the run ends."""
+StackWriter = Callable[[FieldPlan], FieldSink]
+"""Makes the sink of each field; raises InputError where it cannot be written, which ends the run."""
 
 
 @dataclass(frozen=True)

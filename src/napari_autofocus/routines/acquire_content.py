@@ -32,7 +32,8 @@ class ContentVerdict:
     strongest : float
         Height of the strongest patch's focus curve over its noise.
     best_z_um : float or None
-        Where the field is sharpest, µm: the median over the patches whose own curve has a peak; None without any.
+        Where the field is sharpest, µm: the median over the patches that change with focus and show where they are
+        sharpest; None without any.
     field : FocusCurve
         Verdict on the mean over the field.
     """
@@ -62,12 +63,14 @@ class ContentMeter:
     ----------
     patch_px : int
         Side of a patch, px; less in a smaller field.
+    same_place_um : float
+        Frames that lie no farther apart than this count as taken at one place, µm: a search looks twice at its best.
     dof_um : float or None
         Depth of field, µm, where it is known.
     """
 
-    def __init__(self, patch_px: int, dof_um: float | None = None) -> None:
-        self._patch_px, self._dof_um = patch_px, dof_um
+    def __init__(self, patch_px: int, same_place_um: float, dof_um: float | None = None) -> None:
+        self._patch_px, self._same_place_um, self._dof_um = patch_px, same_place_um, dof_um
         self._z_um: list[float] = []
         self._values: list[FloatArray] = []
         self._noise: list[FloatArray] = []
@@ -84,21 +87,39 @@ class ContentMeter:
         self._noise.append(noise_of_brenner(split).ravel())
         return float(self._values[-1].mean())
 
-    def verdict(self) -> ContentVerdict | None:
-        """What has been seen so far; None from too few frames."""
+    def verdict(self, *, spikes: bool = False) -> ContentVerdict | None:
+        """What has been seen so far; None from too few frames.
+
+        Parameters
+        ----------
+        spikes : bool
+            Whether a single frame that stands out counts: a disturbance among planes that lie close, but perhaps a
+            narrow peak among the few frames of a search.
+        """
         if len(self) < FEWEST_FRAMES:
             return None
-        values, noise = np.stack(self._values), np.stack(self._noise).min(axis=0)
-        curves = [self._judge(values[:, i], float(noise[i])) for i in range(values.shape[1])]
-        field = self._judge(values.mean(axis=1), float(np.sqrt(np.mean(noise**2) / noise.size)))
-        best = [curve.best_z_um for curve in curves if curve.trusted and curve.best_z_um is not None]
+        z_um, values = self._places()
+        noise = np.stack(self._noise).min(axis=0)
+        curves = [self._judge(z_um, values[:, i], float(noise[i])) for i in range(values.shape[1])]
+        field = self._judge(z_um, values.mean(axis=1), float(np.sqrt(np.mean(noise**2) / noise.size)))
+        counted = [curve for curve in curves if spikes or curve.verdict != "spike"]
+        changing = [curve for curve in counted if curve.significance >= SIGNIFICANT]
+        best = [curve.best_z_um for curve in changing if curve.best_z_um is not None and (spikes or curve.trusted)]
         return ContentVerdict(
             patches=len(curves),
-            changing=sum(curve.significance >= SIGNIFICANT and curve.verdict != "spike" for curve in curves),
-            strongest=max(curve.significance for curve in curves),
+            changing=len(changing),
+            strongest=max((curve.significance for curve in counted), default=0.0),
             best_z_um=float(np.median(best)) if best else field.best_z_um if field.trusted else None,
             field=field,
         )
 
-    def _judge(self, values: FloatArray, noise: float) -> FocusCurve:
-        return judge_curve(self._z_um, values, noise=noise or None, dof_um=self._dof_um)
+    def _places(self) -> tuple[FloatArray, FloatArray]:
+        """Mean z and mean sharpness of the frames at each place, by rising z."""
+        order = np.argsort(self._z_um, kind="stable")
+        z_um, values = np.array(self._z_um)[order], np.stack(self._values)[order]
+        place = np.cumsum(np.diff(z_um, prepend=z_um[0]) > self._same_place_um)
+        members = [place == number for number in range(place[-1] + 1)]
+        return np.array([z_um[one].mean() for one in members]), np.stack([values[one].mean(axis=0) for one in members])
+
+    def _judge(self, z_um: FloatArray, values: FloatArray, noise: float) -> FocusCurve:
+        return judge_curve(z_um, values, noise=noise or None, dof_um=self._dof_um)

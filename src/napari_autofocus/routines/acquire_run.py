@@ -166,15 +166,19 @@ class FieldVisit:
         self.result: FieldResult | None = None
         self._tries = 0
         self._centre_um = run.guard.start_um
-        self._meter = ContentMeter(run.config.patch_px, run.dof_um)
+        self._meter = self._new_meter()
 
     def go_there(self) -> None:
         """Bring the field under the objective."""
         self._tries += 1
-        self._meter = ContentMeter(self.run.config.patch_px, self.run.dof_um)
+        self._meter = self._new_meter()
         if self.run.config.centre == "here":
             self.run.focus_um = self.run.guard.start_um
         self.run.move_slide(self.number)
+
+    def _new_meter(self) -> ContentMeter:
+        config = self.run.config
+        return ContentMeter(config.patch_px, config.step_um / 2, self.run.dof_um)
 
     def looked(self, frame: Frame) -> AcquireStep:
         """A frame of the search for focus."""
@@ -207,7 +211,7 @@ class FieldVisit:
 
     def _second_best(self, record: FocusRecord, why: str) -> float:
         """Where the planes go though the finder failed: where single patches are sharp, or at the last focus."""
-        seen = self._meter.verdict()
+        seen = self._meter.verdict(spikes=True)  # the stack itself will tell a disturbance from a narrow peak
         holds = seen is not None and seen.holds(self.run.config.least_content)
         if holds and seen is not None and seen.best_z_um is not None:
             return seen.best_z_um
@@ -229,7 +233,7 @@ class FieldVisit:
                 f"Planes from {z_um[0]:.2f} to {z_um[-1]:.2f} µm reach beyond the limits of the focus drive ({low:g} to"
                 f" {high:g} µm); take a smaller range, or set other limits if you know that they are safe.",
             )
-        self._meter = ContentMeter(self.run.config.patch_px, self.run.dof_um)
+        self._meter = self._new_meter()
         return FieldPlan(self.number, self.place, z_um, self._centre_um)
 
     def order(self, plan: FieldPlan) -> list[int]:
