@@ -33,8 +33,19 @@ def test_the_current_value_is_the_last_entry(store: LabelStore) -> None:
     second = store.add("a.tif", _best(1.5), annotator="bob", source="person")
 
     assert store.current("a.tif") == second
-    assert (second.value, second.previous_id, second.annotator) == (_best(1.5), first.id, "bob")
+    assert (second.value, second.annotator) == (_best(1.5), "bob")
     assert store.history("a.tif") == [first, second]
+
+
+def test_nobody_overwrites_another_annotators_label(store: LabelStore) -> None:
+    first = store.add("a.tif", _best(1.0), annotator="ann", source="person")
+    second = store.add("a.tif", _best(1.5), annotator="bob", source="person")
+    third = store.add("a.tif", _best(1.2), annotator="ann", source="person")
+
+    assert store.labels("a.tif") == [second, third]
+    assert (first.previous_id, second.previous_id, third.previous_id) == (None, None, first.id)
+    assert store.current("a.tif", annotator="bob") == second
+    assert store.current("a.tif", annotator="eve") is None
 
 
 def test_scopes_and_keys_are_labels_of_their_own(store: LabelStore) -> None:
@@ -165,7 +176,10 @@ def test_two_processes_at_once_lose_no_writes(tmp_path: Path) -> None:
     with LabelStore(path) as store:
         entries = store.history()
     assert len(entries) == 2 * count
-    assert [entry.previous_id for entry in entries] == [None, *(entry.id for entry in entries[:-1])]
+    for name in ("ann", "bob"):
+        own = [entry for entry in entries if entry.annotator == name]
+        assert [entry.value for entry in own] == list(range(count))
+        assert [entry.previous_id for entry in own] == [None, *(entry.id for entry in own[:-1])]
 
 
 def test_threads_may_share_a_store(store: LabelStore) -> None:
@@ -233,7 +247,7 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
         store.add("a.tif", 1, annotator="ann", source="person")
 
 
-def test_csv_and_parquet_hold_the_current_labels(store: LabelStore, tmp_path: Path) -> None:
+def test_csv_and_parquet_hold_the_current_labels_of_every_annotator(store: LabelStore, tmp_path: Path) -> None:
     store.add("a.tif", _best(1.0), annotator="ann", source="brenner")
     store.add("a.tif", _best(1.5), annotator="bob", source="person")
     store.add("b.tif", 0.5, annotator="ann", source="brenner", scope="importance", key="0,0,64")
@@ -244,11 +258,13 @@ def test_csv_and_parquet_hold_the_current_labels(store: LabelStore, tmp_path: Pa
     with (tmp_path / "out.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [(row["path"], row["scope"], row["best_z_um"]) for row in rows] == [
+        ("a.tif", "field", "1.0"),
         ("a.tif", "field", "1.5"),
         ("b.tif", "importance", ""),
     ]
     table = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert [(row["path"], row["best_z_um"], row["value"]) for row in table] == [
+        ("a.tif", 1.0, '{"best_z_um": 1.0}'),
         ("a.tif", 1.5, '{"best_z_um": 1.5}'),
         ("b.tif", None, "0.5"),
     ]

@@ -115,20 +115,31 @@ class Painting:
 
 
 def merged(paintings: Iterable[Painting]) -> Painting | None:
-    """What several people painted of a field, where none contradicts another; None if nobody painted.
-
-    Of paintings with cells of different sizes those like the last one count.
-    """
-    known = list(paintings)
-    if not known:
+    """What several people painted of a field, where none contradicts another; None if nobody painted."""
+    alike = _alike(paintings)
+    if not alike:
         return None
-    last = known[-1]
-    alike = [each.cells for each in known if (each.shape, each.cell_px) == (last.shape, last.cell_px)]
-    important = np.any([cells == IMPORTANT for cells in alike], axis=0)
-    unimportant = np.any([cells == UNIMPORTANT for cells in alike], axis=0)
-    cells = np.where(important, IMPORTANT, np.where(unimportant, UNIMPORTANT, NOTHING))
-    cells[important & unimportant] = NOTHING
-    return Painting(last.shape, last.cell_px, cells.astype(np.uint8))
+    important = np.any([each.cells == IMPORTANT for each in alike], axis=0)
+    unimportant = np.any([each.cells == UNIMPORTANT for each in alike], axis=0)
+    cells = np.select([important & unimportant, important, unimportant], [NOTHING, IMPORTANT, UNIMPORTANT], NOTHING)
+    return Painting(alike[-1].shape, alike[-1].cell_px, cells.astype(np.uint8))
+
+
+def overlaid(paintings: Iterable[Painting]) -> Painting | None:
+    """Several paintings of a field, each over those before it; None if there is none."""
+    alike = _alike(paintings)
+    if not alike:
+        return None
+    cells = alike[0].cells.copy()
+    for each in alike[1:]:
+        np.copyto(cells, each.cells, where=each.cells != NOTHING)
+    return Painting(alike[-1].shape, alike[-1].cell_px, cells)
+
+
+def _alike(paintings: Iterable[Painting]) -> list[Painting]:
+    """Those with the field and the cells of the last one; others cannot be laid over it."""
+    known = list(paintings)
+    return [each for each in known if (each.shape, each.cell_px) == (known[-1].shape, known[-1].cell_px)]
 
 
 def _rows_and_columns(shape: tuple[int, int], cell_px: int) -> tuple[int, int]:

@@ -1,111 +1,42 @@
 """Who said which stack, field or patch is sharp where: a SQLite file that is only ever added to.
 
-The current value of a label is its last entry; undo adds the value before it once more. What :meth:`LabelStore.add` has
-returned is on the disk, and survives a killed process and a power cut.
+Each annotator has an own current value of a label, which is that annotator's last entry; nobody overwrites another's.
+Undo and redo add an own earlier value once more. What :meth:`LabelStore.add` has returned is on the disk, and survives
+a killed process and a power cut.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.labelling.entries import COLUMNS, Label, LabelEntry, PathLike, Place, Scope, entry_of
+from napari_autofocus.labelling.schema import SCHEMA_VERSION, connect, translated
 
-Scope = Literal["field", "patch", "importance"]
-PathLike = str | os.PathLike[str]
+__all__ = ["SCHEMA_VERSION", "STORE_NAME", "Label", "LabelEntry", "LabelStore", "PathLike", "Scope"]
 
-SCHEMA_VERSION = 1
-_APPLICATION_ID = 0x4E41464C  # "NAFL": tells a label store from any other SQLite file
-_WAIT_S = 30.0  # how long one process waits for another one's transaction
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    time_utc TEXT NOT NULL,
-    annotator TEXT NOT NULL,
-    source TEXT NOT NULL,
-    stack TEXT NOT NULL,
-    scope TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    previous_id INTEGER REFERENCES entries(id)
-);
-CREATE INDEX IF NOT EXISTS by_label ON entries (stack, scope, key, id);
-CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'a label store is only ever added to'); END;
-CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'a label store is only ever added to'); END;
-PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
-_COLUMNS = "id, time_utc, annotator, source, stack, scope, key, value, previous_id"
+STORE_NAME = "labels.db"
+"""The name of a data set's label store unless the user chooses another."""
 
-
-@dataclass(frozen=True)
-class Label:
-    """A statement to be stored.
-
-    Parameters
-    ----------
-    stack : path-like
-        The stack's file or folder, absolute or relative to the root of the data set.
-    value : JSON value
-        What is said, such as ``{"best_z_um": 1.25}``; None withdraws the label.
-    scope : str
-        ``field``, ``patch`` or ``importance``.
-    key : str
-        Which part of the field, such as ``"128,256,128"`` (y, x, size in px); empty for the field.
-    """
-
-    stack: PathLike
-    value: Any
-    scope: Scope = "field"
-    key: str = ""
-
-    def __post_init__(self) -> None:
-        if self.scope not in get_args(Scope):
-            raise InputError(f"A label's scope is one of {', '.join(get_args(Scope))}; found {self.scope!r}.")
-
-
-@dataclass(frozen=True)
-class LabelEntry:
-    """One line of the store, as it was confirmed.
-
-    Parameters
-    ----------
-    time_utc : str
-        ISO 8601, UTC.
-    source : str
-        What made the statement: ``brenner``, ``person``, ``import``, ``undo`` ...
-    stack : str
-        Relative to the root of the data set, with forward slashes.
-    previous_id : int or None
-        The entry whose value an undo brings back; None where there was none.
-    """
-
-    id: int
-    time_utc: str
-    annotator: str
-    source: str
-    stack: str
-    scope: Scope
-    key: str
-    value: Any
-    previous_id: int | None
+_WAIT_S = 30.0
+_ADD = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
+# The annotators' last entries; of those of schema 1, where a label had one value for all, only the last of a label.
+_STANDING = """
+id IN (SELECT MAX(id) FROM entries GROUP BY annotator, stack, scope, key)
+AND (origin_id IS NOT NULL
+     OR id IN (SELECT MAX(id) FROM entries WHERE origin_id IS NULL GROUP BY stack, scope, key))"""
 
 
 class LabelStore:
-    """Labels of a data set; several threads and processes may use the same file at once.
+    """Labels of a data set; several threads, processes and computers may use the same file at once.
 
     Parameters
     ----------
@@ -113,6 +44,10 @@ class LabelStore:
         The SQLite file; made if it does not exist.
     root : path-like, optional
         Folder that stack paths are relative to; by default the folder of the file.
+    read_only : bool
+        True leaves the file as it is, in a folder that may not be written too; adding to it is an error.
+    wait_s : float
+        How long to wait while another program writes, s.
 
     Raises
     ------
@@ -120,19 +55,15 @@ class LabelStore:
         If the file is damaged, is no label store, was written by a later version, or cannot be made.
     """
 
-    def __init__(self, path: PathLike, *, root: PathLike | None = None) -> None:
+    def __init__(
+        self, path: PathLike, *, root: PathLike | None = None, read_only: bool = False, wait_s: float = _WAIT_S
+    ) -> None:
         self.path = Path(path)
         self.root = Path(root if root is not None else self.path.parent).resolve()
+        self._wait_s = wait_s
         self._lock = threading.RLock()
         with self._translated():
-            self._connection = sqlite3.connect(
-                self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
+            self._connection = connect(self.path, wait_s=wait_s, read_only=read_only)
 
     def __enter__(self) -> LabelStore:
         return self
@@ -154,90 +85,136 @@ class LabelStore:
         return self.add_many([Label(stack, value, scope, key)], annotator=annotator, source=source)[0]
 
     def add_many(self, labels: Iterable[Label], *, annotator: str, source: str) -> list[LabelEntry]:
-        """Store several statements, all or none."""
-        prepared = [(self._relative(label.stack), label, _to_json(label)) for label in labels]
+        """Store several statements of one annotator, all or none."""
+        return self.add_of_many([(annotator, label) for label in labels], source=source)
+
+    def add_of_many(self, labels: Iterable[tuple[str, Label]], *, source: str) -> list[LabelEntry]:
+        """Store several statements, each with its annotator, all or none."""
+        prepared = [(name, self._place(label.stack, label.scope, label.key), label.to_json()) for name, label in labels]
         with self._writing():
-            return [
-                self._insert(annotator, source, (stack, label.scope, label.key), value, self._last_id(stack, label))
-                for stack, label, value in prepared
-            ]
+            return [self._say(annotator, source, place, value) for annotator, place, value in prepared]
 
     def undo(self, stack: PathLike, *, annotator: str, scope: Scope = "field", key: str = "") -> LabelEntry | None:
-        """Bring back the value before the current one, by adding it again; further calls go further back.
+        """Bring back the annotator's value before the own current one; further calls go further back.
 
         Returns
         -------
         LabelEntry or None
             The entry added (its value None where the label had been given once only); None if there is no label.
         """
-        place = (self._relative(stack), scope, key)
+        place = self._place(stack, scope, key)
         with self._writing():
-            now = self._last(place)
-            if now is None or (now.previous_id is None and now.value is None):
-                return None
-            before = self._by_id(now.previous_id) if now.previous_id is not None else None
-            value = json.dumps(before.value if before else None)
-            return self._insert(annotator, "undo", place, value, before.previous_id if before else None)
+            return self._step_back(self._own(annotator, place))
 
-    def current(self, stack: PathLike, *, scope: Scope = "field", key: str = "") -> LabelEntry | None:
-        """The last entry of a label; None if there is none, or it was withdrawn."""
-        with self._lock, self._translated():
-            entry = self._last((self._relative(stack), scope, key))
-        return entry if entry is not None and entry.value is not None else None
+    def redo(self, stack: PathLike, *, annotator: str, scope: Scope = "field", key: str = "") -> LabelEntry | None:
+        """Take back an undo of the annotator's; None if none was made since the annotator last said something."""
+        place = self._place(stack, scope, key)
+        with self._writing():
+            return self._step_forth(self._own(annotator, place))
+
+    def undo_last(self, *, annotator: str) -> LabelEntry | None:
+        """Undo the annotator's newest action, on whichever stack it was; None if there is none left."""
+        with self._writing():
+            undoable = [entry for entry in self._standing_of(annotator) if entry.is_undoable]
+            return self._step_back(max(undoable, key=lambda entry: entry.acted_id, default=None))
+
+    def redo_last(self, *, annotator: str) -> LabelEntry | None:
+        """Redo what the annotator undid last, on whichever stack; None if something new was said since."""
+        query = "SELECT COALESCE(MAX(id), 0) FROM entries WHERE annotator = ? AND COALESCE(origin_id, id) = id"
+        with self._writing():
+            newest = self._connection.execute(query, (annotator,)).fetchone()[0]
+            undone = [e for e in self._standing_of(annotator) if e.next_id is not None and e.id > newest]
+            return self._step_forth(min(undone, key=lambda entry: self._by_id(entry.next_id).acted_id, default=None))
+
+    def current(
+        self, stack: PathLike, *, annotator: str | None = None, scope: Scope = "field", key: str = ""
+    ) -> LabelEntry | None:
+        """What the annotator, or whoever spoke last, says now; None if nothing was said, or it was withdrawn."""
+        said = [e for e in self.labels(stack, scope=scope) if e.key == key and annotator in (None, e.annotator)]
+        return said[-1] if said else None
 
     def labels(self, stack: PathLike | None = None, *, scope: Scope | None = None) -> list[LabelEntry]:
-        """The current entry of every label, withdrawn ones left out; of one stack or scope where given."""
-        newest = "id IN (SELECT MAX(id) FROM entries GROUP BY stack, scope, key) AND value != 'null'"
-        return self._select(newest, stack, scope)
+        """What each annotator says now, withdrawn labels left out, oldest first; of one stack or scope where given."""
+        return self._select(f"{_STANDING} AND value != 'null'", stack, scope)
 
-    def history(self, stack: PathLike | None = None, *, scope: Scope | None = None) -> list[LabelEntry]:
-        """Every entry, oldest first; of one stack or scope where given."""
-        return self._select("1", stack, scope)
+    def history(
+        self, stack: PathLike | None = None, *, scope: Scope | None = None, after_id: int = 0
+    ) -> list[LabelEntry]:
+        """Every entry, oldest first; of one stack or scope, or newer than a known one, where given."""
+        return self._select(f"id > {int(after_id)}", stack, scope)
+
+    @property
+    def newest_id(self) -> int:
+        """Number of the newest entry; 0 where there is none."""
+        with self._lock, self._translated():
+            return int(self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM entries").fetchone()[0])
 
     def _select(self, condition: str, stack: PathLike | None, scope: Scope | None) -> list[LabelEntry]:
         wanted = {"stack": None if stack is None else self._relative(stack), "scope": scope}
         filters = "(:stack IS NULL OR stack = :stack) AND (:scope IS NULL OR scope = :scope)"
-        query = f"SELECT {_COLUMNS} FROM entries WHERE {condition} AND {filters} ORDER BY id"
+        return self._entries(f"{condition} AND {filters} ORDER BY id", wanted)
+
+    def _entries(self, condition: str, wanted: Any) -> list[LabelEntry]:
         with self._lock, self._translated():
-            return [_entry(row) for row in self._connection.execute(query, wanted)]
+            rows = self._connection.execute(f"SELECT {COLUMNS} FROM entries WHERE {condition}", wanted)
+            return [entry_of(row) for row in rows]
+
+    def _standing_of(self, annotator: str) -> list[LabelEntry]:
+        return self._entries(f"annotator = ? AND {_STANDING}", (annotator,))
+
+    def _own(self, annotator: str, place: Place) -> LabelEntry | None:
+        """The annotator's last entry of a label, unless somebody overwrote it while the file was of schema 1."""
+        of_label = "stack = ? AND scope = ? AND key = ?"
+        overwritten = f"id < (SELECT MAX(id) FROM entries WHERE {of_label} AND origin_id IS NULL)"
+        condition = f"{of_label} AND annotator = ? ORDER BY id DESC LIMIT 1"
+        for entry in self._entries(condition, (*place, annotator)):
+            if entry.origin_id is not None or not self._entries(f"id = ? AND {overwritten}", (entry.id, *place)):
+                return entry
+        return None
+
+    def _say(self, annotator: str, source: str, place: Place, value: str) -> LabelEntry:
+        before = self._own(annotator, place)
+        return self._insert(annotator, source, place, value, before.id if before else None, None, None)
+
+    def _step_back(self, now: LabelEntry | None) -> LabelEntry | None:
+        if now is None or not now.is_undoable:
+            return None
+        if now.previous_id is None:
+            return self._insert(now.annotator, "undo", now.place, "null", None, now.id, 0)
+        return self._again(now, self._by_id(now.previous_id), "undo", now.id)
+
+    def _step_forth(self, now: LabelEntry | None) -> LabelEntry | None:
+        if now is None or now.next_id is None:
+            return None
+        undone = self._by_id(now.next_id)
+        return self._again(now, undone, "redo", undone.next_id)
+
+    def _again(self, now: LabelEntry, old: LabelEntry, source: str, next_id: int | None) -> LabelEntry:
+        value = json.dumps(old.value)
+        return self._insert(now.annotator, source, now.place, value, old.previous_id, next_id, old.acted_id)
 
     def _insert(
-        self, annotator: str, source: str, place: tuple[str, str, str], value: str, previous_id: int | None
+        self,
+        annotator: str,
+        source: str,
+        place: Place,
+        value: str,
+        previous_id: int | None,
+        next_id: int | None,
+        origin_id: int | None,
     ) -> LabelEntry:
-        row = (datetime.now(UTC).isoformat(), annotator, source, *place, value, previous_id)
-        command = "INSERT INTO entries (time_utc, annotator, source, stack, scope, key, value, previous_id)"
-        cursor = self._connection.execute(f"{command} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        return _entry((cursor.lastrowid, *row))
+        number = self.newest_id + 1
+        time_utc = datetime.now(UTC).isoformat()
+        links = (previous_id, next_id, number if origin_id is None else origin_id)
+        row = (number, time_utc, annotator, source, *place, value, *links)
+        self._connection.execute(_ADD, row)
+        return entry_of(row)
 
-    def _last_id(self, stack: str, label: Label) -> int | None:
-        entry = self._last((stack, label.scope, label.key))
-        return entry.id if entry else None
+    def _by_id(self, number: int | None) -> LabelEntry:
+        return self._entries("id = ?", (number,))[0]
 
-    def _last(self, place: tuple[str, str, str]) -> LabelEntry | None:
-        condition = "stack = ? AND scope = ? AND key = ? ORDER BY id DESC LIMIT 1"
-        row = self._connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE {condition}", place).fetchone()
-        return _entry(row) if row else None
-
-    def _by_id(self, number: int) -> LabelEntry:
-        row = self._connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE id = ?", (number,)).fetchone()
-        return _entry(row)
-
-    def _prepare(self) -> None:
-        execute = self._connection.execute
-        version = execute("PRAGMA user_version").fetchone()[0]
-        ours = execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID
-        if not ours and execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-            raise InputError(f"{self.path} is a SQLite file of another kind; choose another name for the label store.")
-        if ours and version > SCHEMA_VERSION:
-            raise InputError(
-                f"{self.path} was written by a later version (schema {version}, known here up to {SCHEMA_VERSION});"
-                " update napari-autofocus to open it."
-            )
-        # A write-ahead log keeps readers and a writer apart; FULL puts each commit on the disk before it returns.
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = FULL")
-        if version < SCHEMA_VERSION:
-            self._connection.executescript(_SCHEMA)
+    def _place(self, stack: PathLike, scope: Scope, key: str) -> Place:
+        return self._relative(stack), scope, key
 
     def _relative(self, stack: PathLike) -> str:
         """Path of a stack below the root, with forward slashes, so that a data set can be moved."""
@@ -259,39 +236,14 @@ class LabelStore:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """SQLite's exceptions as one sentence each."""
-        try:
+        with translated(self.path, self._wait_s):
             yield
-        except sqlite3.Error as error:
-            raise InputError(f"{self.path} {_explain(error)}") from error
-
-
-def _explain(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "locked" in text:
-        return f"has been in use by another program for {_WAIT_S:g} s; close that program and try again."
-    if "unable to open" in text or "readonly" in text:
-        return f"cannot be opened for writing ({text}); check that its folder exists and may be written."
-    if "closed" in text:
-        return "was closed before; open the label store again."
-    if "full" in text:
-        return f"cannot grow ({text}); make room on the disk."
-    return f"is damaged or no label store ({text}); restore it from a copy, or choose another file."
-
-
-def _to_json(label: Label) -> str:
-    try:
-        return json.dumps(label.value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The label {label.value!r} of {label.stack} cannot be stored ({error}).") from error
-
-
-def _entry(row: tuple[Any, ...]) -> LabelEntry:
-    number, time_utc, annotator, source, stack, scope, key, value, previous_id = row
-    return LabelEntry(number, time_utc, annotator, source, stack, scope, key, json.loads(value), previous_id)

@@ -10,7 +10,8 @@ from typing import Any
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
-from napari_autofocus.labelling.store import Label, LabelEntry, LabelStore, PathLike
+from napari_autofocus.labelling.entries import Label, LabelEntry, PathLike
+from napari_autofocus.labelling.store import LabelStore
 
 COLUMNS = ("path", "scope", "key", "best_z_um", "value", "annotator", "source", "time_utc", "entry")
 

@@ -1,0 +1,161 @@
+"""The SQLite file of a label store: how it is made, opened, brought up to date, and what its errors mean.
+
+Schema 1 knew one value of a label, whoever gave it; since schema 2 each annotator has an own one. Entries of schema 1
+keep their meaning: of them only the last one of a label stands.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from napari_autofocus.errors import InputError
+
+SCHEMA_VERSION = 2
+APPLICATION_ID = 0x4E41464C  # "NAFL": tells a label store from any other SQLite file
+_TABLE = """
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time_utc TEXT NOT NULL,
+    annotator TEXT NOT NULL,
+    source TEXT NOT NULL,
+    stack TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    previous_id INTEGER REFERENCES entries(id)
+)"""
+_STEPS = (
+    _TABLE,
+    "CREATE INDEX IF NOT EXISTS by_label ON entries (stack, scope, key, id)",
+    """CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'a label store is only ever added to'); END""",
+    """CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'a label store is only ever added to'); END""",
+    "ALTER TABLE entries ADD COLUMN next_id INTEGER REFERENCES entries(id)",
+    "ALTER TABLE entries ADD COLUMN origin_id INTEGER",
+    "CREATE INDEX IF NOT EXISTS by_annotator ON entries (annotator, stack, scope, key, id)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+
+def connect(path: Path, *, wait_s: float, read_only: bool = False) -> sqlite3.Connection:
+    """Open a label store's file; made, or brought up to date, unless it is opened for reading only.
+
+    Parameters
+    ----------
+    wait_s : float
+        How long to wait for another program's transaction, s.
+
+    Raises
+    ------
+    InputError
+        If it is another program's file or was written by a later version.
+    sqlite3.Error
+        If it cannot be opened or is damaged; see :func:`translated`.
+    """
+    connection = _reading(path, wait_s) if read_only else _plain(str(path), wait_s)
+    try:
+        version = _checked_version(connection, path)
+        if read_only:
+            _make_readable(connection, version)
+        else:
+            _make_ready(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _plain(name: str, wait_s: float, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=uri)
+
+
+def _reading(path: Path, wait_s: float) -> sqlite3.Connection:
+    """For reading only; a write-ahead log of schema 1 in a folder that cannot be written is read as it lies there."""
+    name = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = _plain(name, wait_s, uri=True)
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(path.name + "-wal").exists() or not path.exists():
+            raise
+        return _plain(f"{name}&immutable=1", wait_s, uri=True)
+    return connection
+
+
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    execute = connection.execute
+    version = int(execute("PRAGMA user_version").fetchone()[0])
+    ours = execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if not ours and execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+        raise InputError(f"{path} is a SQLite file of another kind; choose another name for the label store.")
+    if ours and version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} was written by a later version (schema {version}, known here up to {SCHEMA_VERSION});"
+            " update napari-autofocus to open it."
+        )
+    return version if ours else 0
+
+
+def _make_readable(connection: sqlite3.Connection, version: int) -> None:
+    """A view that looks like the present schema, in memory."""
+    if version == SCHEMA_VERSION:
+        return
+    empty = f"SELECT {', '.join('NULL AS ' + name for name in _OLD_COLUMNS)} WHERE 0"
+    source = "SELECT * FROM main.entries" if version else empty
+    connection.execute(f"CREATE TEMP VIEW entries AS SELECT *, NULL AS next_id, NULL AS origin_id FROM ({source})")
+
+
+_OLD_COLUMNS = ("id", "time_utc", "annotator", "source", "stack", "scope", "key", "value", "previous_id")
+
+
+def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
+    """For writing: a journal that works on network drives, every commit on the disk before it returns."""
+    execute = connection.execute
+    if execute("PRAGMA journal_mode").fetchone()[0] != "truncate":
+        # A write-ahead log (schema 1) needs memory that all its users share, which two computers do not have.
+        _leave_write_ahead_log(connection)
+    execute("PRAGMA synchronous = FULL")
+    execute("BEGIN IMMEDIATE")
+    try:
+        version = _checked_version(connection, path)
+        for step in _STEPS if version < SCHEMA_VERSION else ():
+            execute(step)
+        execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            execute("ROLLBACK")
+        raise
+
+
+def _leave_write_ahead_log(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+
+
+@contextmanager
+def translated(path: Path, wait_s: float) -> Iterator[None]:
+    """SQLite's exceptions as one sentence each."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise InputError(f"{path} {_explain(str(error), wait_s)}") from error
+
+
+def _explain(text: str, wait_s: float) -> str:
+    if "locked" in text:
+        return f"has been in use by another program for {wait_s:g} s; close that program and try again."
+    if "unable to open" in text or "readonly" in text:
+        return f"cannot be opened for writing ({text}); check that its folder exists and may be written."
+    if "closed" in text:
+        return "was closed before; open the label store again."
+    if "full" in text:
+        return f"cannot grow ({text}); make room on the disk."
+    if "I/O" in text:
+        return f"cannot be read or written now ({text}); check the disk or the network and try again."
+    return f"is damaged or no label store ({text}); restore it from a copy, or choose another file."
