@@ -28,9 +28,9 @@ def test_every_command_points_to_something_callable(manifest: PluginManifest) ->
         assert callable(import_python_name(command.python_name)), command.id
 
 
-def test_four_panels_are_offered(manifest: PluginManifest) -> None:
+def test_every_panel_is_offered(manifest: PluginManifest) -> None:
     names = [widget.display_name for widget in manifest.contributions.widgets]
-    assert names == ["Microscope", "Autofocus", "Label z-stack", "Sparsity tour"]
+    assert names == ["Microscope", "Autofocus", "Label z-stack", "Train", "Sparsity tour"]
 
 
 def test_menus_are_npe2s_own(manifest: PluginManifest) -> None:

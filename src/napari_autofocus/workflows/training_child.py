@@ -123,8 +123,9 @@ def look(request: TrainingRequest) -> _Telling:
 def train(request: TrainingRequest) -> _Telling:
     """Make a model, in the folder of its training; the learning curve is kept there too. Raises InputError."""
     require_training()
+    from napari_autofocus.models.labelled_stacks import LabelledStack
     from napari_autofocus.workflows.own_models import train_own
-    from napari_autofocus.workflows.training_told import made_of, settings_of, told
+    from napari_autofocus.workflows.training_told import made_of, optics_known, settings_of, told
 
     folder = TrainingFolder.of(request.target)
     with folder.claimed(request):
@@ -132,13 +133,17 @@ def train(request: TrainingRequest) -> _Telling:
         with closing(teaching):
             while True:
                 try:
-                    step = told(next(teaching))
+                    step = next(teaching)
                 except StopIteration as finished:
                     made: OwnModel = finished.value
                     break
-                if isinstance(step, Learning):
-                    folder.keep(step)
-                yield step
+                if isinstance(step, LabelledStack):
+                    yield optics_known(step, request)
+                    continue
+                record = told(step)
+                if isinstance(record, Learning):
+                    folder.keep(record)
+                yield record
         report, notes = _write_report(made, request.target)
     folder.discard()
     return made_of(made, report, notes)

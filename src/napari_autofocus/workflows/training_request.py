@@ -41,6 +41,10 @@ class TrainingRequest:
         The model is to answer within ± this defocus, µm.
     folds : int
         Models of the cross-validation; 0 for none.
+    objective : str or None
+        As in 20x/0.75, in place of what the files say.
+    pixel_um : float or None
+        Size of a pixel in the sample, µm, in place of what the files say.
     device : str
         As torch names it.
     seed : int
@@ -54,6 +58,8 @@ class TrainingRequest:
     name: str | None = None
     range_um: float | None = None
     folds: int = 0
+    objective: str | None = None
+    pixel_um: float | None = None
     device: str = "cpu"
     seed: int = 0
 

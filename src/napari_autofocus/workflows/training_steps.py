@@ -80,6 +80,13 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class OpticsKnown:
+    """The depth of field that the stacks were taken with, µm."""
+
+    dof_um: float
+
+
+@dataclass(frozen=True)
 class DatasetSeen:
     """What a data set holds, before anything is taught.
 
@@ -166,10 +173,11 @@ class Refused:
     sentence: str
 
 
-TrainingStep = Working | Learning | Pausing
+TrainingStep = Working | Learning | OpticsKnown | Pausing
 TrainingEnd = DatasetSeen | TrainingMade | Paused | Refused
 _KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Working, Learning, Pausing, DatasetSeen, TrainingMade, Paused, Refused)
+    kind.__name__: kind
+    for kind in (Working, Learning, OpticsKnown, Pausing, DatasetSeen, TrainingMade, Paused, Refused)
 }
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.devices import training_devices
-from napari_autofocus.models.labelled_stacks import LabelledDataset, PlaneRead
+from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, PlaneRead, optics_of
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.metrics import FieldResult
 from napari_autofocus.models.package import open_package
 from napari_autofocus.models.teaching import FrameSeen, StageProgress
+from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep
 from napari_autofocus.workflows.own_plan import OwnPlan, OwnSettings, prepare
 from napari_autofocus.workflows.own_stacks import StackStored
 from napari_autofocus.workflows.training_request import TrainingRequest
-from napari_autofocus.workflows.training_steps import Answer, DatasetSeen, Learning, TrainingMade, Working
+from napari_autofocus.workflows.training_steps import Answer, DatasetSeen, Learning, OpticsKnown, TrainingMade, Working
 
 _MOST_ANSWERS = 2000
 _MOST_REASONS = 200
@@ -33,6 +35,8 @@ def settings_of(request: TrainingRequest) -> OwnSettings:
         range_um=request.range_um,
         seed=request.seed,
         device=request.device,
+        lens=Objective.parse(request.objective) if request.objective else None,
+        pixel_size_um=request.pixel_um,
         folds=request.folds,
     )
 
@@ -52,6 +56,13 @@ def told(step: OwnStep, fold: int = 0, folds: int = 0) -> Working | Learning | N
         answer = answer_of(step.result) if step.result is not None else None
         return Working(step.purpose, step.done, step.total or 0, fold=fold, folds=folds, answer=answer)
     return None
+
+
+def optics_known(stack: LabelledStack, request: TrainingRequest) -> OpticsKnown | None:
+    """The depth of field of a stack, where its file or the request states its optics."""
+    settings = settings_of(request)
+    objective = optics_of(stack.stack, lens=settings.lens, pixel_size_um=settings.pixel_size_um).objective
+    return None if objective is None else OpticsKnown(objective.dof_um)
 
 
 def _learning(step: StageProgress, fold: int, folds: int) -> Learning:
@@ -121,7 +132,7 @@ def _thinned(results: tuple[FieldResult, ...]) -> Iterator[Answer]:
 def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
     """What a data set holds, and whether anything can be taught of it as asked for."""
     base = open_package(find_model(request.base)) if request.base is not None else None
-    summary, refusal = "", ""
+    summary, refusal, inside = "", "", f"{request.dataset}{os.sep}"
     try:
         summary = _summary(prepare(request.dataset, found, settings_of(request), base))
     except InputError as error:
@@ -129,7 +140,7 @@ def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
     return DatasetSeen(
         stacks=len(found.stacks),
         labelled_by=dict(found.how_labelled),
-        left_out=tuple(stack.reason for stack in found.skipped[:_MOST_REASONS]),
+        left_out=tuple(stack.reason.replace(inside, "") for stack in found.skipped[:_MOST_REASONS]),
         summary=summary,
         refusal=refusal,
         devices=training_devices(),
