@@ -9,6 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE
+from napari_autofocus.models.predictor import load_model
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets import model_choice
 from napari_autofocus.widgets.model_choice import ModelChoice
@@ -88,6 +89,30 @@ def test_the_default_follows_the_objective_until_the_user_chooses(
     session.focus.state_objective(Objective.parse("20x/0.75", pixel_size_um=0.325))
     at_ease()
     assert session.focus.model.name == "another"
+
+
+def test_a_model_that_another_panel_uses_is_shown_and_stays(
+    tiny: Path, folder: Path, tmp_path: Path, make: Callable[[], ModelChoice], session: Session
+) -> None:
+    (tmp_path / "made").mkdir()
+    made = load_model(add_model(tmp_path / "made", "made-here"))
+    choice = make()
+    before = session.focus.model
+    session.focus.use_model(made)
+    assert choice.box.currentText() == "made-here"
+    session.focus.state_objective(Objective.parse("20x/0.75", pixel_size_um=0.325))
+    assert session.focus.model is made
+    session.focus.use_model(before)
+    assert choice.box.currentText() == "tiny-20x"
+    assert [choice.box.itemText(i) for i in range(choice.box.count())] == ["tiny-20x", "made-here"]
+
+
+def test_a_panel_opened_later_shows_the_model_in_use_once(
+    tiny: Path, make: Callable[[], ModelChoice], session: Session
+) -> None:
+    session.focus.use_model(load_model(tiny))
+    choice = make()
+    assert (choice.box.currentText(), choice.box.count()) == ("tiny-20x", 1)
 
 
 def test_without_any_model_nothing_is_chosen(make: Callable[[], ModelChoice], session: Session) -> None:

@@ -125,7 +125,7 @@ class ModelChoice(QWidget):
     def _on_listed(self, found: list[InstalledModel]) -> None:
         self._installed = [model for model in found if model.card is not None]
         for model in self._installed:
-            self.box.addItem(model.name, model.path)
+            self._list(model.name, model.path)
         self.box.setToolTip("\n".join([self.box.toolTip(), *(broken_sentence(m) for m in found if m.card is None)]))
         self._show_model(self._state.model)
         self._use_default()
@@ -153,8 +153,7 @@ class ModelChoice(QWidget):
             return
         self._used = opened.path
         self.message.say("")
-        if self.box.findData(opened.path) < 0:
-            self.box.addItem(opened.model.name, opened.path)
+        self._list(opened.model.name, opened.path)
         self._state.use_model(opened.model)
 
     def _on_open_clicked(self) -> None:
@@ -165,11 +164,28 @@ class ModelChoice(QWidget):
     # what is said of it
 
     def _show_model(self, model: ModelPredictor | None) -> None:
+        self._adopt(model)
         self.details_button.setEnabled(model is not None)
-        self.box.setCurrentIndex(-1 if self._used is None else self.box.findData(self._used))
+        self.box.setCurrentIndex(self._place(self._used))
         self.card_line.setText("" if model is None else card_sentence(model.card))
         self.card_line.setToolTip(self._details())
         self._check_optics()
+
+    def _adopt(self, model: ModelPredictor | None) -> None:
+        """A model that another panel put to use stays until the user chooses again."""
+        package = getattr(model, "package", None)
+        if package is None or package.path == self._used:
+            return
+        self._used, self._by_user = package.path, True
+        self._list(package.card.name, package.path)
+
+    def _list(self, name: str, path: Path) -> None:
+        if self._place(path) < 0:
+            self.box.addItem(name, path)
+
+    def _place(self, path: Path | None) -> int:
+        """Where a file stands in the list, -1 if nowhere; Qt's own search compares objects, not paths."""
+        return next((place for place in range(self.box.count()) if self.box.itemData(place) == path), -1)
 
     def _details(self) -> str:
         model = self._state.model
