@@ -17,6 +17,8 @@ from napari_autofocus.cli.output import BAD_INPUT, INTERRUPTED, print_json, say
 from napari_autofocus.errors import AutofocusError
 
 COMMANDS = {
+    "acquire": "Take z-stacks at many places of a slide, from a microscope, simulated or real; leave out glass.",
+    "calibrate": "Make a model for one microscope, prove it there, and say in a report whether to trust it.",
     "demo": "Open napari on a simulated microscope and focus it; without a screen, leave screenshots and a report.",
     "estimate": "Tell from single frames how far they are out of focus, in which direction, and how far to trust that.",
     "evaluate": "Compare what a model says about single frames with where stacks are in focus.",

@@ -186,11 +186,11 @@ def _ask(microscope: CoreMicroscope, stand: Stand) -> None:
         f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm. It will move between {low:.2f} and"
         f" {high:.2f} µm, overshoot included, at most {drive.largest_step_um:g} µm at a time; runs: {stand.runs}."
     )
-    if not (stand.yes or _agreed("Is it safe to move there?")):
+    if not (stand.yes or agreed("Is it safe to move there?")):
         raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
 
 
-def _agreed(question: str) -> bool:
+def agreed(question: str) -> bool:
     """A person's yes; where nobody can answer, that is a no."""
     try:
         return typer.confirm(question, err=True)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from napari_autofocus.errors import InputError
 from napari_autofocus.routines.acquire_config import Place
 
-TRIES_EACH = 200
-"""Random places that lie too near to others are drawn again, so often at most."""
+MOST_MISSES = 200
+"""After so many random places in succession that lie too near to others, no more fit."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,14 @@ def random_places(area: Area, count: int, rng: np.random.Generator, *, least_dis
     if not 0 <= least_distance_um < math.inf:
         raise InputError(f"The least distance must be zero or a positive number of µm; found {least_distance_um:g}.")
     places: list[Place] = []
-    for _ in range(count * TRIES_EACH):
+    misses = 0
+    while len(places) < count and misses < MOST_MISSES:
         place = _draw(area, rng)
         if all(math.dist(place, other) >= least_distance_um for other in places):
             places.append(place)
-        if len(places) == count:
-            break
+            misses = 0
+        else:
+            misses += 1
     return places
 
 
