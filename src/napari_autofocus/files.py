@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def replacing(target: Path) -> Iterator[Path]:
         raise InputError(f"{target} cannot be written ({error.strerror or error}).") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(target: Path) -> None:
+    """Remove what :func:`replacing` left beside a file when its process was killed; nobody may be writing it now."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        left.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

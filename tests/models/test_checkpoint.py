@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -97,12 +96,13 @@ def test_a_checkpoint_that_could_not_be_written_leaves_the_one_before(
     save_checkpoint(path, *_learning(), STATE)
     content = path.read_bytes()
 
-    def full(tensors: Any, target: Path, metadata: Any) -> None:
-        target.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    def broken(target: Path, content: bytes) -> None:
+        with target.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(InputError, match="cannot be written"):
+    monkeypatch.setattr(Path, "write_bytes", broken)
+    with pytest.raises(InputError, match=r"cannot be written \(Input/output error\)"):
         save_checkpoint(path, *_learning(steps=2), STATE)
     assert path.read_bytes() == content
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]

@@ -220,7 +220,7 @@ def _written(slide: str, truth_um: float, answer_um: float, positive: float = 0.
 
 def _figures(tmp_path: Path, *held: FieldSample) -> dict[str, float]:
     learned = _written(held_name(False, 0), 0, 0)
-    return _judging(made_dataset(tmp_path, [learned, *held])).validate(HandMade())
+    return _judging(made_dataset(tmp_path, [learned, *held])).validate(HandMade()).figures
 
 
 def test_the_figures_of_stage_two_are_those_of_the_answers(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_figures_are_of_held_back_slides_only(tmp_path: Path) -> None:
     held = _written(held_name(True, 0), 1.0, 1.0)
     (tmp_path / "a").mkdir()
     good = made_dataset(tmp_path / "a", [_written(held_name(False, 0), 0, 9), held])
-    assert _judging(good).validate(HandMade())["score"] < 0.05
+    assert _judging(good).validate(HandMade()).figures["score"] < 0.05
 
 
 class Darkness(nn.Module):
@@ -285,7 +285,7 @@ def test_the_figures_of_stage_one_are_those_of_the_answers(tmp_path: Path) -> No
     np.testing.assert_allclose(answers, [[0, 0.2, 0.4, 0.7]], atol=0.01)
     field = {"shape": frame.shape[:2], "planes": 1, "frames": (frame,), "importance": truth}
     data = made_dataset(tmp_path, both_kinds(**field, defocus_um=np.zeros((1, 1, 4), np.float32)))
-    figures = _looking(data).validate(Darkness())
+    figures = _looking(data).validate(Darkness()).figures
     assert figures == pytest.approx({"score": np.abs(answers - truth).mean(), "missed": 1.0, "false": 1.0}, abs=1e-3)
 
 

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.files import replacing
+from napari_autofocus.files import make_folder, replacing
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def snapshot(network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """A copy of all that a network is on its way, in the main memory."""
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    tensors |= dict(_memory(optimiser))
+    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+
+def restore(
+    tensors: dict[str, Tensor], network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    """Fill a network, its average and its optimiser with a copy.
+
+    Raises
+    ------
+    RuntimeError or KeyError
+        If it is of another network.
+    """
+    network.load_state_dict(_part(tensors, "network."))
+    average.load_state_dict(_part(tensors, "average."))
+    _remember(optimiser, tensors)
 
 
 def save_checkpoint(
@@ -24,14 +50,24 @@ def save_checkpoint(
     ----------
     state : dict
         Plain values to keep beside the tensors.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, because the disk is full for instance; an older one then stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    tensors |= dict(_memory(optimiser))
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with replacing(path) as unfinished:
-        save_file(plain, unfinished, metadata={"state": json.dumps(state)})
+    make_folder(path.parent)
+    content = save(snapshot(network, average, optimiser), metadata={"state": json.dumps(state)})
+    try:
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(content)
+    except InputError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
+            raise InputError(
+                f"The disk is full, {path} cannot be written; make room and start the training again: it goes on from"
+                " the checkpoint before."
+            ) from error
+        raise
 
 
 def load_checkpoint(
@@ -51,9 +87,7 @@ def load_checkpoint(
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no checkpoint that can be read ({error}); delete it to begin anew.") from error
     try:
-        network.load_state_dict(_part(tensors, "network."))
-        average.load_state_dict(_part(tensors, "average."))
-        _remember(optimiser, tensors)
+        restore(tensors, network, average, optimiser)
     except (RuntimeError, KeyError) as error:
         raise InputError(
             f"{path} is the checkpoint of another network; delete it, or choose another file for this one."

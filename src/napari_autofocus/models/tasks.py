@@ -16,8 +16,12 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusLoss, DefocusNetwork
 from napari_autofocus.models.importance import ImportanceNetwork
+from napari_autofocus.models.training_records import Pairs, Validation
 
+WHOLE = slice(None)
+"""All samples of a batch; several processes that train together make a part each."""
 _VALIDATION_BATCH = 256
+_MOST_PAIRS = 768
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,14 @@ class DefocusTask:
             )
         self.criterion = DefocusLoss(network.settings, blur_um=network.settings.bin_um)
 
-    def batch(self, number: int, size: int) -> dict[str, Tensor]:
+    def batch(self, number: int, size: int, part: slice = WHOLE) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
-        chosen = rng.choice(self.training, size)
-        images = np.stack([turned(self.data.patch(i), int(rng.integers(8))) for i in chosen])
-        gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, images.shape[-1]))
-        return self._tensors(images * gains.astype(np.float32), chosen)
+        chosen, turns = rng.choice(self.training, size), rng.integers(8, size=size)
+        channels = self.data.patch(chosen[0]).shape[-1]
+        gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, channels)).astype(np.float32)
+        own = zip(chosen[part], turns[part], strict=True)
+        images = np.stack([turned(self.data.patch(i), int(turn)) for i, turn in own])
+        return self._tensors(images * gains[part], chosen[part])
 
     def _tensors(self, images: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> dict[str, Tensor]:
         """Channels last in memory, channels first in shape."""
@@ -115,14 +121,17 @@ class DefocusTask:
         found: Tensor = criterion(network.logits(batch["patches"]), batch["defocus_um"], batch["signed"])
         return found
 
-    def validate(self, network: nn.Module) -> dict[str, float]:
+    def validate(self, network: nn.Module) -> Validation:
         device = next(network.parameters()).device
-        found = []
+        answers = []
         for start in range(0, self.validation.size, _VALIDATION_BATCH):
             chosen = self.validation[start : start + _VALIDATION_BATCH]
             images = np.stack([self.data.patch(i) for i in chosen])
-            found.append(network(self._tensors(images, chosen)["patches"].to(device)).cpu().numpy())
-        return self._figures(np.concatenate(found), self.data.labels[self.validation])
+            answers.append(network(self._tensors(images, chosen)["patches"].to(device)).cpu().numpy())
+        found, labels = np.concatenate(answers), self.data.labels[self.validation]
+        shown = np.flatnonzero(labels["signed"])[:_MOST_PAIRS]
+        pairs = Pairs(labels["defocus_um"][shown], found[shown, 0])
+        return Validation(self._figures(found, labels), pairs)
 
     def _figures(self, found: npt.NDArray[np.float32], labels: npt.NDArray[np.void]) -> dict[str, float]:
         truth, signed = labels["defocus_um"], labels["signed"]
@@ -176,24 +185,24 @@ class ImportanceTask:
                 f"{data.overview_slides.size} overviews are too few to train and to validate on: add slides."
             )
 
-    def batch(self, number: int, size: int) -> dict[str, Tensor]:
+    def batch(self, number: int, size: int, part: slice = WHOLE) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
-        pairs = [self.data.overview(i) for i in rng.choice(self.training, size)]
-        turns = rng.integers(8, size=size)
+        chosen, turns = rng.choice(self.training, size), rng.integers(8, size=size)
+        pairs = [self.data.overview(i) for i in chosen[part]]
         if pairs[0][1].shape[0] != pairs[0][1].shape[1]:
             turns -= turns % 2  # a quarter turn would change the shape
-        images = np.stack([turned(image, int(k)) for (image, _), k in zip(pairs, turns, strict=True)])
-        labels = np.stack([turned(label, int(k)) for (_, label), k in zip(pairs, turns, strict=True)])
+        images = np.stack([turned(image, int(k)) for (image, _), k in zip(pairs, turns[part], strict=True)])
+        labels = np.stack([turned(label, int(k)) for (_, label), k in zip(pairs, turns[part], strict=True)])
         gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, 1))
         tints = rng.uniform(1 - self.gain_jitter / 5, 1 + self.gain_jitter / 5, (size, 1, 1, images.shape[-1]))
-        lit = np.minimum(images * (gains * tints).astype(np.float32), 1)
+        lit = np.minimum(images * (gains * tints)[part].astype(np.float32), 1)
         return {"overviews": torch.from_numpy(lit).permute(0, 3, 1, 2), "importance": torch.from_numpy(labels)[:, None]}
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         assert isinstance(network, ImportanceNetwork)
         return nn.functional.binary_cross_entropy_with_logits(network.logits(batch["overviews"]), batch["importance"])
 
-    def validate(self, network: nn.Module) -> dict[str, float]:
+    def validate(self, network: nn.Module) -> Validation:
         device = next(network.parameters()).device
         pairs = [self.data.overview(i) for i in self.validation]
         images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
@@ -201,11 +210,12 @@ class ImportanceTask:
         found = np.concatenate([network(part.to(device)).cpu().numpy()[:, 0] for part in torch.split(images, 128)])
         clear, none = truth >= 0.5, truth < 0.2
         error = np.abs(found - truth)
-        return {
+        figures = {
             "score": float(error.mean()),
             "missed": float((found[clear] < 0.3).mean()) if clear.any() else 0.0,
             "false": float((found[none] >= 0.3).mean()) if none.any() else 0.0,
         }
+        return Validation(figures)
 
 
 def turned(image: npt.NDArray[np.generic], turn: int) -> npt.NDArray[np.generic]:

@@ -97,7 +97,9 @@ class Taught:
             finished=datetime.datetime.now(tz=datetime.UTC).date(),
             code_version=__version__,
             patches_seen=self.defocus.samples,
-            details=details | {"plan": _plain(asdict(self.plan)), "torch": str(torch.__version__)},
+            details=details
+            | {"plan": _plain(asdict(self.plan)), "torch": str(torch.__version__)}
+            | {"retreats": self.importance.retreats + self.defocus.retreats},
         )
 
     def history(self) -> dict[str, Any]:

@@ -227,13 +227,16 @@ def _on(plan: TeachingPlan, device: str) -> TeachingPlan:
     )
 
 
+_KNOWN = ("samples", "seconds", "loss", "learning_rate")
+
+
 def _words(step: ShardWritten | StageProgress | FrameSeen) -> str:
     if isinstance(step, ShardWritten):
         return f"simulated {step.done} of {step.total} shards"
     if isinstance(step, FrameSeen):
         return f"{step.purpose}: {step.done} frames"
     at = step.progress
-    figures = " ".join(f"{name} {value:.4g}" for name, value in at.figures.items() if name not in ("samples", "loss"))
+    figures = " ".join(f"{name} {value:.4g}" for name, value in at.figures.items() if name not in _KNOWN)
     left = f"{at.seconds_left / 60:.0f} min left"
     return f"{step.stage}: {at.samples} of {at.total}, loss {at.loss:.3f}, {left}" + (f"; {figures}" if figures else "")
 
