@@ -1,6 +1,6 @@
 """Models of one's own for microscopes unlike the shipped model's: how good they get, and what they say about that.
 
-    python benchmarks/calibrate.py [--minutes 10 | --samples N] [--folds 4] [--only NAME] [--repeats 2]
+    python benchmarks/calibrate.py [--minutes 3 | --samples N] [--folds 3] [--only NAME] [--repeats 2]
 
 Six simulated microscopes: aberration of the other sign, other chromatic shift, NA 0.5 to 0.95, pixels of 0.2 to 0.5 µm.
 Of each, eight stacks of two slides (planes half a depth of field apart over ±12, three starts in turn) are labelled by
@@ -221,9 +221,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of teaching; cross-validation takes as long again")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of teaching, and as many for each fold")
     parser.add_argument("--samples", type=int, help="patches to show instead, whatever time that takes")
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--only", help="name of one microscope")
     parser.add_argument("--repeats", type=int, default=2, help="calibrations of each microscope, with other slides")
     arguments = parser.parse_args()

@@ -6,7 +6,6 @@ What follows from their answers stands in ``cross_validation.py``; the model tha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +23,7 @@ from napari_autofocus.models.package import ModelCard
 from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.tasks import Holding
-from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, teach
-from napari_autofocus.models.training import TrainingSettings
+from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, teach
 from napari_autofocus.workflows.own_plan import OwnPlan
 
 FoldProgress = StageProgress | FrameSeen
@@ -43,7 +41,9 @@ class Answer:
 def answers_of_fold(
     own: OwnPlan, number: int, card_of: Callable[[Taught], ModelCard], data: Dataset, work: Path
 ) -> Generator[FoldProgress, None, tuple[Answer, ...]]:
-    """Teach a model without one fold, and ask it about every frame of that fold.
+    """Teach a model without one fold, as long as the one that learns from all, and ask it about every frame of that fold.
+
+    Taught for a shorter time it would be the worse for that too, and say little about the other.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def answers_of_fold(
     """
     held = own.split.folds[number]
     taught = yield from teach(
-        fold_plan(own),
+        own.plan,
         data,
         work,
         dof_um=own.dof_um,
@@ -69,21 +69,6 @@ def answers_of_fold(
         holding=Holding(most=768, slides=tuple(str(stack.path) for stack in held)),
     )
     return (yield from _asked(own, held, taught, card_of(taught), work / "draft.zip"))
-
-
-def fold_plan(own: OwnPlan) -> TeachingPlan:
-    """How one fold is taught: all of them together take as long as the model that learns from all stacks."""
-    plan, folds = own.plan, len(own.split.folds)
-    return replace(
-        plan,
-        importance_training=_shared(plan.importance_training, folds),
-        defocus_training=_shared(plan.defocus_training, folds),
-    )
-
-
-def _shared(settings: TrainingSettings, folds: int) -> TrainingSettings:
-    minutes = None if settings.minutes is None else settings.minutes / folds
-    return replace(settings, minutes=minutes, samples=math.ceil(settings.samples / folds))
 
 
 def _asked(

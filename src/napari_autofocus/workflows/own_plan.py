@@ -67,7 +67,8 @@ class OwnSettings:
     samples : int
         Patches to show at most, however much time is left.
     folds : int
-        Hold every stack out once, in so many models taught beside the one that learns from all; 0 holds a part out.
+        Hold every stack out once, in so many models taught beside the one that learns from all, each as long as that
+        one; 0 holds a part out.
     """
 
     minutes: float = 5.0
