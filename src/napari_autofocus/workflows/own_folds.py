@@ -41,9 +41,9 @@ class Answer:
 def answers_of_fold(
     own: OwnPlan, number: int, card_of: Callable[[Taught], ModelCard], data: Dataset, work: Path
 ) -> Generator[FoldProgress, None, tuple[Answer, ...]]:
-    """Teach a model without one fold, as long as the one that learns from all, and ask it about every frame of that fold.
+    """Teach a model without one fold, and ask it about every frame of that fold.
 
-    Taught for a shorter time it would be the worse for that too, and say little about the other.
+    It is taught as long as the model that learns from all stacks; otherwise its errors would say little about that one.
 
     Parameters
     ----------
