@@ -76,17 +76,36 @@ def _plain(name: str, wait_s: float, *, uri: bool = False) -> sqlite3.Connection
 
 
 def _reading(path: Path, wait_s: float) -> sqlite3.Connection:
-    """For reading only; a write-ahead log of schema 1 in a folder that cannot be written is read as it lies there."""
-    name = f"file:{quote(str(path.absolute()))}?mode=ro"
+    """For reading only, unless what a killed program left must be tidied up first.
+
+    A file with a write-ahead log (schema 1) in a folder that cannot be written is read as it lies there.
+    """
+    name = f"file:{quote(str(path.absolute()))}"
+    unfinished = any(_size(path, suffix) for suffix in ("-journal", "-wal"))
+    ways = [f"{name}?mode=ro", f"{name}?mode=rw", *([] if unfinished else [f"{name}?mode=ro&immutable=1"])]
+    for way in ways[:-1]:
+        try:
+            return _read(way, wait_s)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise
+    return _read(ways[-1], wait_s)
+
+
+def _read(name: str, wait_s: float) -> sqlite3.Connection:
+    """Open a file and look into it, for SQLite opens nothing before."""
     connection = _plain(name, wait_s, uri=True)
     try:
-        connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.OperationalError:
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    except BaseException:
         connection.close()
-        if path.with_name(path.name + "-wal").exists() or not path.exists():
-            raise
-        return _plain(f"{name}&immutable=1", wait_s, uri=True)
+        raise
     return connection
+
+
+def _size(path: Path, suffix: str) -> int:
+    beside = path.with_name(path.name + suffix)
+    return beside.stat().st_size if beside.exists() else 0
 
 
 def _checked_version(connection: sqlite3.Connection, path: Path) -> int:

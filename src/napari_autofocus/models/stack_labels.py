@@ -1,7 +1,8 @@
 """What a folder of z-stacks says about them: best focus from a table or a label store, and which slide they are of.
 
-A stack's own folder is asked first, then the folders above it up to the data set's root; a label store, where a person
-may have corrected something, goes before a table.
+A stack's own folder is asked first, then the folders above it up to the data set's root. What persons said in a label
+store goes before a table, and a table before what Brenner left in a store. Stacks on which persons differ, or that they
+set aside, are told with who said what.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from napari_autofocus.errors import InputError
-from napari_autofocus.labelling import LabelEntry, LabelStore
-from napari_autofocus.labelling.painting import KEY as PAINTING
-from napari_autofocus.labelling.painting import Painting
+from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.io import open_stack
+from napari_autofocus.labelling.opinions import Consensus, Opinion, consensus, newest_of_each, tolerance_um
+from napari_autofocus.labelling.painting import merged
+from napari_autofocus.labelling.standing import StandingLabels
+from napari_autofocus.labelling.store import LabelStore
 from napari_autofocus.labelling.tables import read_label_rows
 from napari_autofocus.models.patch_labels import Corner, PatchesSaid, PatchSaid
 
@@ -40,18 +43,23 @@ class FieldLabel:
     best_z_um : float or None
         Drive position of best focus, µm; None: in focus nowhere.
     trusted : bool
-        False where a table says that its value should not be used.
+        False where a table or a label store says that its value should not be used.
     how : str
-        ``label store`` or ``table``.
+        ``label store`` (persons), ``table`` or ``Brenner`` (measured before, in a label store).
+    reason : str
+        Why it should not be used and who says so, a sentence; empty where it may, or nobody says why not.
     """
 
     best_z_um: float | None
     trusted: bool
     how: HowLabelled
+    reason: str = ""
 
     @property
     def set_aside(self) -> str:
         """Why the stack is not to be used, as the end of a sentence about it; empty if it is."""
+        if self.reason:
+            return f"is set aside. {self.reason.rstrip('.')}"
         if self.best_z_um is None:
             return f"is said to be in focus nowhere ({self.how})"
         return "" if self.trusted else f"is labelled as not to be trusted ({self.how})"
@@ -89,17 +97,18 @@ class StackLabels:
         """
         place = str(_absolute(stack))
         folders = list(self._around(stack))
-        stored = (folder.stored[place] for folder in folders if place in folder.stored)
-        listed = (folder.listed[place] for folder in folders if place in folder.listed)
-        return next(stored, None) or next(listed, None)
+        listed = next((folder.listed[place] for folder in folders if place in folder.listed), None)
+        said = next((opinions for folder in folders if (opinions := folder.opinions(place))), ())
+        if not said:
+            return listed
+        found = consensus(said, _tolerance_um(stack, said))
+        return listed if listed is not None and not found.persons else _label(found)
 
     def patches(self, stack: Path) -> PatchesSaid:
         """What label stores say about a stack's patches."""
         place = str(_absolute(stack))
-        folders = [folder for folder in self._around(stack) if place in folder.patches or place in folder.paintings]
-        if not folders:
-            return PatchesSaid()
-        return PatchesSaid(folders[0].patches.get(place, {}), folders[0].paintings.get(place))
+        said = (folder.patches(place, stack) for folder in self._around(stack))
+        return next((patches for patches in said if patches.corners or patches.painting is not None), PatchesSaid())
 
     def facts(self, stack: Path) -> SlideFacts:
         """Slide, stain and density, from the table's columns of these names or the record of a simulation."""
@@ -131,17 +140,36 @@ class _Folder:
 
     def __init__(self, folder: Path) -> None:
         self.listed: dict[str, FieldLabel] = {}
-        self.stored: dict[str, FieldLabel] = {}
-        self.patches: dict[str, dict[Corner, PatchSaid]] = {}
-        self.paintings: dict[str, Painting] = {}
         self.facts: dict[str, SlideFacts] = {}
         self.rows: dict[str, tuple[str, ...]] = {}
         self.simulated = _simulated(folder / SIMULATION)
         if (folder / TABLE).is_file():
             self._read_table(folder / TABLE)
-        for file in sorted(folder.iterdir()):
-            if _is_store(file):
-                self._read_store(file)
+        self._folder = folder
+        self._stores = [_read_store(file) for file in sorted(folder.iterdir()) if _is_store(file)]
+
+    def opinions(self, place: str) -> tuple[Opinion, ...]:
+        """What each annotator says about a stack; of one who says something in several stores, the newest."""
+        return newest_of_each(opinion for store in self._stores for opinion in store.field(self._name(place)))
+
+    def patches(self, place: str, stack: Path) -> PatchesSaid:
+        """What is said about a stack's patches, and painted over its field."""
+        name = self._name(place)
+        opinions: dict[Corner, list[Opinion]] = {}
+        importance: dict[Corner, float] = {}
+        for store in self._stores:
+            importance |= store.importance(name)
+            for corner, said in store.patches(name).items():
+                opinions.setdefault(corner, []).extend(said)
+        corners = {
+            corner: _patch_said(opinions.get(corner, []), importance.get(corner), stack)
+            for corner in opinions.keys() | importance.keys()
+        }
+        return PatchesSaid(corners, merged(each for store in self._stores for each in store.paintings(name).values()))
+
+    def _name(self, place: str) -> str:
+        """A stack as the stores of this folder name it."""
+        return Path(place).relative_to(self._folder).as_posix()
 
     def _read_table(self, table: Path) -> None:
         for number, row in enumerate(read_label_rows(table), start=2):
@@ -161,25 +189,35 @@ class _Folder:
             if facts != SlideFacts():
                 self.facts.update(dict.fromkeys(keys, facts))
 
-    def _read_store(self, file: Path) -> None:
-        with LabelStore(file) as store:
-            entries, root = store.labels(), store.root
-        for entry in entries:
-            place = str(_absolute(root / entry.stack))
-            if entry.scope == "field":
-                best_z_um, trusted = _said_best(entry)
-                self.stored[place] = FieldLabel(best_z_um, trusted, "label store")
-                continue
-            if entry.scope == "importance" and entry.key == PAINTING:
-                self.paintings[place] = Painting.from_value(entry.value)
-                continue
-            corner = _corner(entry, file)
-            said = self.patches.setdefault(place, {})
-            before = said.get(corner, PatchSaid())
-            if entry.scope == "patch":
-                said[corner] = PatchSaid(_said_best(entry)[0], before.importance, True)
-            else:
-                said[corner] = replace(before, importance=_said_importance(entry))
+
+def _read_store(file: Path) -> StandingLabels:
+    with LabelStore(file, read_only=True) as store:
+        return StandingLabels(store.labels())
+
+
+def _label(found: Consensus) -> FieldLabel:
+    how: HowLabelled = "label store" if found.persons else "Brenner"
+    return FieldLabel(found.best_z_um, found.is_usable, how, found.reason)
+
+
+def _patch_said(opinions: list[Opinion], importance: float | None, stack: Path) -> PatchSaid:
+    if not opinions:
+        return PatchSaid(importance=importance)
+    said = newest_of_each(opinions)
+    found = consensus(said, _tolerance_um(stack, said))
+    return PatchSaid(found.best_z_um if found.is_usable else None, importance, True)
+
+
+def _tolerance_um(stack: Path, opinions: tuple[Opinion, ...]) -> float:
+    """How far persons may differ; the stack's file is opened only where that matters."""
+    return tolerance_um(opinions, lambda: _dof_um(stack))
+
+
+def _dof_um(stack: Path) -> float | None:
+    try:
+        return open_stack(stack).dof_um
+    except (AutofocusError, OSError):
+        return None  # told where the stack itself is read
 
 
 def _absolute(path: Path) -> Path:
@@ -205,30 +243,6 @@ def _is_store(file: Path) -> bool:
         head = handle.read(72)
     unfinished = file.with_name(file.name + "-wal").is_file()  # an interrupted program's entries still stand there
     return head.startswith(_SQLITE) and (head[68:72] == _STORE_ID or unfinished)
-
-
-def _said_best(entry: LabelEntry) -> tuple[float | None, bool]:
-    """Best z of a stored value, a number or ``{"best_z_um": …, "trusted": …}``, and whether it may be used."""
-    value: Any = entry.value if isinstance(entry.value, dict) else {"best_z_um": entry.value}
-    best_z_um = value.get("best_z_um")
-    if best_z_um is not None and (isinstance(best_z_um, bool) or not isinstance(best_z_um, int | float)):
-        raise InputError(f"The label of {entry.stack} says {entry.value!r}, which is no best_z_um; correct it.")
-    return None if best_z_um is None else float(best_z_um), bool(value.get("trusted", True))
-
-
-def _said_importance(entry: LabelEntry) -> float:
-    value: Any = entry.value.get("importance") if isinstance(entry.value, dict) else entry.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InputError(f"The importance of {entry.stack} at {entry.key} is {value!r}; it lies between 0 and 1.")
-    return float(value)
-
-
-def _corner(entry: LabelEntry, file: Path) -> Corner:
-    try:
-        y, x, size = (int(part) for part in entry.key.split(","))
-    except ValueError:
-        raise InputError(f"{file}: {entry.key!r} names no patch of {entry.stack}; write y,x,size in pixels.") from None
-    return y, x, size
 
 
 def _simulated(record: Path) -> SlideFacts | None:
