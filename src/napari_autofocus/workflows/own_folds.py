@@ -7,7 +7,9 @@ What follows from their answers stands in ``cross_validation.py``; the model tha
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from napari_autofocus.focus.decision import decide
 from napari_autofocus.focus.estimate import DecisionSettings, PatchPrediction
 from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
 from napari_autofocus.models.dataset import Dataset
+from napari_autofocus.models.distributed import is_main
 from napari_autofocus.models.evaluation import Evaluation, FieldResult, KnownFrame, result_of
 from napari_autofocus.models.labelled_stacks import LabelledStack
 from napari_autofocus.models.package import ModelCard
@@ -24,9 +27,20 @@ from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, teach
+from napari_autofocus.workflows.cross_validation import CrossValidation, estimate_error
+from napari_autofocus.workflows.own_card import card_of, decision_of
 from napari_autofocus.workflows.own_plan import OwnPlan
 
 FoldProgress = StageProgress | FrameSeen
+
+
+@dataclass(frozen=True)
+class FoldStep:
+    """Progress of cross-validation: fold ``fold`` of ``folds``, counted from 1, and what happens in it."""
+
+    fold: int
+    folds: int
+    step: FoldProgress
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Answer:
 
 
 def answers_of_fold(
-    own: OwnPlan, number: int, card_of: Callable[[Taught], ModelCard], data: Dataset, work: Path
+    own: OwnPlan, number: int, say: Callable[[Taught], ModelCard], data: Dataset, work: Path
 ) -> Generator[FoldProgress, None, tuple[Answer, ...]]:
     """Teach a model without one fold, and ask it about every frame of that fold.
 
@@ -51,7 +65,7 @@ def answers_of_fold(
         With its folds.
     number : int
         Of the fold, from 0.
-    card_of : callable
+    say : callable
         What is said of a model that was taught so.
     data : Dataset
         Patches of all stacks, each named by its path.
@@ -68,7 +82,9 @@ def answers_of_fold(
         keep_importance=own.keeps_importance,
         holding=Holding(most=768, slides=tuple(str(stack.path) for stack in held)),
     )
-    return (yield from _asked(own, held, taught, card_of(taught), work / "draft.zip"))
+    if not is_main():
+        return ()  # the main process asks, while the others wait with the next fold
+    return (yield from _asked(own, held, taught, say(taught), work / "draft.zip"))
 
 
 def _asked(
@@ -114,3 +130,57 @@ def judged(answers: Sequence[Answer], name: str, decision: DecisionSettings, pix
         return result_of(taken, answer.frame)
 
     return Evaluation(name, tuple(map(result, answers)), decision.dof_um, decision.range_um)
+
+
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """Cross-validation before the model is taught: the decision that follows from it, and what it showed."""
+
+    decision: DecisionSettings
+    calibrated: bool
+    validation: CrossValidation
+
+
+def cross_validate(own: OwnPlan, name: str, data: Dataset, work: Path) -> Generator[FoldStep, None, Crossed | None]:
+    """Teach and ask a model for each fold; what was taught in ``work`` before is not taught again.
+
+    Parameters
+    ----------
+    own : OwnPlan
+        With folds.
+    name : str
+        Of the model to be.
+    data : Dataset
+        Patches of all stacks, each named by its path.
+    work : Path
+        Folder of the checkpoints.
+
+    Returns
+    -------
+    Crossed or None
+        None in every process but the main one.
+    """
+    folds = len(own.split.folds)
+    answers: list[Answer] = []
+    for number in range(folds):
+        fold = answers_of_fold(own, number, partial(card_of, own, name), data, work / f"fold-{number + 1}")
+        answers += yield from _numbered(fold, number + 1, folds)
+    if not is_main():
+        return None
+    decision = calibrated(answers, decision_of(own), own.optics.pixel_size_um)
+    evaluation = judged(answers, name, decision, own.optics.pixel_size_um)
+    validation = CrossValidation(evaluation, estimate_error(evaluation), folds)
+    return Crossed(decision, decision != decision_of(own), validation)
+
+
+def _numbered(
+    steps: Generator[FoldProgress, None, tuple[Answer, ...]], fold: int, folds: int
+) -> Generator[FoldStep, None, tuple[Answer, ...]]:
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as finished:
+                answers: tuple[Answer, ...] = finished.value
+                return answers
+            yield FoldStep(fold, folds, step)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari_autofocus.errors import InputError
 from napari_autofocus.focus.calibration import FEWEST_FIELDS
-from napari_autofocus.focus.estimate import DecisionSettings
-from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation
+from napari_autofocus.models.distributed import PartDone, is_main, main_first, process_count
 from napari_autofocus.models.evaluation import Evaluation, FieldResult
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
@@ -28,8 +27,7 @@ from napari_autofocus.models.labelled_stacks import (
     read_dataset,
 )
 from napari_autofocus.models.library import find_model
-from napari_autofocus.models.networks import network_card
-from napari_autofocus.models.package import ModelCard, ModelPackage, open_package
+from napari_autofocus.models.package import ModelPackage, open_package
 from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import (
@@ -41,9 +39,10 @@ from napari_autofocus.models.teaching import (
     sides_exchanged,
     teach,
 )
-from napari_autofocus.workflows.cross_validation import CrossValidation, estimate_error
+from napari_autofocus.workflows.cross_validation import CrossValidation
+from napari_autofocus.workflows.own_card import card_of, notes_of
 from napari_autofocus.workflows.own_files import check_target, claim, name_of
-from napari_autofocus.workflows.own_folds import Answer, FoldProgress, answers_of_fold, calibrated, judged
+from napari_autofocus.workflows.own_folds import Crossed, FoldStep, cross_validate
 from napari_autofocus.workflows.own_plan import (
     BEYOND,
     OwnPlan,
@@ -54,19 +53,9 @@ from napari_autofocus.workflows.own_plan import (
 from napari_autofocus.workflows.own_split import Split
 from napari_autofocus.workflows.own_stacks import StackStored, store_patches
 
-PlainStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen
+__all__ = ["FoldStep", "OwnModel", "OwnStep", "train_own"]
 
-
-@dataclass(frozen=True)
-class FoldStep:
-    """Progress of cross-validation: fold ``fold`` of ``folds``, counted from 1, and what happens in it."""
-
-    fold: int
-    folds: int
-    step: PlainStep
-
-
-OwnStep = PlainStep | FoldStep
+OwnStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen | FoldStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,30 +124,40 @@ def train_own(
 
     Raises
     ------
+    PartDone
+        In every process but the main one, when several train together and all is taught.
     InputError
         In one sentence: no stack, too few, unknown or different optics, a base that does not fit, a target that cannot
         be written, or a work folder of another training.
     """
     settings = settings or OwnSettings()
     name = settings.name or name_of(target)
-    check_target(target)
-    check_device(settings.device)
-    base = open_package(find_model(settings.base)) if settings.base is not None else None
-    found = yield from read_dataset(dataset, reading_of(settings, base))
-    own = prepare(dataset, found, settings, base)
     with ExitStack() as cleaning:
-        if work is None:
-            temporary = tempfile.TemporaryDirectory(prefix="napari-autofocus-", ignore_cleanup_errors=True)
-            work = Path(cleaning.enter_context(temporary))
-        claim(work, own)
-        data = yield from _stored(own, work / "data")
+        with main_first():
+            check_target(target)
+            check_device(settings.device)
+            base = open_package(find_model(settings.base)) if settings.base is not None else None
+            if work is None:
+                work = Path(cleaning.enter_context(_temporary()))
+            found = yield from read_dataset(dataset, reading_of(settings, base))
+            own = prepare(dataset, found, settings, base)
+            claim(work, own)
+            data = yield from _stored(own, work / "data")
         if own.base is not None:
             own = replace(own, plan=replace(own.plan, mirrored=sides_exchanged(own.plan, own.base, data)))
-        crossed = yield from _crossed(own, name, data, work)
+        crossed = (yield from cross_validate(own, name, data, work)) if own.split.folds else None
         taught = yield from _teach(own, data, work)
+        if not is_main():
+            raise PartDone("The main process packages and measures the model.")
         if crossed is not None:
             return _package_crossed(own, target, name, taught, crossed)
         return (yield from _package(own, target, name, taught))
+
+
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    if process_count() > 1:
+        raise InputError("Processes that train together share a work folder; name one with --work.")
+    return tempfile.TemporaryDirectory(prefix="napari-autofocus-", ignore_cleanup_errors=True)
 
 
 def _stored(own: OwnPlan, folder: Path) -> Generator[StackStored, None, Dataset]:
@@ -182,47 +181,11 @@ def _teach(own: OwnPlan, data: Dataset, work: Path) -> Generator[StageProgress, 
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Crossed:
-    """Cross-validation before the model is taught: the decision that follows from it, and what it showed."""
-
-    decision: DecisionSettings
-    calibrated: bool
-    validation: CrossValidation
-
-
-def _crossed(own: OwnPlan, name: str, data: Dataset, work: Path) -> Generator[FoldStep, None, _Crossed | None]:
-    folds = len(own.split.folds)
-    if not folds:
-        return None
-    answers: list[Answer] = []
-    for number in range(folds):
-        fold = answers_of_fold(own, number, partial(_card, own, name), data, work / f"fold-{number + 1}")
-        answers += yield from _numbered(fold, number + 1, folds)
-    decision = calibrated(answers, _decision(own), own.optics.pixel_size_um)
-    evaluation = judged(answers, name, decision, own.optics.pixel_size_um)
-    validation = CrossValidation(evaluation, estimate_error(evaluation), folds)
-    return _Crossed(decision, decision != _decision(own), validation)
-
-
-def _numbered(
-    steps: Generator[FoldProgress, None, tuple[Answer, ...]], fold: int, folds: int
-) -> Generator[FoldStep, None, tuple[Answer, ...]]:
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                answers: tuple[Answer, ...] = finished.value
-                return answers
-            yield FoldStep(fold, folds, step)
-
-
-def _package_crossed(own: OwnPlan, target: Path, name: str, taught: Taught, crossed: _Crossed) -> OwnModel:
+def _package_crossed(own: OwnPlan, target: Path, name: str, taught: Taught, crossed: Crossed) -> OwnModel:
     """Every stack taught the model, so that what stands in its card is what others said of them, held out in turn."""
     validation = crossed.validation
     figures = validation.evaluation.to_json() | {"cross_validation": validation.to_json()}
-    card = _card(own, name, taught).model_copy(update={"decision": crossed.decision, "evaluation": figures})
+    card = card_of(own, name, taught).model_copy(update={"decision": crossed.decision, "evaluation": figures})
     written = write_package(
         target,
         card,
@@ -232,12 +195,12 @@ def _package_crossed(own: OwnPlan, target: Path, name: str, taught: Taught, cros
     )
     dataset, frames = own.frames(own.split.training)
     held_out = DatasetEvaluation(validation.evaluation, dataset, own.dataset.skipped)
-    notes = (*_notes(own, frames, crossed.calibrated), *replace(held_out, dataset=own.dataset).notes())
+    notes = (*notes_of(own, frames, crossed.calibrated), *replace(held_out, dataset=own.dataset).notes())
     return OwnModel(written, held_out, own.dataset, own.split, notes, validation)
 
 
 def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator[FrameSeen, None, OwnModel]:
-    card = _card(own, name, taught)
+    card = card_of(own, name, taught)
     (calibration, few), (evaluation, many) = own.frames(own.split.calibration), own.frames(own.split.evaluation)
     writing = package(
         target,
@@ -260,54 +223,5 @@ def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator
     measured = Evaluation(name, tuple(results), own.dof_um, own.range_um)
     held_out = DatasetEvaluation(measured, evaluation, own.dataset.skipped)
     fitted = written.card.decision.calibration != card.decision.calibration
-    notes = [*_notes(own, many, fitted), *replace(held_out, dataset=own.dataset).notes()]
+    notes = [*notes_of(own, many, fitted), *replace(held_out, dataset=own.dataset).notes()]
     return OwnModel(written, held_out, own.dataset, own.split, tuple(notes))
-
-
-def _decision(own: OwnPlan) -> DecisionSettings:
-    """How patches become a verdict, before the model is calibrated."""
-    if own.base is None:
-        return DecisionSettings(own.dof_um, own.range_um)
-    inherited = own.base.card.decision
-    calibration = replace(
-        inherited.calibration, floor_um=inherited.calibration.floor_um * own.dof_um / inherited.dof_um
-    )
-    return replace(inherited, dof_um=own.dof_um, range_um=own.range_um, calibration=calibration)
-
-
-def _card(own: OwnPlan, name: str, taught: Taught) -> ModelCard:
-    base, looking, held = own.base, own.plan.importance, own.split.evaluation
-    begun = f", beginning with {base.card.name}" if base is not None else ""
-    measured = f"measured on {len(held)} that were held out" if held else "measured on each of them, held out in turn"
-    return ModelCard(
-        name=name,
-        description=(
-            f"One frame to its signed defocus within ±{own.range_um:g} µm. Taught on"
-            f" {len(own.split.training)} z-stacks from one's own microscope{begun}, and {measured}. {own.split.note}"
-        ),
-        optics=own.optics,
-        stains=tuple(sorted({stack.stain for stack in own.split.training if stack.stain})),
-        patch_px=looking.patch_px,
-        stride_px=looking.stride_px,
-        reduction=looking.reduction,
-        selection=base.card.selection if base is not None else SelectionSettings(),
-        decision=_decision(own),
-        defocus_network=network_card(taught.defocus.network),
-        importance_network=network_card(taught.importance.network),
-        training=taught.record({"base": base.card.name if base is not None else None, "split": own.split.to_json()}),
-    )
-
-
-def _notes(own: OwnPlan, frames: int, calibrated: bool) -> list[str]:
-    split, learned = own.split, f"Learned from {len(own.split.training)} stacks; measured on {frames} frames of"
-    of = f"{len(split.evaluation)} stacks that were held out." if split.evaluation else "them, each held out in turn."
-    notes = [f"{learned} {of} {split.note}"]
-    if not calibrated:
-        how = "cautiously" if own.base is None else f"as {own.base.card.name} does"
-        notes.append(
-            f"Fewer than {FEWEST_FIELDS} frames with content were held out to calibrate with: the model states its"
-            f" uncertainty {how}, and nobody has checked that; more stacks mend it."
-        )
-    if own.featureless:
-        notes.append(f"Left out because no patch of theirs shows focus: {own.featureless} stacks.")
-    return notes
