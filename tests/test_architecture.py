@@ -40,6 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # The package itself hands out load_model, lazily.
 MAY_IMPORT[""] = {"models"}
+# ``python -m napari_autofocus`` is the command line.
+MAY_IMPORT["__main__"] = {"cli"}
 # The demo opens napari, which only the widgets know.
 MAY_IMPORT["cli.demo"] = MAY_IMPORT["cli"] | {"cli", "widgets"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,6 +103,7 @@ def train(
 
         napari-autofocus train stacks/ --base brightfield-20x --minutes 3 --out mine.zip
         napari-autofocus train stacks/ --minutes 120 --work training --out mine.zip --report figures
+        torchrun --nproc-per-node 4 -m napari_autofocus train stacks/ --device cuda --work training --out mine.zip
     """
     with reserved_stdout(as_json):
         settings = _settings(
@@ -109,6 +111,8 @@ def train(
         )
         _check_report(report)
         made = _run(dataset, out, settings, work)
+        if made is None:  # another process of this training writes the model and tells of it
+            return
         if report is not None:
             _write_report(report, made)
         if as_json:
@@ -138,6 +142,8 @@ def _settings(
 ) -> OwnSettings:
     from napari_autofocus.models.extras import require_training
 
+    # Threads that wait for one another by spinning are ten times slower beside any other program.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     require_training()
     from napari_autofocus.models.labelled_stacks import ReadingSettings
     from napari_autofocus.optics import Objective
@@ -166,12 +172,15 @@ def _check_report(report: Path | None) -> None:
         raise InputError(f"{report} is a file, not a folder; name a folder for the report.")
 
 
-def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None) -> OwnModel:
+def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None) -> OwnModel | None:
+    from napari_autofocus.models.distributed import PartDone, joined
     from napari_autofocus.workflows.own_models import train_own
 
     try:
-        with progress_bar("reading") as advance:
+        with joined(settings.device), progress_bar("reading") as advance:
             return run_to_end(train_own(dataset, out, settings, work=work), lambda step: _follow(step, advance))
+    except PartDone:
+        return None
     except KeyboardInterrupt:
         kept = f"What was learned is kept in {work}; the same command goes on from there." if work else _NOT_KEPT
         say(f"{kept} {out} was not written.")

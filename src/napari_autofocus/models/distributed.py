@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,13 +156,15 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # how torch tells that a connection is gone
-        raise InputError(_lost()) from error
+        raise _lost() from error
 
 
-def _lost() -> str:
-    count = process_count()
-    return (
-        f"One of the {count} processes that train together has ended; what was learned is kept up to the last"
+def _lost() -> AutofocusError:
+    """Told by the main process, and by the next one, as the main one may be what has ended."""
+    if dist.get_rank() > 1:
+        return PartDone("Another process tells what happened.")
+    return InputError(
+        f"One of the {process_count()} processes that train together has ended; what was learned is kept up to the last"
         " checkpoint, so start all of them again with the same work folder."
     )
 
@@ -222,7 +223,7 @@ def _ended_by_a_sentence() -> Iterator[None]:
     """A launcher ends all processes when one has died; this one then stops as after any refusal, its work kept."""
 
     def end(*_: object) -> None:
-        raise InputError(_lost())
+        raise _lost()
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -236,17 +237,7 @@ def _ended_by_a_sentence() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing is printed by any but the main process, except by the next one when something has ended them."""
-    rank, aloud = dist.get_rank(), sys.stderr
-    with (
-        Path(os.devnull).open("w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(nowhere),
-    ):
-        try:
-            yield
-        except PartDone:
-            raise
-        except AutofocusError as error:
-            print(f"Process {rank + 1} of {process_count()}: {error}", file=aloud)
-            raise
+    """Nothing is printed by any but the main process."""
+    redirected = contextlib.redirect_stdout, contextlib.redirect_stderr
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirected[0](nowhere), redirected[1](nowhere):
+        yield
