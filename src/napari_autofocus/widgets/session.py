@@ -75,6 +75,8 @@ class Session:
     live_changed = Signal(bool)
     running_changed = Signal(bool)
     z_changed = Signal(float)
+    dataset_chosen = Signal(object)
+    """Told the folder of stacks (a Path) that another panel shall go on with."""
     failed = Signal(object)
     closing = Signal()
 

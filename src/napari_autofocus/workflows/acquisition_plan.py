@@ -126,8 +126,13 @@ class AcquisitionPlan:
 
     def seconds_wanted(self, exposure_ms: float) -> float:
         """A rough time for all stacks, empty fields not counted, s."""
-        frames = self.config.planes + (FRAMES_TO_FIND if self.config.centre == "find" else 0)
-        return self.stacks * (SECONDS_A_FIELD + frames * (SECONDS_A_MOVE + exposure_ms / 1000))
+        return seconds_of_stacks(self.stacks, self.config.planes, exposure_ms, find=self.config.centre == "find")
+
+
+def seconds_of_stacks(stacks: int, planes: int, exposure_ms: float, *, find: bool) -> float:
+    """A rough time for so many stacks, with or without a search for focus before each, s."""
+    frames = planes + (FRAMES_TO_FIND if find else 0)
+    return stacks * (SECONDS_A_FIELD + frames * (SECONDS_A_MOVE + exposure_ms / 1000))
 
 
 def _flat(plan: AcquisitionPlan) -> dict[str, Any]:
