@@ -4,7 +4,8 @@ A run has diverged as soon as its loss or its score is no number. It has diverge
 validations in succession, which is either of these:
 
 - the running loss is over three times its lowest, and the score is no better than it ever was before that;
-- the score is over three times its best, and worse than it was at the first validation.
+- the score is over three times its best, and over half of what it had gained since the first validation is lost: a
+  network that has collapsed into a constant answer has a loss like any other.
 
 Then the run goes back to its best checkpoint (or to its beginning, where nothing has been validated) and on from there
 with half the learning rate, twice at most. After that it stops, and nothing is packaged.
@@ -30,7 +31,7 @@ def has_exploded(state: RunState) -> bool:
     score, before = state.figures["score"], [figures["score"] for figures in state.history[: -1 - state.strikes]]
     best = min(before, default=math.inf)
     loss = state.loss > EXPLODED * state.best_loss and (not before or score >= best)
-    return loss or (bool(before) and score > EXPLODED * best and score > before[0])
+    return loss or (bool(before) and score > EXPLODED * best and score > (best + before[0]) / 2)
 
 
 def has_diverged(state: RunState) -> bool:
