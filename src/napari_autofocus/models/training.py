@@ -21,6 +21,9 @@ from napari_autofocus.models.training_watch import has_diverged
 
 __all__ = ["Pairs", "Task", "Trained", "TrainingProgress", "TrainingSettings", "Validation", "train"]
 
+LONGEST_SILENCE_S = 2.0
+"""Between progress records: whoever wants to stop the run waits no longer."""
+
 
 def train(
     task: Task, settings: TrainingSettings, checkpoint: Path | None = None, *, every: int = 20
@@ -37,7 +40,7 @@ def train(
         A file that is written at every validation, every minute and when the run is stopped, and from which a run goes
         on exactly; it goes on with more samples too. Beside it lies ``NAME.best``, the best state so far.
     every : int
-        Steps between progress records.
+        Steps between progress records, of which there is one every two seconds at least.
 
     Yields
     ------
@@ -70,7 +73,7 @@ def train(
 
 def _steps(run: Run, batches: Iterator[Mapping[str, Tensor]], every: int) -> Generator[TrainingProgress, None, bool]:
     """Learn to the end, or until that turns out to be in vain; whether it does."""
-    began, first = time.monotonic() - run.state.seconds, run.state.step
+    began, first, told_s = time.monotonic() - run.state.seconds, run.state.step, run.state.seconds
     if run.is_over():
         return False
     for batch in batches:
@@ -81,7 +84,8 @@ def _steps(run: Run, batches: Iterator[Mapping[str, Tensor]], every: int) -> Gen
         if has_diverged(run.state):
             return True
         run.save_in_time()
-        if due or (run.state.step - first) % every == 0:
+        if due or (run.state.step - first) % every == 0 or run.state.seconds - told_s >= LONGEST_SILENCE_S:
+            told_s = run.state.seconds
             yield run.progress(due)
         if due and run.is_over():
             return False
