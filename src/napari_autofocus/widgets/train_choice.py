@@ -15,11 +15,11 @@ from napari_autofocus.widgets.forms import button, choice, columns_form, label, 
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.train_names import free_name, name_like, target_of
 from napari_autofocus.widgets.train_summary import DatasetSummary
-from napari_autofocus.widgets.train_words import folder_words
+from napari_autofocus.widgets.train_words import folder_words, minutes
 from napari_autofocus.workflows.training_request import TrainingRequest
 from napari_autofocus.workflows.training_steps import DatasetSeen
 
-FOLDS = 4
+FOLDS = 3
 """Models of a cross-validation."""
 KINDS = (
     ("One shot, with content importance", "one-shot", ""),
@@ -60,6 +60,7 @@ class TrainingChoice(QWidget):
         self._arrange()
         self._connect()
         self._show_folders()
+        self._on_minutes_changed(self.minutes_box.value())
         session.analysis.call(lambda: list(installed_models()), done=self._on_models_listed)
 
     # layout
@@ -74,12 +75,12 @@ class TrainingChoice(QWidget):
             if reason:
                 self.kind_box.setItemText(index, f"{name}: {reason}")
                 self.kind_box.model().item(index).setEnabled(False)
-        self.minutes_box = number(10, 0.1, 10_000, 1, "min", "Time to teach; reading and measuring come on top, min")
+        self.minutes_box = number(5, 0.1, 10_000, 1, "min", "Time to teach; reading and measuring come on top, min")
         self.minutes_box.setDecimals(1)
-        self.folds_box = QCheckBox("Cross-validate (twice the time)")
+        self.folds_box = QCheckBox("Cross-validate")
         self.folds_box.setToolTip(
             f"Hold every stack out once, in {FOLDS} models taught beside: the error then comes with an interval, and"
-            " is told of all stacks.\nTakes about as long again"
+            " is told of all stacks.\nEach of them is taught as long as the model itself"
         )
         self.name_edit = QLineEdit()
         self.name_edit.setToolTip("Name of the new model: letters, digits and . _ + - only")
@@ -128,6 +129,7 @@ class TrainingChoice(QWidget):
         self.folder_button.clicked.connect(self._on_folder_clicked)
         self.base_box.activated.connect(self._on_base_chosen)
         self.name_edit.textEdited.connect(self._on_name_edited)
+        self.minutes_box.valueChanged.connect(self._on_minutes_changed)
         for edited in (self.objective_edit.editingFinished, self.pixel_box.valueChanged):
             edited.connect(self._on_optics_stated)
         self.summary.seen.connect(self._on_seen)
@@ -199,6 +201,9 @@ class TrainingChoice(QWidget):
 
     def _on_name_edited(self, _: str) -> None:
         self._named_by_user = True
+
+    def _on_minutes_changed(self, minutes_each: float) -> None:
+        self.folds_box.setText(f"Cross-validate, {minutes(60 * FOLDS * minutes_each)} more")
 
     def _on_base_chosen(self, _: int) -> None:
         self._look()

@@ -69,8 +69,9 @@ def _scores(steps: list[Learning]) -> Points:
 class _Curve(QWidget):
     """A line, and fainter ones behind it."""
 
-    def __init__(self, name: str, tip: str) -> None:
+    def __init__(self, name: str, tip: str, *, dotted: bool = False) -> None:
         super().__init__()
+        self._dotted = dotted
         self.points: Points = []
         self.is_logarithmic = False
         self._plot = pg.PlotWidget(parent=self)
@@ -81,7 +82,7 @@ class _Curve(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
         self.setToolTip(tip)
-        self.setFixedHeight(140)
+        self.setFixedHeight(150)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_theme(self, theme: str) -> None:
@@ -104,10 +105,12 @@ class _Curve(QWidget):
         least, greatest = min(values, default=0.0), max(values, default=0.0)
         self.is_logarithmic = least > 0 and greatest >= _LOGARITHMIC_FROM * least
         self._plot.setLogMode(x=False, y=self.is_logarithmic)
-        self._line.setSymbol("o" if len(self.points) < 40 else None)
+        self._line.setSymbol("o" if self._dotted and len(self.points) < 40 else None)
         self._line.setData(*_columns(self.points))
         gap = [(float("nan"), float("nan"))]
         self._others.setData(*_columns([point for line in others for point in (*_thinned(line), *gap)]))
+        last = max((at for line in (points, *others) for at, _ in line), default=0.0)
+        self._plot.setXRange(0, last or 1.0, padding=0.02)
 
 
 def _thinned(points: Points) -> Points:

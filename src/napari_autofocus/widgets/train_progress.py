@@ -9,7 +9,7 @@ from napari_autofocus.widgets.train_curves import LearningCurves
 from napari_autofocus.widgets.train_facts import Facts
 from napari_autofocus.widgets.train_run import TrainingRun
 from napari_autofocus.widgets.train_scatter import DefocusScatter
-from napari_autofocus.widgets.train_words import bar_of, doing_words, learning_facts
+from napari_autofocus.widgets.train_words import bar_of, doing_words, learning_facts, taught_bar
 from napari_autofocus.workflows.training_steps import Learning, Working
 
 _TIP = "Where training stands: figures are of the last validation, on stacks that are held back"
@@ -31,7 +31,7 @@ class TrainingProgressView(QWidget):
         self._run = run
         self.doing_label = label("", wrap=True)
         self.progress = QProgressBar()
-        self.progress.setToolTip("How far this step is; of teaching, the time spent of the time there is")
+        self.progress.setToolTip("How far this step is; when teaching, the time spent of the time there is")
         self.curves = LearningCurves(theme)
         self.scatter = DefocusScatter(theme)
         self.facts = Facts(theme, _TIP)
@@ -74,10 +74,14 @@ class TrainingProgressView(QWidget):
         self.curves.show_steps(run.curve)
         self.scatter.set_dof(run.dof_um or 0.0)
         self.scatter.show_points(run.pairs)
-        self.facts.show_facts(learning_facts(run.curve[-1], run.dof_um) if run.curve else [])
+        self.facts.show_facts(learning_facts(run.curve[-1], run.dof_um, run.left_s) if run.curve else [])
 
     def _show_bar(self, step: Working | Learning | None) -> None:
-        value, most, text = (0, 0, "") if step is None else bar_of(step)
+        value, most, text = 0, 0, ""
+        if isinstance(step, Learning):
+            value, most, text = taught_bar(self._run.taught_s, self._run.left_s)
+        elif step is not None:
+            value, most, text = bar_of(step)
         self.progress.setRange(0, most)
         self.progress.setValue(value)
         self.progress.setFormat(text)

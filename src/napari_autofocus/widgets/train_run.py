@@ -106,6 +106,19 @@ class TrainingRun:
             cls._of_sessions[session] = cls(session)
         return cls._of_sessions[session]
 
+    @property
+    def taught_s(self) -> float:
+        """Time spent teaching so far, over all stages and folds, s."""
+        return sum({step.part: step.seconds for step in self.curve}.values())
+
+    @property
+    def left_s(self) -> float:
+        """Time still to teach, s: each model of a cross-validation takes as long as the one of all stacks."""
+        if self.request is None or not self.curve:
+            return 0.0
+        total_s = 60 * self.request.minutes * (1 + max(step.folds for step in self.curve))
+        return max(total_s - self.taught_s, self.curve[-1].seconds_left)
+
     def start(self, request: TrainingRequest) -> None:
         """Begin, or go on where the same training was paused."""
         if self.state != "idle":

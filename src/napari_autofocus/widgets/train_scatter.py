@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from napari_autofocus.widgets.plot_frame import dress_axes, keep_still, true_minus_axes
 from napari_autofocus.widgets.theme import theme_colours
 
-_SIDE_PX = 200
+_SIDE_PX = 240
 _LEAST_REACH_UM = 1.0
 _TIP = (
     "Defocus that was estimated against the true one, µm; line: they agree; shaded: within half a depth of field of"
@@ -38,17 +38,18 @@ class DefocusScatter(QWidget):
         self._identity = self._plot.plot([], [])
         for item in (*self._edges, self._band):
             self._plot.addItem(item, ignoreBounds=True)
-        self._refusals = pg.ScatterPlotItem(size=5, brush=None)
-        self._answers = pg.ScatterPlotItem(size=5, pen=None)
+        self._refusals = pg.ScatterPlotItem(size=4, brush=None)
+        self._answers = pg.ScatterPlotItem(size=4, pen=None)
         for item in (self._refusals, self._answers):
             self._plot.addItem(item)
+        self._identity.setZValue(1)  # above the answers, many of which lie on it
         keep_still(self._plot, bottom="true (µm)", left="estimated (µm)")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
         self.setToolTip(_TIP)
         self.setFixedHeight(_SIDE_PX)
-        self.setMinimumWidth(_SIDE_PX)
+        self.setMinimumWidth(200)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.set_theme(theme)
 

@@ -42,7 +42,7 @@ class UnfinishedTrainings(QWidget):
             self._lines.deleteLater()
         self._lines, self.buttons = QWidget(), []
         column = QVBoxLayout(self._lines)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0, 0, 8)
         column.setSpacing(3)
         column.addWidget(heading("Unfinished"))
         for folder in self.folders:

@@ -29,14 +29,17 @@ def _uncapitalised(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def bar_of(step: Working | Learning) -> tuple[int, int, str]:
+def bar_of(step: Working) -> tuple[int, int, str]:
     """How far that is: value and maximum of a bar (0, 0: not known), and what stands in it."""
-    if isinstance(step, Learning):
-        total = step.seconds + step.seconds_left
-        return round(step.seconds), max(round(total), 1), f"{minutes(step.seconds)} of {minutes(total)}"
     if not step.total:
         return 0, 0, ""
-    return step.done, step.total, f"{step.name} %p %".strip() if step.doing == "reading" else "%v of %m"
+    return step.done, step.total, f"{step.name} %p %" if step.doing == "reading" else "%v of %m"
+
+
+def taught_bar(taught_s: float, left_s: float) -> tuple[int, int, str]:
+    """The same of teaching: the time spent, over all stages and folds."""
+    total_s = taught_s + left_s
+    return round(taught_s), max(round(total_s), 1), f"{minutes(taught_s)} of {minutes(total_s)}"
 
 
 def minutes(seconds: float) -> str:
@@ -46,7 +49,7 @@ def minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def learning_facts(step: Learning, dof_um: float | None) -> list[tuple[str, str]]:
+def learning_facts(step: Learning, dof_um: float | None, left_s: float) -> list[tuple[str, str]]:
     """Names and values to read beside the scatter while it learns."""
     facts = [("Loss", f"{step.loss:.3g}")]
     if step.score is not None and step.stage == "defocus":
@@ -56,7 +59,7 @@ def learning_facts(step: Learning, dof_um: float | None) -> list[tuple[str, str]
     elif step.score is not None:
         facts.append(("Error", f"{step.score:.3f}"))
     facts += [("Learning rate", f"{step.learning_rate:.1e}".replace("e-0", "e-").replace("-", "−"))]
-    return [*facts, ("Time left", f"about {minutes(step.seconds_left)}")]
+    return [*facts, ("Time left", f"about {minutes(left_s)}")]
 
 
 def _error(error_um: float, dof_um: float | None) -> str:

@@ -61,6 +61,7 @@ class TrainingPanel(QWidget):
         self.unfinished.discarded.connect(self._on_discarded)
         self.result.again_button.clicked.connect(self._on_again_clicked)
         pairs = [
+            (self._session.dataset_chosen, self._on_dataset_chosen),
             (self.run.changed, self._on_changed),
             (self.run.stepped, self._on_stepped),
             (self.run.made, self._on_made),
@@ -69,9 +70,6 @@ class TrainingPanel(QWidget):
             (self.run.failed, self._on_failed),
             (self._viewer.events.theme, self._on_theme_changed),
         ]
-        chosen = getattr(self._session, "dataset_chosen", None)
-        if chosen is not None:
-            pairs.append((chosen, self._on_dataset_chosen))
         connect_while_alive(self, pairs)
 
     def _check_installed(self) -> None:
@@ -100,8 +98,8 @@ class TrainingPanel(QWidget):
         self.run.forget()
         self.choice.suggest_name()
 
-    def _on_dataset_chosen(self, folder: object) -> None:
-        self.choice.choose(Path(str(folder)))
+    def _on_dataset_chosen(self, folder: Path) -> None:
+        self.choice.choose(folder)
 
     # what the training does
 

@@ -1,0 +1,141 @@
+"""The Train panel with a real process behind it, on small stacks, from the folder to a model in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+
+from napari_autofocus.models.library import USER_FOLDER_VARIABLE
+from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.train_choice import FOLDS, KINDS
+from napari_autofocus.widgets.training import TrainingPanel
+from napari_autofocus.workflows.training_request import TrainingFolder, unfinished_trainings
+from napari_autofocus.workflows.training_steps import Learning
+from own_folders import write_stacks
+
+PATIENCE_MS = 200_000
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own folder of models, and none that ship."""
+    monkeypatch.setenv(USER_FOLDER_VARIABLE, str(tmp_path / "models"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("napari_autofocus.models.library.SHIPPED", tmp_path / "none")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def panel(models: Path, session: Session, qtbot: QtBot) -> Iterator[TrainingPanel]:
+    made = open_panel(session, qtbot)
+    yield made
+    leave(made, session)
+
+
+def open_panel(session: Session, qtbot: QtBot) -> TrainingPanel:
+    made = TrainingPanel(session.viewer)
+    qtbot.addWidget(made)
+    qtbot.waitUntil(lambda: not session.analysis.busy)
+    return made
+
+
+def leave(panel: TrainingPanel, session: Session) -> None:
+    """Close the viewer, and let the process end."""
+    session.close()
+    if panel.run.following is not None:
+        assert panel.run.following.process.wait()
+
+
+def ask_for(panel: TrainingPanel, stacks: Path, minutes: float) -> None:
+    panel.choice.dataset = stacks  # not looked at first, which takes a process of its own
+    panel.choice.suggest_name()
+    panel.choice.minutes_box.setRange(0, 1000)
+    panel.choice.minutes_box.setDecimals(4)
+    panel.choice.minutes_box.setValue(minutes)
+
+
+def test_without_stacks_the_panel_says_what_to_do(panel: TrainingPanel) -> None:
+    panel.train_button.click()
+    assert panel.message.text() == "No stacks are chosen; choose a folder of z-stacks to learn from."
+    assert panel.run.state == "idle"
+
+
+def test_what_cannot_be_trained_yet_says_why(panel: TrainingPanel) -> None:
+    box = panel.choice.kind_box
+    offered = [box.model().item(index).isEnabled() for index in range(len(KINDS))]
+    assert offered == [True, False, False]
+    assert all("comes with the two-shot models" in box.itemText(index) for index in (1, 2))
+
+
+def test_a_request_is_what_the_form_says(panel: TrainingPanel, models: Path, tmp_path: Path) -> None:
+    ask_for(panel, tmp_path / "Slide 7", 3)
+    panel.choice.folds_box.setChecked(True)
+    panel.choice.range_box.setValue(4)
+    request = panel.choice.request()
+    assert (request.dataset, request.target) == (tmp_path / "Slide 7", models / "Slide-7.zip")
+    assert (request.minutes, request.folds, request.range_um, request.base) == (3, FOLDS, 4, None)
+    assert (request.objective, request.pixel_um, request.device) == (None, None, "cpu")
+
+
+def test_from_a_folder_to_a_model_in_use(panel: TrainingPanel, tmp_path: Path, models: Path, qtbot: QtBot) -> None:
+    run, choice = panel.run, panel.choice
+    ask_for(panel, write_stacks(tmp_path / "stacks", 4), 60)
+    panel.train_button.click()
+    assert panel.progress.isVisibleTo(panel)
+    assert not choice.isVisibleTo(panel)
+    qtbot.waitUntil(lambda: bool(run.curve), timeout=PATIENCE_MS)
+    panel.progress.pause_button.click()
+    assert not panel.progress.pause_button.isEnabled()
+    qtbot.waitUntil(lambda: run.state == "idle", timeout=PATIENCE_MS)
+    assert "stacks is paused" in panel.message.text()
+    taught = run.curve[-1]
+
+    folder = TrainingFolder.of(models / "stacks.zip")
+    request = folder.request()
+    assert panel.unfinished.folders == (folder,)
+    hurried = type(request)(**vars(request) | {"minutes": 0.0001})
+    panel.unfinished.resumed.emit(hurried)
+    assert run.curve[-1].seconds == pytest.approx(taught.seconds)  # the curve goes on
+    qtbot.waitUntil(lambda: run.state == "idle", timeout=PATIENCE_MS)
+    assert panel.message.text() == ""
+    assert panel.result.isVisibleTo(panel)
+    assert panel.result.made.frames == 8
+    assert {path.name for path in models.iterdir()} == {"stacks.zip", "stacks.report"}
+
+    panel.result.use_button.click()
+    qtbot.waitUntil(lambda: panel.result.undo_button.isEnabled(), timeout=PATIENCE_MS)
+    panel.result.again_button.click()
+    assert choice.name_edit.text() == "stacks-2"
+
+
+def test_closing_napari_pauses_a_training(
+    models: Path, session: Session, viewer: ViewerModel, tmp_path: Path, qtbot: QtBot
+) -> None:
+    panel = open_panel(session, qtbot)
+    ask_for(panel, write_stacks(tmp_path / "stacks", 3), 60)
+    panel.train_button.click()
+    qtbot.waitUntil(lambda: any(isinstance(step, Learning) for step in panel.run.curve), timeout=PATIENCE_MS)
+    session.close()
+    assert panel.run.following.process.wait(PATIENCE_MS / 1000)
+    (folder,) = unfinished_trainings(models)
+    assert folder.has_learned
+    assert folder.past()
+    later = open_panel(Session.of(viewer), qtbot)
+    assert later.unfinished.folders == (folder,)
+    assert later.unfinished.isVisibleTo(later)
+    leave(later, Session.of(viewer))
+
+
+def test_cancelling_asks_and_keeps_nothing(panel: TrainingPanel, tmp_path: Path, models: Path, qtbot: QtBot) -> None:
+    ask_for(panel, tmp_path / "nowhere", 60)
+    panel.train_button.click()
+    panel.progress.cancel_button.click()
+    assert panel.run.state == "running"  # it asks
+    panel.run.throw_away()
+    qtbot.waitUntil(lambda: panel.run.state == "idle", timeout=PATIENCE_MS)
+    assert "nothing of it is kept" in panel.message.text()
+    assert list(models.iterdir()) == []
