@@ -38,6 +38,8 @@ _STEPS = (
     "ALTER TABLE entries ADD COLUMN next_id INTEGER REFERENCES entries(id)",
     "ALTER TABLE entries ADD COLUMN origin_id INTEGER",
     "CREATE INDEX IF NOT EXISTS by_annotator ON entries (annotator, stack, scope, key, id)",
+    "CREATE INDEX IF NOT EXISTS said_anew ON entries (annotator, id) WHERE origin_id = id",
+    "CREATE INDEX IF NOT EXISTS of_schema_1 ON entries (stack, scope, key, id) WHERE origin_id IS NULL",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )

@@ -28,11 +28,21 @@ STORE_NAME = "labels.db"
 
 _WAIT_S = 30.0
 _ADD = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
+_NEWER = (
+    "newer.stack = entries.stack AND newer.scope = entries.scope AND newer.key = entries.key AND newer.id > entries.id"
+)
 # The annotators' last entries; of those of schema 1, where a label had one value for all, only the last of a label.
-_STANDING = """
-id IN (SELECT MAX(id) FROM entries GROUP BY annotator, stack, scope, key)
-AND (origin_id IS NOT NULL
-     OR id IN (SELECT MAX(id) FROM entries WHERE origin_id IS NULL GROUP BY stack, scope, key))"""
+_STANDING = f"""
+NOT EXISTS (SELECT 1 FROM entries newer WHERE newer.annotator = entries.annotator AND {_NEWER})
+AND (origin_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM entries newer WHERE newer.origin_id IS NULL AND {_NEWER}))"""
+# The annotator's newest action that was not taken back yet, and the oldest one undone since the newest action.
+_TO_UNDO = f"""
+annotator = :annotator AND (value != 'null' OR previous_id IS NOT NULL) AND {_STANDING}
+ORDER BY COALESCE(origin_id, id) DESC LIMIT 1"""
+_TO_REDO = f"""
++annotator = :annotator AND next_id IS NOT NULL AND {_STANDING}
+AND id > (SELECT COALESCE(MAX(id), 0) FROM entries WHERE annotator = :annotator AND origin_id = id)
+ORDER BY (SELECT COALESCE(undone.origin_id, undone.id) FROM entries undone WHERE undone.id = entries.next_id) LIMIT 1"""
 
 
 class LabelStore:
@@ -60,6 +70,7 @@ class LabelStore:
     ) -> None:
         self.path = Path(path)
         self.root = Path(root if root is not None else self.path.parent).resolve()
+        self._read_only = read_only
         self._wait_s = wait_s
         self._lock = threading.RLock()
         with self._translated():
@@ -115,16 +126,12 @@ class LabelStore:
     def undo_last(self, *, annotator: str) -> LabelEntry | None:
         """Undo the annotator's newest action, on whichever stack it was; None if there is none left."""
         with self._writing():
-            undoable = [entry for entry in self._standing_of(annotator) if entry.is_undoable]
-            return self._step_back(max(undoable, key=lambda entry: entry.acted_id, default=None))
+            return self._step_back(self._first(_TO_UNDO, {"annotator": annotator}))
 
     def redo_last(self, *, annotator: str) -> LabelEntry | None:
         """Redo what the annotator undid last, on whichever stack; None if something new was said since."""
-        query = "SELECT COALESCE(MAX(id), 0) FROM entries WHERE annotator = ? AND COALESCE(origin_id, id) = id"
         with self._writing():
-            newest = self._connection.execute(query, (annotator,)).fetchone()[0]
-            undone = [e for e in self._standing_of(annotator) if e.next_id is not None and e.id > newest]
-            return self._step_forth(min(undone, key=lambda entry: self._by_id(entry.next_id).acted_id, default=None))
+            return self._step_forth(self._first(_TO_REDO, {"annotator": annotator}))
 
     def current(
         self, stack: PathLike, *, annotator: str | None = None, scope: Scope = "field", key: str = ""
@@ -159,18 +166,13 @@ class LabelStore:
             rows = self._connection.execute(f"SELECT {COLUMNS} FROM entries WHERE {condition}", wanted)
             return [entry_of(row) for row in rows]
 
-    def _standing_of(self, annotator: str) -> list[LabelEntry]:
-        return self._entries(f"annotator = ? AND {_STANDING}", (annotator,))
+    def _first(self, condition: str, wanted: Any) -> LabelEntry | None:
+        return next(iter(self._entries(condition, wanted)), None)
 
     def _own(self, annotator: str, place: Place) -> LabelEntry | None:
         """The annotator's last entry of a label, unless somebody overwrote it while the file was of schema 1."""
-        of_label = "stack = ? AND scope = ? AND key = ?"
-        overwritten = f"id < (SELECT MAX(id) FROM entries WHERE {of_label} AND origin_id IS NULL)"
-        condition = f"{of_label} AND annotator = ? ORDER BY id DESC LIMIT 1"
-        for entry in self._entries(condition, (*place, annotator)):
-            if entry.origin_id is not None or not self._entries(f"id = ? AND {overwritten}", (entry.id, *place)):
-                return entry
-        return None
+        of_label = "annotator = ? AND stack = ? AND scope = ? AND key = ?"
+        return self._first(f"{of_label} AND {_STANDING}", (annotator, *place))
 
     def _say(self, annotator: str, source: str, place: Place, value: str) -> LabelEntry:
         before = self._own(annotator, place)
@@ -230,6 +232,8 @@ class LabelStore:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction: the write lock is taken first, so that nobody writes between our reading and writing."""
+        if self._read_only:
+            raise InputError(f"{self.path} was opened for reading only; open it for writing to add to it.")
         with self._lock, self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
