@@ -8,6 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QTableView, QWidget
 
 from napari_autofocus.widgets import stack_layer
 from napari_autofocus.widgets.labelling import LabellingPanel
@@ -50,34 +51,34 @@ def test_without_a_stack_it_says_what_to_do(panel: LabellingPanel, viewer: Viewe
     viewer.add_layer(Image(np.zeros((8, 8))))
     assert panel.layer is None
     assert not panel.find_button.isEnabled()
-    assert "open a z-stack" in panel.z_label.text()
+    assert "open a z-stack" in panel.view.z_label.text()
 
 
 def test_z_of_the_plane_follows_the_slider(panel: LabellingPanel, viewer: ViewerModel) -> None:
     viewer.add_layer(a_stack())
     viewer.dims.set_point(0, -4)
-    assert panel.z_label.text() == "z = −4.00 µm, 1 of 17"
+    assert panel.view.z_label.text() == "z = −4.00 µm, 1 of 17"
     viewer.dims.set_point(0, 2.5)
-    assert panel.z_label.text() == "z = 2.50 µm, 14 of 17"
+    assert panel.view.z_label.text() == "z = 2.50 µm, 14 of 17"
 
 
 def test_z_step_is_asked_for_only_where_nothing_says(panel: LabellingPanel, viewer: ViewerModel) -> None:
     viewer.add_layer(a_stack())
-    assert not panel._form.isRowVisible(panel.step_box)
+    assert not panel.measure.form.isRowVisible(panel.measure.step_box)
     viewer.layers.clear()
     viewer.add_layer(Image(blurred_stack(), name="bare"))
-    assert panel._form.isRowVisible(panel.step_box)
-    panel.step_box.setValue(2.0)
+    assert panel.measure.form.isRowVisible(panel.measure.step_box)
+    panel.measure.step_box.setValue(2.0)
     viewer.dims.set_point(0, 3)
-    assert panel.z_label.text() == "z = 6.00 µm, 4 of 17"
+    assert panel.view.z_label.text() == "z = 6.00 µm, 4 of 17"
 
 
 def test_best_focus_is_found_shown_and_told(labelled: LabellingPanel, viewer: ViewerModel) -> None:
     assert labelled.result.field.best_z_um == pytest.approx(BEST_UM, abs=0.1)
-    assert labelled.plot.peak_um == pytest.approx(labelled.result.field.best_z_um)
+    assert labelled.view.plot.peak_um == pytest.approx(labelled.result.field.best_z_um)
     assert labelled.message.text().startswith("Best focus 1.")
     assert labelled.message.tone == "good"
-    assert "patches trusted" in labelled.reasons.text()
+    assert "patches trusted" in labelled.view.reasons.text()
     assert [layer.name for layer in viewer.layers] == ["stack", stack_layer.PATCH_LAYER]
 
 
@@ -85,22 +86,22 @@ def test_button_and_click_on_the_curve_jump_to_a_plane(labelled: LabellingPanel,
     viewer.dims.set_point(0, -4)
     labelled.go_button.click()
     assert viewer.dims.point[0] == pytest.approx(1.0)
-    labelled.plot.z_clicked.emit(-2.6)
+    labelled.view.plot.z_clicked.emit(-2.6)
     assert viewer.dims.point[0] == pytest.approx(-2.5)
 
 
 def test_patches_are_switched_off_and_on(labelled: LabellingPanel, viewer: ViewerModel) -> None:
-    labelled.patches_check.setChecked(False)
-    assert len(viewer.layers) == 1
-    labelled.patches_check.setChecked(True)
-    assert len(viewer.layers) == 2
+    labelled.view.patches_check.setChecked(False)
+    assert shown(viewer) == ["stack"]
+    labelled.view.patches_check.setChecked(True)
+    assert shown(viewer) == ["stack", stack_layer.PATCH_LAYER]
 
 
 def test_the_result_goes_with_its_stack(labelled: LabellingPanel, viewer: ViewerModel) -> None:
     viewer.layers.remove("stack")
     assert labelled.result is None
-    assert labelled.plot.peak_um is None
-    assert len(viewer.layers) == 0
+    assert labelled.view.plot.peak_um is None
+    assert shown(viewer) == []
     assert not labelled.go_button.isEnabled()
 
 
@@ -108,10 +109,10 @@ def test_cancel_ends_the_run_without_a_result(panel: LabellingPanel, viewer: Vie
     viewer.add_layer(Image(np.zeros((400, 128, 128), np.uint8), name="long", scale=(0.5, 1, 1)))
     panel.find_button.click()
     assert not panel.find_button.isEnabled()
-    panel.cancel_button.click()
+    panel.measure.cancel_button.click()
     qtbot.waitUntil(lambda: not panel.is_running)
     assert panel.result is None
-    assert panel.progress.value() < 400
+    assert panel.measure.progress.value() < 400
     assert panel.find_button.isEnabled()
 
 
@@ -131,10 +132,33 @@ def test_an_empty_field_is_not_trusted(panel: LabellingPanel, viewer: ViewerMode
     panel.find_button.click()
     qtbot.waitUntil(lambda: panel.result is not None and not panel.is_running, timeout=20_000)
     assert panel.message.tone == "warning"
-    assert panel.plot.peak_um is None
+    assert panel.view.plot.peak_um is None
+
+
+def test_what_is_said_without_a_folder_is_told_to_be_unstored(labelled: LabellingPanel, viewer: ViewerModel) -> None:
+    viewer.dims.set_point(0, 2.0)
+    labelled.acts.by_name["sharp"]()
+    assert labelled.single.opinion.best_z_um == pytest.approx(2.0)
+    assert labelled.view.plot.peak_um == pytest.approx(2.0)
+    assert labelled.view.plot.others == [("Brenner", pytest.approx(BEST_UM, abs=0.1))]
+    assert "not stored yet" in labelled.message.text()
+    assert "no file" in labelled.message.text()
+    assert not labelled.source.save_button.isEnabled()
 
 
 def test_every_control_has_a_tooltip(panel: LabellingPanel) -> None:
-    controls = [panel.layer_box, panel.z_label, panel.step_box, panel.patch_box, panel.polarity_box, panel.find_button]
-    controls += [panel.cancel_button, panel.go_button, panel.patches_check, panel.plot]
+    kinds = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QTableView)
+    controls = [child for kind in kinds for child in panel.findChildren(kind) if not is_inner(child)]
+    assert len(controls) > 20
     assert [control for control in controls if not control.toolTip()] == []
+
+
+def shown(viewer: ViewerModel) -> list[str]:
+    return [layer.name for layer in viewer.layers if layer.visible]
+
+
+def is_inner(child: QWidget) -> bool:
+    """Whether Qt made it, as part of another control."""
+    return child.objectName().startswith("qt_") or isinstance(
+        child.parent(), QAbstractSpinBox | QComboBox | QLineEdit | QTableView
+    )

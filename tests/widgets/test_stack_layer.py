@@ -112,7 +112,7 @@ def test_patches_speak_for_a_field_that_is_not_trusted() -> None:
     assert stack_layer.centre_um(a_focus([None] * 6, field_um=None)) is None
 
 
-def test_the_overlay_is_used_again_and_goes(viewer: ViewerModel) -> None:
+def test_the_overlay_is_used_again_and_hidden(viewer: ViewerModel) -> None:
     layer = viewer.add_layer(a_layer())
     viewer.layers.selection = {layer}
     for _ in range(3):
@@ -120,7 +120,8 @@ def test_the_overlay_is_used_again_and_goes(viewer: ViewerModel) -> None:
     assert len(viewer.layers) == 2
     assert viewer.layers.selection == {layer}
     stack_layer.hide_patches(viewer)
-    assert list(viewer.layers) == [layer]
+    assert [each for each in viewer.layers if each.visible] == [layer]
+    assert stack_layer.show_patches(viewer, layer, a_focus([1.0] * 6)).visible
 
 
 @pytest.mark.parametrize(

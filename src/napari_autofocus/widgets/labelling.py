@@ -1,261 +1,268 @@
-"""Label the open z-stack: z of the plane shown, best focus of the field and of each patch, and the curve behind it."""
+"""Label z-stacks: a folder of them as a work list, or the one that is open; by keys, by dragging, by Brenner.
+
+Joins the parts: ``label_source`` (what is labelled), ``label_list``, ``label_measure``, ``label_view`` (the stack at
+hand), ``label_paint`` and ``label_keys``; ``label_single`` and ``label_folder`` are the two ways of working.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
 
 import napari.viewer
 from napari.layers import Image
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QProgressBar, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_autofocus.errors import AutofocusError
-from napari_autofocus.focus.zstack import FocusSettings, PlaneDone, StackFocus, ZStack, measure_stack
-from napari_autofocus.widgets import stack_layer
-from napari_autofocus.widgets.colours import DIVERGING
+from napari_autofocus.focus.zstack import StackFocus
+from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import (
-    Message,
-    button,
-    choice,
-    connect_while_alive,
-    label,
-    number,
-    refill,
-    row,
-    scrolled,
-)
-from napari_autofocus.widgets.legend import Legend
-from napari_autofocus.widgets.plots import FocusCurvePlot
-from napari_autofocus.widgets.sentences import curve_reasons, patches_sentence, plain_um, stack_sentence
+from napari_autofocus.widgets.folds import Fold
+from napari_autofocus.widgets.forms import Message, connect_while_alive, scrolled, snug
+from napari_autofocus.widgets.label_acts import LabelActs
+from napari_autofocus.widgets.label_agreement import AgreementTable
+from napari_autofocus.widgets.label_buttons import Brushes, SayButtons
+from napari_autofocus.widgets.label_desk import AtDesk
+from napari_autofocus.widgets.label_folder import FolderWork
+from napari_autofocus.widgets.label_keys import LabelKeys, key_card
+from napari_autofocus.widgets.label_leaving import Leaving
+from napari_autofocus.widgets.label_list import WorkList
+from napari_autofocus.widgets.label_measure import MeasureSection
+from napari_autofocus.widgets.label_paint import ImportancePaint
+from napari_autofocus.widgets.label_single import SingleStack
+from napari_autofocus.widgets.label_source import SourceSection, dropped_path
+from napari_autofocus.widgets.label_view import StackView
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.worker import Job
+from napari_autofocus.widgets.worker import Worker
+from napari_autofocus.workflows.batch import LabelSettings
+from napari_autofocus.workflows.labelling_brenner import BrennerSummary
+from napari_autofocus.workflows.labelling_desk import LabellingDesk
 
-_POLARITIES = (("Told by the curve", "auto"), ("Greatest contrast", "max"), ("Least contrast", "min"))
-_PATCH_SIZES = (32, 64, 128, 256, 512)
+_MESSAGE_LINES = 2
+"""So that the buttons above do not move from stack to stack."""
+_STOPPED = "Stopped; what was found is kept, and the next run goes on from there."
 
 
 class LabellingPanel(QWidget):
-    """Finds the best focus of a z-stack that is open in napari."""
+    """The annotator's desk."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         share_height(self, grows=True)
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
-        self._job: Job | None = None
-        self._result: tuple[Image, StackFocus] | None = None
         self._build()
+        self._arrange()
         self._connect()
-        self._on_layers_changed()
+        self._enter_single()
 
     # layout
 
     def _build(self) -> None:
-        theme = self._viewer.theme
-        self.layer_box = choice([], "The z-stack to label: any image layer with a z axis")
-        self.z_label = label("", tip="z of the plane that the slider shows, µm")
-        self.step_box = number(0.5, 0.001, 1000, 0.1, "µm", "Distance between two planes, µm", decimals=3)
-        self.patch_box = choice(
-            [("Auto", None), *((f"{size} px", size) for size in _PATCH_SIZES)],
-            "Side of a patch, pixels; Auto: about six across the field",
+        viewer, theme = self._viewer, self._viewer.theme
+        self.source = SourceSection(viewer)
+        self.work = WorkList(theme)
+        measuring = Worker("napari-autofocus labelling")
+        self.measure = MeasureSection(measuring)
+        self.view = StackView(viewer)
+        self.message = Message(theme)
+        self.say_buttons, self.brushes = SayButtons(), Brushes()
+        self.agreement = AgreementTable()
+        self.agreement_fold = Fold(
+            "Agreement", "How far annotators agree with each other and with Brenner", self.agreement
         )
-        self.polarity_box = choice(
-            _POLARITIES,
-            "What focus looks like: greatest contrast (stained, fluorescent) or least contrast (transparent)",
+        self.paint_fold = Fold("Paint importance", "Say by hand which parts tell about focus", self.brushes)
+        self.key_fold = Fold("Keys", "What the keys do while this panel is shown", key_card())
+        self.paint, self.at = ImportancePaint(viewer), AtDesk(Worker("napari-autofocus label desk"), measuring)
+        self.single = SingleStack(viewer, self.source, self.measure, self.view, self.message)
+        self.folder = FolderWork(
+            viewer,
+            self.at,
+            work=self.work,
+            measure=self.measure,
+            view=self.view,
+            paint=self.paint,
+            message=self.message,
+            agreement=self.agreement,
+            agreement_fold=self.agreement_fold,
         )
-        self.find_button = button("Find best focus", "Measure every plane and judge the focus curve")
-        self.cancel_button = button("Cancel", "Stop measuring after the plane it is at")
-        self.progress = QProgressBar()
-        self.progress.setFormat("plane %v of %m")
-        self.plot = FocusCurvePlot(theme, clickable=True)
-        self.plot.setToolTip("Sharpness of each plane over z (µm); click to go to a plane")
-        self.message, self.reasons = Message(theme), Message(theme)
-        self.go_button = button("Go to best plane", "Show the plane nearest to the best focus")
-        self.patches_check = QCheckBox("Show patches")
-        self.patches_check.setToolTip("Colour each trusted patch by how far its best focus lies from the field's, µm")
-        self.patches_check.setChecked(True)
-        self.legend = Legend(DIVERGING, theme)
-        self.legend.setToolTip("Best focus of a patch from the field's, µm: blue lies lower in z, orange higher")
-        self.legend.hide()
-        self._arrange()
+        self.setAcceptDrops(True)
 
     def _arrange(self) -> None:
+        snug(self.message)
+        self.message.setMinimumHeight(_MESSAGE_LINES * self.message.fontMetrics().lineSpacing())
         column = scrolled(self)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Stack", self.layer_box)
-        form.addRow("Plane", self.z_label)
-        form.addRow("z step", self.step_box)
-        form.addRow("Patch", self.patch_box)
-        form.addRow("Focus is", self.polarity_box)
-        self._form = form
-        column.addLayout(form)
-        column.addLayout(row(self.find_button, self.cancel_button))
-        column.addWidget(self.progress)
-        column.addWidget(self.message)
-        column.addWidget(self.plot, 1)
-        column.addLayout(row(self.go_button, self.patches_check, 1, self.legend))
-        column.addWidget(self.reasons)
-        self.progress.hide()
-        self._set_running(False)
+        for part, stretch in (
+            (self.source, 0),
+            (self.work, 2),
+            (self.measure, 0),
+            (self.view, 3),
+            (self.say_buttons, 0),
+            (self.message, 0),
+            (self.measure.fold, 0),
+            (self.paint_fold, 0),
+            (self.agreement_fold, 0),
+            (self.key_fold, 0),
+        ):
+            column.addWidget(part, stretch)
 
     def _connect(self) -> None:
-        self.find_button.clicked.connect(self._on_find_clicked)
-        self.cancel_button.clicked.connect(self._on_cancel_clicked)
-        self.go_button.clicked.connect(self._on_go_clicked)
-        self.patches_check.toggled.connect(self._on_patches_toggled)
-        self.layer_box.currentIndexChanged.connect(self._on_layer_chosen)
-        self.step_box.valueChanged.connect(self._on_point_changed)
-        self.plot.z_clicked.connect(self._on_z_clicked)
-        viewer = self._viewer
+        self.acts = LabelActs(self.at, self.single, self.folder, self.view, self.paint, self.message)
+        actions = self.acts.by_name
+        self.keys = LabelKeys(self._viewer, self, actions)
+        self.say_buttons.pressed.connect(lambda action: actions[action]())
+        for signal, slot in (
+            (self.source.folder_wanted, self.open_folder),
+            (self.source.folder_left, self.at.leave),
+            (self.source.layer_chosen, self._on_layer_chosen),
+            (self.source.save_wanted, self._on_save_wanted),
+            (self.source.annotator_changed, self._on_annotator_changed),
+            (self.source.failed, self.message.fail),
+            (self.measure.find_button.clicked, self._on_find_clicked),
+            (self.measure.all_button.clicked, lambda: self.folder.find(all_open=True)),
+            (self.measure.settings_changed, self._on_settings_changed),
+            (self.measure.stepped, self.folder.on_step),
+            (self.measure.done, self._on_measured),
+            (self.measure.failed, self.message.fail),
+            (self.measure.stopped, self._on_measuring_stopped),
+            (self.brushes.chosen, self.acts.brush),
+            (self.acts.brush_changed, self._on_brush_changed),
+            (self.acts.back_changed, self.keys.want_back),
+            (self.at.opened, self._on_opened),
+        ):
+            signal.connect(slot)
+        leave = Leaving(self._viewer, self.at, self.paint, self.view.picking)
+        # Not at once: napari crashes if layers go while Qt is in the middle of deleting a widget.
+        self.destroyed.connect(lambda: QTimer.singleShot(0, leave))
         connect_while_alive(
             self,
-            [
-                (viewer.layers.events.inserted, self._on_layers_changed),
-                (viewer.layers.events.removed, self._on_layers_changed),
-                (viewer.layers.selection.events.active, self._on_active_changed),
-                (viewer.dims.events.point, self._on_point_changed),
-                (viewer.events.theme, self._on_theme_changed),
-            ],
+            [(self._viewer.events.theme, self._on_theme_changed), (self._session.closing, leave)],
         )
+
+    # what others press and read
+
+    @property
+    def find_button(self) -> QPushButton:
+        """Measures the stack at hand."""
+        return self.measure.find_button
+
+    @property
+    def go_button(self) -> QPushButton:
+        """Shows the best plane of the stack at hand."""
+        return self.view.go_button
 
     @property
     def result(self) -> StackFocus | None:
-        """What the last run found; None before, and after another stack was chosen."""
-        return self._result[1] if self._result else None
+        """What was measured of the stack at hand; None where it was not."""
+        return self.view.focus
 
     @property
     def is_running(self) -> bool:
-        """Whether a stack is being measured."""
-        return self._job is not None
-
-    # which stack
+        """Whether something is being measured."""
+        return self.measure.is_running
 
     @property
     def layer(self) -> Image | None:
-        """The stack that is chosen."""
-        chosen = self.layer_box.currentData()
-        return chosen if chosen in self._viewer.layers else None
+        """The layer of the stack at hand."""
+        return self.view.layer
 
-    def _on_layers_changed(self, *_: object) -> None:
-        stacks = [layer for layer in self._viewer.layers if stack_layer.is_stack(layer)]
-        refill(self.layer_box, [(layer.name, layer) for layer in stacks], self.layer_box.currentData())
-        self._on_layer_chosen()
+    # folder or single layer
 
-    def _on_active_changed(self, *_: object) -> None:
-        active = self._viewer.layers.selection.active
-        for index in range(self.layer_box.count()):
-            if self.layer_box.itemData(index) is active:
-                self.layer_box.setCurrentIndex(index)
+    def open_folder(self, path: Path) -> None:
+        """Work on a folder of stacks, or on that of a stack, beginning there."""
+        folder, at = (path, None) if path.is_dir() and path.suffix != ".zarr" else (path.parent, path)
+        self._open(folder, at)
 
-    def _on_layer_chosen(self, *_: object) -> None:
-        layer = self.layer
-        self.find_button.setEnabled(layer is not None and self._job is None)
-        self._form.setRowVisible(self.step_box, layer is not None and stack_layer.z_positions_um(layer) is None)
-        if self._result is not None and self._result[0] is not layer:
-            self._forget()
-        self._on_point_changed()
+    def _open(self, folder: Path, at: Path | None, opinion: Opinion | None = None) -> None:
+        self.measure.cancel()
+        self.message.say(f"Looking for stacks in {folder} …")
+        self.at.open(folder, self.source.annotator, LabelSettings(focus=self.measure.settings()), at, opinion)
 
-    def _on_point_changed(self, *_: object) -> None:
-        layer = self.layer
-        if layer is None:
-            self.z_label.setText("open a z-stack: drop a file on the canvas")
+    def _on_opened(self, desk: LabellingDesk | None) -> None:
+        if desk is None:
+            self._enter_single()
             return
-        index = stack_layer.plane_shown(self._viewer, layer)
-        z_um = self._z_um(layer)[index]
-        self.z_label.setText(f"z = {plain_um(z_um)}, {index + 1} of {len(self._z_um(layer))}")
-        self.plot.set_marker(z_um)
+        self.source.show_folder(desk.root)
+        self.view.patches_check.setChecked(False)  # in the way of whoever judges sharpness by eye
+        self._show_mode(in_folder=True)
+        self.message.say("")
+        self.folder.enter()
 
-    def _z_um(self, layer: Image) -> list[float]:
-        return list(stack_layer.z_positions_um(layer, self.step_box.value()))
+    def _enter_single(self) -> None:
+        self.measure.cancel()
+        self.folder.leave()
+        self.source.show_folder(None)
+        self._show_mode(in_folder=False)
+        self.source.refresh()
+
+    def _show_mode(self, *, in_folder: bool) -> None:
+        self.view.brief = in_folder
+        policy = self.message.sizePolicy()
+        policy.setRetainSizeWhenHidden(in_folder)
+        self.message.setSizePolicy(policy)
+        for part in (self.work, self.paint_fold, self.agreement_fold):
+            part.setVisible(in_folder)
+        self.say_buttons.buttons["undo"].setEnabled(in_folder)
+
+    def _on_layer_chosen(self) -> None:
+        if self.at.desk is None:
+            self.single.take()
+
+    def _on_save_wanted(self, path: Path) -> None:
+        self._open(path.parent, path, self.single.opinion)
+
+    def _on_annotator_changed(self, name: str) -> None:
+        """Another person goes on where the last one was."""
+        desk, item = self.at.desk, self.at.item
+        if desk is not None:
+            self.at.open(desk.root, name, desk.settings, item.path if item is not None else None)
+
+    def _on_settings_changed(self) -> None:
+        desk, item = self.at.desk, self.at.item
+        if desk is None:
+            self.single.on_step_changed()
+        else:
+            settings = replace(desk.settings, focus=self.measure.settings())
+            self.at.open(desk.root, desk.annotator, settings, item.path if item is not None else None)
 
     # measuring
 
     def _on_find_clicked(self) -> None:
-        layer = self.layer
-        if layer is None:
-            return
-        self._forget()
-        try:
-            stack = stack_layer.stack_of(layer, self.step_box.value())
-        except AutofocusError as error:
-            self.message.fail(error)
-            return
-        self._start(layer, measure_stack(stack, self._settings(stack)), len(stack))
-
-    def _settings(self, stack: ZStack) -> FocusSettings:
-        patch_px = self.patch_box.currentData() or stack_layer.fitting_patch_px(stack.field_shape)
-        return FocusSettings(polarity=self.polarity_box.currentData(), patch_px=patch_px)
-
-    def _start(self, layer: Image, work: Generator[PlaneDone, None, StackFocus], planes: int) -> None:
-        self.progress.setRange(0, planes)
-        self.progress.setValue(0)
-        self._measured = layer
-        self._job = self._session.analysis.run(
-            work, step=self._on_plane_done, done=self._on_measured, failed=self.message.fail, ended=self._on_ended
-        )
-        self._set_running(True)
-
-    def _on_plane_done(self, step: PlaneDone) -> None:
-        self.progress.setValue(step.done)
-
-    def _on_cancel_clicked(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-
-    def _on_ended(self) -> None:
-        self._job = None
-        self._set_running(False)
-
-    def _set_running(self, running: bool) -> None:
-        self.progress.setVisible(running)
-        self.find_button.setEnabled(not running and self.layer is not None)
-        self.cancel_button.setEnabled(running)
-        self.layer_box.setEnabled(not running)
-        self.go_button.setEnabled(not running and self._best_um() is not None)
-
-    # the result
-
-    def _on_measured(self, focus: StackFocus) -> None:
-        self._result = (self._measured, focus)
-        self.plot.set_curve(list(focus.field.z_um), list(focus.field.sharpness))
-        trusted = focus.field.trusted
-        self.plot.set_peak(focus.field.best_z_um if trusted else None, focus.field.uncertainty_um)
-        self.message.say(stack_sentence(focus), "good" if trusted else "warning")
-        self.reasons.say(f"{curve_reasons(focus.field)}\n{patches_sentence(focus)}".strip())
-        self._on_patches_toggled(self.patches_check.isChecked())
-
-    def _forget(self) -> None:
-        self._result = None
-        self.plot.clear()
-        self.message.say("")
-        self.reasons.say("")
-        self.go_button.setEnabled(False)
-        self.legend.hide()
-        stack_layer.hide_patches(self._viewer)
-
-    def _best_um(self) -> float | None:
-        return stack_layer.centre_um(self._result[1]) if self._result else None
-
-    def _on_go_clicked(self) -> None:
-        best_um = self._best_um()
-        if best_um is not None:
-            self._on_z_clicked(best_um)
-
-    def _on_z_clicked(self, z_um: float) -> None:
-        layer = self.layer
-        if layer is not None:
-            stack_layer.show_plane(self._viewer, layer, stack_layer.nearest_plane(layer, z_um, self.step_box.value()))
-
-    def _on_patches_toggled(self, wanted: bool) -> None:
-        if wanted and self._result is not None and self._result[0] in self._viewer.layers:
-            overlay = stack_layer.show_patches(self._viewer, *self._result)
-            self.legend.set_reach(float(overlay.contrast_limits[1]), "µm")
-            self.legend.show()
+        if self.at.desk is None:
+            self.single.find()
         else:
-            self.legend.hide()
-            stack_layer.hide_patches(self._viewer)
+            self.folder.find(all_open=False)
+
+    def _on_measured(self, found: object) -> None:
+        if isinstance(found, StackFocus):
+            self.single.on_measured(found)
+        elif isinstance(found, BrennerSummary):
+            self.folder.on_done(found)
+
+    def _on_measuring_stopped(self) -> None:
+        if self.at.desk is not None:
+            self.message.say(_STOPPED)
+
+    # others
+
+    def _on_brush_changed(self, kind: int | None) -> None:
+        self.brushes.show_kind(kind)
+        if kind is not None:
+            self.paint_fold.expand(animate=False)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a file or a folder."""
+        if dropped_path(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Work on the folder that was dropped, or on that of the file."""
+        path = dropped_path(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.open_folder(path)
 
     def _on_theme_changed(self, *_: object) -> None:
-        for part in (self.plot, self.message, self.reasons, self.legend):
+        for part in (self.view, self.work, self.message):
             part.set_theme(self._viewer.theme)

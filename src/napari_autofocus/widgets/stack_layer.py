@@ -116,13 +116,14 @@ def show_patches(viewer: ViewerModel, layer: Image, focus: StackFocus) -> Image:
         "units": layer.units[-2:],
         "contrast_limits": (-reach, reach),
     }
-    found = _overlays(viewer)
+    found = patch_overlays(viewer)
     if not found:
         return _add_overlay(viewer, values, where)
     found[0].data = values
     found[0].contrast_limits_range = (-reach, reach)
     for name, value in where.items():
         setattr(found[0], name, value)
+    found[0].visible = True
     return found[0]
 
 
@@ -162,9 +163,9 @@ def fitting_patch_px(field_shape: tuple[int, int]) -> int:
 
 
 def hide_patches(viewer: ViewerModel) -> None:
-    """Take our overlay out of the viewer."""
-    for layer in _overlays(viewer):
-        viewer.layers.remove(layer)
+    """Show our overlay no more; it stays in the viewer, to be used again."""
+    for layer in patch_overlays(viewer):
+        layer.visible = False
 
 
 def _add_overlay(viewer: ViewerModel, values: np.ndarray, where: dict[str, Any]) -> Image:
@@ -183,7 +184,8 @@ def _add_overlay(viewer: ViewerModel, values: np.ndarray, where: dict[str, Any])
     return overlay
 
 
-def _overlays(viewer: ViewerModel) -> list[Image]:
+def patch_overlays(viewer: ViewerModel) -> list[Image]:
+    """Our overlay, if there is one."""
     return [layer for layer in viewer.layers if layer.metadata.get(METADATA_KEY, {}).get("overlay") == "patches"]
 
 

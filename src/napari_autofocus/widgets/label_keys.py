@@ -1,0 +1,131 @@
+"""What the keys of the labelling panel do, while it is shown and no text is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QGridLayout, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
+
+from napari_autofocus.widgets.forms import connect_while_alive, label
+from napari_autofocus.widgets.shortcuts import add_shortcut, native
+
+_TEXT = (QLineEdit, QAbstractSpinBox, QPlainTextEdit, QTextEdit)
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """What some keys do.
+
+    Parameters
+    ----------
+    action : str
+        Name by which the panel is asked for it.
+    keys : tuple of str
+        Each of them does it.
+    words : str
+        For the card of keys.
+    repeats : bool
+        Whether a key that is held down does it again and again.
+    """
+
+    action: str
+    keys: tuple[str, ...]
+    words: str
+    repeats: bool = False
+
+
+KEYS = (
+    KeyUse("plane_up", ("Up", "."), "one plane up in z", repeats=True),
+    KeyUse("plane_down", ("Down", ","), "one plane down in z", repeats=True),
+    KeyUse("peak", ("J",), "jump to the peak"),
+    KeyUse("sharp", ("Space", "Return", "Enter"), "this plane is sharp, and on to the next open stack"),
+    KeyUse("accept", ("B",), "Brenner is right (or the line, where you have dragged it), and on"),
+    KeyUse("no_content", ("N",), "no content, and on"),
+    KeyUse("two_depths", ("T",), "content at two depths, and on"),
+    KeyUse("skip", ("S",), "skip, and on"),
+    KeyUse("next", ("PgDown",), "next stack", repeats=True),
+    KeyUse("previous", ("PgUp",), "previous stack", repeats=True),
+    KeyUse("undo", ("Ctrl+Z",), "undo what you said last"),
+    KeyUse("redo", ("Ctrl+Shift+Z",), "redo it"),
+    KeyUse("patches", ("M",), "show or hide the map of patches"),
+    KeyUse("important", ("I",), "paint what is important"),
+    KeyUse("unimportant", ("U",), "paint what is unimportant"),
+    KeyUse("erase", ("E",), "erase what was painted"),
+    KeyUse("next_patch", ("P",), "next patch with a focus of its own (a click on it does the same)"),
+    KeyUse("back", ("Esc",), "back from a patch, or from painting, to the field"),
+)
+
+
+class LabelKeys(QObject):
+    """The keys, at work only while the panel is shown, and not while text is being written.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        In whose window they work.
+    panel : QWidget
+        Whose keys they are.
+    actions : mapping of str to callable
+        What each action of :data:`KEYS` does.
+    """
+
+    def __init__(self, viewer: ViewerModel, panel: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._back_wanted = False
+        self._made = {
+            use.action: [add_shortcut(viewer, panel, keys, actions[use.action]) for keys in use.keys] for use in KEYS
+        }
+        for use in KEYS:
+            for made in self._made[use.action]:
+                made.setAutoRepeat(use.repeats)
+        panel.installEventFilter(self)
+        connect_while_alive(panel, [(QApplication.instance().focusChanged, self._on_focus_changed)])
+        self._refresh()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the keys do something now."""
+        return self._panel.isVisible() and not isinstance(QApplication.focusWidget(), _TEXT)
+
+    def want_back(self, wanted: bool) -> None:
+        """Whether Esc has something to go back from; otherwise it is left to others."""
+        self._back_wanted = wanted
+        self._refresh()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._panel and event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
+            self._refresh()
+        return False
+
+    def _on_focus_changed(self, *_: object) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        at_work = self.at_work
+        for action, shortcuts in self._made.items():
+            for made in shortcuts:
+                made.setEnabled(at_work and (action != "back" or self._back_wanted))
+
+
+def key_card() -> QWidget:
+    """A table of the keys and what they do."""
+    card = QWidget()
+    grid = QGridLayout(card)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(10)
+    grid.setVerticalSpacing(1)
+    grid.setColumnStretch(1, 1)
+    for number, use in enumerate(KEYS):
+        keys = "  ".join(native(key) for key in use.keys)
+        grid.addWidget(label(f"<b>{keys}</b>"), number, 0)
+        grid.addWidget(label(use.words, wrap=True), number, 1)
+    return card
+
+
+def hint(action: str) -> str:
+    """The first key of an action, for the tooltip of a button."""
+    return next(f" ({native(use.keys[0])})" for use in KEYS if use.action == action)
