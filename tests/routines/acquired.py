@@ -20,6 +20,7 @@ class MemorySink:
 
     def add(self, plane: int, frame: Frame) -> None:
         self._writer.before_plane(plane)
+        self._writer.planes_taken += 1
         self.planes[plane] = frame
 
     def keep(self) -> str:
@@ -36,6 +37,7 @@ class MemoryWriter:
     def __init__(self) -> None:
         self.kept: list[MemorySink] = []
         self.dropped: list[MemorySink] = []
+        self.planes_taken = 0
         self.before_plane: Callable[[int], None] = lambda plane: None
 
     def __call__(self, plan: FieldPlan) -> MemorySink:
