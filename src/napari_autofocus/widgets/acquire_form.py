@@ -50,7 +50,7 @@ class StackForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(row(self.range_box, label("every"), self.step_box, self.planes_label, 1))
-        column.addLayout(row(label("Focused by"), self.focus_box, self.offsets_box, self.empty_box))
+        column.addLayout(row(label("Focus by"), self.focus_box, self.offsets_box, self.empty_box))
 
     @property
     def focus(self) -> str:

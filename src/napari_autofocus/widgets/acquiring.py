@@ -66,6 +66,7 @@ class AcquiringPanel(QWidget):
         for part in (self.progress, self.message):
             column.addWidget(part)
         column.addWidget(self.fields, 1)
+        column.addStretch(0)  # takes the room of a list that is not there yet
         column.addLayout(row(self.label_button, self.train_button))
 
     def _connect(self) -> None:
