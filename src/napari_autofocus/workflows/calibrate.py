@@ -18,25 +18,23 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import SlideMicroscope
 from napari_autofocus.models.labelled_stacks import LabelledDataset
 from napari_autofocus.models.predictor import ModelPredictor, load_model
-from napari_autofocus.workflows.calibration_acquiring import STACKS, gather, places_of
+from napari_autofocus.workflows.calibration_acquiring import gather, places_of
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, direction_of, undertaking
 from napari_autofocus.workflows.calibration_proof import ProofStep, prove
-from napari_autofocus.workflows.calibration_record import RECORD, CalibrationRecord, read_record
+from napari_autofocus.workflows.calibration_record import MODEL, RECORD, STACKS, CalibrationRecord, read_record
 from napari_autofocus.workflows.calibration_report import write_report
 from napari_autofocus.workflows.calibration_stand import Home, fenced, going_home
 from napari_autofocus.workflows.calibration_steps import CalibrationStep, proof_step
 from napari_autofocus.workflows.calibration_teaching import (
     Teaching,
     compare,
-    settings_of,
     teach_here,
     with_density,
 )
-from napari_autofocus.workflows.calibration_undo import MODEL, install
+from napari_autofocus.workflows.calibration_undo import install
 from napari_autofocus.workflows.calibration_verdict import judge
 from napari_autofocus.workflows.own_files import check_target, name_of
 
-TRAINING = "training"
 _LIBRARIES = ("numpy", "onnxruntime", "torch", "pymmcore-plus")
 
 Steps = Generator[CalibrationStep, None, CalibrationRecord]
@@ -171,8 +169,7 @@ def _taught(
     """The model, and the answers of the one before on the same frames; each is kept as soon as it is there."""
     plan = record.plan
     if record.taught is None:
-        settings = settings_of(plan, record.name)
-        taught = yield from teaching(folder / STACKS, folder / MODEL, settings, work=folder / TRAINING)
+        taught = yield from teaching(folder)
         record = replace(record, taught=replace(taught, held_out=with_density(taught.held_out, dataset)))
         record.write(folder)
     assert record.taught is not None

@@ -18,14 +18,13 @@ from napari_autofocus.routines.sweep import SweepConfig, sweep
 from napari_autofocus.workflows.acquisition import AcquisitionPlan, AcquisitionResult, acquire_stacks
 from napari_autofocus.workflows.acquisition_book import AcquisitionBook
 from napari_autofocus.workflows.calibration_plan import LEAST_STACKS, ROUNDS, CalibrationPlan
-from napari_autofocus.workflows.calibration_record import CalibrationRecord, SetAside
+from napari_autofocus.workflows.calibration_record import STACKS, CalibrationRecord, SetAside
 from napari_autofocus.workflows.calibration_stand import Home, Place, field_size_um, fresh_places
 from napari_autofocus.workflows.calibration_steps import CalibrationStep, passed_on, reading_step
 from napari_autofocus.workflows.calibration_teaching import settings_of
 from napari_autofocus.workflows.own_plan import reading_of
 from napari_autofocus.workflows.own_stacks import is_usable
 
-STACKS = "stacks"
 PLACES_A_STACK = 6
 """So many places are drawn for each stack wanted, for those that turn out to be empty."""
 FIND_S = 180.0

@@ -6,7 +6,7 @@ A calibration that was stopped or killed goes on from it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from napari_autofocus.workflows.calibration_plan import CalibrationPlan
 from napari_autofocus.workflows.cross_validation import ErrorEstimate
 
 RECORD = "calibration.json"
+STACKS, TRAINING, MODEL = "stacks", "training", "model.zip"
+"""In the folder of a calibration: its stacks, what training keeps, and the model."""
 FORMAT = 1
 Trust = Literal["trust", "care", "no"]
 ProofEnd = Literal["in_focus", "missed", "declined"]
@@ -189,21 +191,14 @@ class CalibrationRecord:
         return (*(self.taught.set_aside if self.taught else ()), *self.passed_over)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; evaluations as their frames."""
-        values = asdict(replace(self, taught=None, before=None))
-        taught = None
-        if self.taught is not None:
-            taught = {**asdict(replace(self.taught, held_out=_EMPTY)), "held_out": _plain(self.taught.held_out)}
-        return {**values, "taught": taught, "before": None if self.before is None else _plain(self.before)}
+        """Plain values."""
+        return asdict(self)
 
     def write(self, folder: Path) -> None:
         """Write ``calibration.json``, whole. Raises InputError if the folder cannot be written."""
         make_folder(folder)
         with replacing(folder / RECORD) as unfinished:
             unfinished.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-_EMPTY = Evaluation("", (), 1.0, 1.0)
 
 
 def read_record(folder: Path) -> CalibrationRecord | None:
@@ -231,7 +226,7 @@ def _record_of(values: dict[str, Any]) -> CalibrationRecord:
         **{
             **values,
             "plan": CalibrationPlan.from_json(values["plan"]),
-            "taught": None if values["taught"] is None else _taught_of(values["taught"]),
+            "taught": None if values["taught"] is None else taught_of(values["taught"]),
             "before": None if before is None else _evaluation_of(before),
             "proofs": tuple(Proof(**each) for each in values["proofs"]),
             "passed_over": tuple(SetAside(**each) for each in values["passed_over"]),
@@ -241,7 +236,8 @@ def _record_of(values: dict[str, Any]) -> CalibrationRecord:
     )
 
 
-def _taught_of(values: dict[str, Any]) -> Taught:
+def taught_of(values: dict[str, Any]) -> Taught:
+    """What teaching left, from plain values."""
     estimate = values["estimate"]
     return Taught(
         **{
@@ -251,10 +247,6 @@ def _taught_of(values: dict[str, Any]) -> Taught:
             "set_aside": tuple(SetAside(**each) for each in values["set_aside"]),
         }
     )
-
-
-def _plain(evaluation: Evaluation) -> dict[str, Any]:
-    return asdict(evaluation)
 
 
 def _evaluation_of(values: dict[str, Any]) -> Evaluation:

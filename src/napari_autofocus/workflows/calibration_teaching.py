@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.models.evaluation import Evaluation, FieldDone, KnownFrame, evaluate
 from napari_autofocus.models.labelled_stacks import (
@@ -19,7 +20,7 @@ from napari_autofocus.models.labelled_stacks import (
 from napari_autofocus.models.teaching import FrameSeen, StageProgress
 from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan
-from napari_autofocus.workflows.calibration_record import SetAside, Taught
+from napari_autofocus.workflows.calibration_record import MODEL, STACKS, TRAINING, SetAside, Taught, read_record
 from napari_autofocus.workflows.calibration_steps import CalibrationStep
 from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep, train_own
 from napari_autofocus.workflows.own_plan import OwnSettings
@@ -32,10 +33,11 @@ DENSE_SHARE, SPARSE_SHARE = 0.4, 0.05
 class Teaching(Protocol):
     """What teaches a model of a folder of stacks, here or in another process."""
 
-    def __call__(
-        self, dataset: Path, target: Path, settings: OwnSettings, *, work: Path
-    ) -> Generator[CalibrationStep, None, Taught]:
-        """Write the package, and return what was measured. Closing the generator pauses it."""
+    def __call__(self, folder: Path) -> Generator[CalibrationStep, None, Taught]:
+        """Learn from the stacks of the calibration in a folder, write its model, and return what was measured.
+
+        Closing the generator pauses it.
+        """
 
 
 def settings_of(plan: CalibrationPlan, name: str) -> OwnSettings:
@@ -55,11 +57,13 @@ def settings_of(plan: CalibrationPlan, name: str) -> OwnSettings:
     )
 
 
-def teach_here(
-    dataset: Path, target: Path, settings: OwnSettings, *, work: Path
-) -> Generator[CalibrationStep, None, Taught]:
+def teach_here(folder: Path) -> Generator[CalibrationStep, None, Taught]:
     """Teach in this process; see :class:`Teaching`."""
-    steps = train_own(dataset, target, settings, work=work)
+    record = read_record(folder)
+    if record is None:
+        raise InputError(f"{folder} holds no calibration to teach; begin one.")
+    settings = settings_of(record.plan, record.name)
+    steps = train_own(folder / STACKS, folder / MODEL, settings, work=folder / TRAINING)
     try:
         while True:
             try:

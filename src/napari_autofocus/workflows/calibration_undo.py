@@ -9,10 +9,10 @@ from pathlib import Path
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
 from napari_autofocus.models.package import open_package
-from napari_autofocus.workflows.calibration_record import RECORD, CalibrationRecord, Installed, read_record
+from napari_autofocus.workflows.calibration_record import MODEL, RECORD, CalibrationRecord, Installed, read_record
 
-MODEL, FORMER = "model.zip", "former.zip"
-"""The calibrated model and the one that stood in its place before, in the folder of a calibration."""
+FORMER = "former.zip"
+"""The model that stood in the place before, in the folder of a calibration."""
 
 
 def install(record: CalibrationRecord, folder: Path, target: Path) -> CalibrationRecord:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.models.metrics import accuracy
@@ -118,3 +120,21 @@ def undo_words(record: CalibrationRecord, folder: str) -> str:
         f"The model was put to {record.installed.target}. To undo it, press Undo in the Calibrate panel, or run"
         f" napari-autofocus calibrate --undo {folder}: {former}. Nothing of the microscope was changed."
     )
+
+
+def json_of(record: CalibrationRecord) -> dict[str, Any]:
+    """What ``napari-autofocus calibrate --json`` prints: model, evaluation, verdict, and what they rest on."""
+    taught, put = record.taught, record.installed
+    assert taught is not None
+    return {
+        "model": None if put is None else put.target,
+        "name": record.name,
+        "verdict": None if record.verdict is None else asdict(record.verdict),
+        "evaluation": taught.held_out.to_json(),
+        "estimate": None if taught.estimate is None else taught.estimate.to_json(),
+        "before": None if record.before is None else record.before.to_json(),
+        "proofs": [asdict(proof) for proof in record.proofs],
+        "set_aside": [asdict(each) for each in record.set_aside],
+        "notes": list(taught.notes),
+        "former": None if put is None else put.former,
+    }
