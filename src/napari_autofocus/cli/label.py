@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,12 @@ import typer
 
 from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.spreading import WORKERS, Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.batch import BatchResult, LabelSettings, StackFailed
+    from napari_autofocus.workflows.spread import Workers
 
 WIDTH_IN_A_PIPE = 160
 OUTPUT = "Output"
@@ -64,6 +67,19 @@ def label(
             help="Folder for a picture of each stack: focus curve, patches, sharpest plane.", rich_help_panel=OUTPUT
         ),
     ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label store to add Brenner's labels to, above the stacks; people's labels in it go before them.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    scheduler: Scheduler = None,
+    workers: WorkerCount = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Measure also what was measured before and is kept.", rich_help_panel=WORKERS),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print one JSON object instead of the overview.", rich_help_panel=OUTPUT),
@@ -75,21 +91,30 @@ def label(
     file, from file names such as z-010.2260um.tiff, or from a table z_um.csv beside the planes; otherwise give
     --step-um, in µm. One bad stack does not stop the others (exit code 3); if all are bad the exit code is 2.
 
+    What is found in a stack is kept beside it, in the folder .napari-autofocus, the moment it is there: the same
+    command goes on where it was stopped, and measures only what is new or has changed.
+
     Examples:
 
         napari-autofocus label stacks/ --out labels.csv --plot curves
         napari-autofocus label yeast.tif --step-um 0.3 --json
+        napari-autofocus label /server/stacks --scheduler tcp://head:8786 --store /server/stacks/labels.db
     """
+    spreading = Spreading(workers_of(scheduler, workers), again)
     settings = _settings(step_um, channel, focus_direction, polarity, measure, patch_px)
     with reserved_stdout(as_json):
         _check_outputs(out, plot)
-        result = _run(paths, settings, plot)
+        result = _run(paths, settings, plot, spreading)
         if result.labelled and out is not None:
             _write_table(out, result)
+        if result.labelled and store is not None:
+            _add_to_store(store, result)
         if as_json:
             print_json(_as_dictionary(result))
     if not as_json:
         _print_overview(result)
+    for note in result.notes:
+        say(note)
     for failure in result.failed:
         say(f"Error: {_sentence(failure)}")
     if result.failed:
@@ -127,12 +152,21 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
         raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
 
 
-def _run(paths: list[Path], settings: LabelSettings, plot: Path | None) -> BatchResult:
+@dataclass(frozen=True)
+class Spreading:
+    """Who measures, and whether also what was measured before."""
+
+    workers: Workers
+    again: bool
+
+
+def _run(paths: list[Path], settings: LabelSettings, plot: Path | None, spreading: Spreading) -> BatchResult:
     from napari_autofocus.workflows.batch import label_stacks
 
+    work = label_stacks(paths, settings, workers=spreading.workers, keep=True, again=spreading.again)
     pictures: set[str] = set()
     with progress_bar("labelling") as advance:
-        return run_to_end(label_stacks(paths, settings), lambda step: _follow(step, advance, plot, pictures))
+        return run_to_end(work, lambda step: _follow(step, advance, plot, pictures))
 
 
 def _follow(step: object, advance: Advance, plot: Path | None, pictures: set[str]) -> None:
@@ -153,6 +187,13 @@ def _write_table(out: Path, result: BatchResult) -> None:
 
     rows = [row for path, focus in result.labelled for row in rows_of(path, focus)]
     write_table(out, rows + [failed_row(failure.path, failure.reason) for failure in result.failed])
+
+
+def _add_to_store(store: Path, result: BatchResult) -> None:
+    from napari_autofocus.workflows.brenner_labels import store_brenner
+
+    new = store_brenner(store, result.labelled)
+    say(f"{new} labels of Brenner's are new in {store}.")
 
 
 def _as_dictionary(result: BatchResult) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Stacks that cannot be read, or whose focus nobody can be sure of, are left out a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, mea
 from napari_autofocus.io import check_opening, find_stacks, open_stack
 from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.patch_labels import PatchLabel, patch_labels
-from napari_autofocus.models.stack_labels import StackLabels
+from napari_autofocus.models.stack_labels import FieldLabel, StackLabels
 from napari_autofocus.models.stack_records import LabelledDataset, LabelledStack, PlaneRead, StackSkipped
 from napari_autofocus.optics import Objective
 
 __all__ = [
     "LabelledDataset",
     "LabelledStack",
+    "Measurer",
     "PatchLabel",
     "PlaneRead",
     "ReadingSettings",
@@ -64,9 +65,20 @@ class ReadingSettings:
     def __post_init__(self) -> None:
         check_opening(self.step_um, self.focus_direction)
 
+    @property
+    def focus(self) -> FocusSettings:
+        """How the stacks are measured."""
+        if not self.patches:
+            return FocusSettings()
+        return FocusSettings(patch_px=self.patch_px, stride_px=self.stride_px)
+
+
+Measurer = Callable[[Sequence[Path], ReadingSettings], Generator[PlaneRead, None, dict[Path, StackFocus | str]]]
+"""Measures stacks, and returns what was found in each, or the reason why it cannot be measured, a sentence."""
+
 
 def read_dataset(
-    folder: Path, settings: ReadingSettings | None = None
+    folder: Path, settings: ReadingSettings | None = None, *, measure: Measurer | None = None
 ) -> Generator[PlaneRead | LabelledStack | StackSkipped, None, LabelledDataset]:
     """Find the stacks of a data set and where each is in focus; their planes stay in the files.
 
@@ -76,6 +88,9 @@ def read_dataset(
         A folder of stacks in any readable form, or a single one.
     settings : ReadingSettings, optional
         How to open and measure them.
+    measure : Measurer, optional
+        Measures all stacks that need it before the first is told, on several workers, say; by default they are
+        measured here, one after the other.
 
     Yields
     ------
@@ -94,11 +109,14 @@ def read_dataset(
     settings = settings or ReadingSettings()
     paths = find_stacks([folder])
     labels = StackLabels(folder if folder not in paths and folder.is_dir() else folder.parent)
+    known: dict[Path, StackFocus | str] = {}
+    if measure is not None:
+        known = yield from measure([path for path in paths if _to_measure(labels.field(path), settings)], settings)
     stacks: list[LabelledStack] = []
     skipped: list[StackSkipped] = []
     for number, path in enumerate(paths, 1):
         try:
-            found = yield from _read_one(path, labels, settings, (number, len(paths)))
+            found = yield from _read_one(path, labels, settings, (number, len(paths)), known.get(path))
         except _UnreadableStack as error:
             found = StackSkipped(str(path), str(error), "unreadable")
         if isinstance(found, LabelledStack):
@@ -113,16 +131,26 @@ class _UnreadableStack(AutofocusError):
     """The stack's own file is to blame, not a table of labels beside it."""
 
 
+def _to_measure(said: FieldLabel | None, settings: ReadingSettings) -> bool:
+    return said is None or (settings.patches and not said.set_aside)
+
+
 def _read_one(
-    path: Path, labels: StackLabels, settings: ReadingSettings, place: tuple[int, int]
+    path: Path,
+    labels: StackLabels,
+    settings: ReadingSettings,
+    place: tuple[int, int],
+    known: StackFocus | str | None,
 ) -> Generator[PlaneRead, None, LabelledStack | StackSkipped]:
     said, facts, of_patches = labels.field(path), labels.facts(path), labels.patches(path)
     if said is not None and said.set_aside:
         return StackSkipped(str(path), f"{path} {said.set_aside}.", "untrusted")
-    focus: StackFocus | None = None
+    if isinstance(known, str):
+        raise _UnreadableStack(known)
+    focus: StackFocus | None = known
     try:
         stack = _open(path, settings)
-        if settings.patches or said is None:
+        if focus is None and _to_measure(said, settings):
             focus = yield from _measured(path, stack, settings, place)
     except (AutofocusError, OSError) as error:
         raise _UnreadableStack(str(error)) from error
@@ -153,10 +181,7 @@ def _open(path: Path, settings: ReadingSettings) -> ZStack:
 def _measured(
     path: Path, stack: ZStack, settings: ReadingSettings, place: tuple[int, int]
 ) -> Generator[PlaneRead, None, StackFocus]:
-    focus = FocusSettings()
-    if settings.patches:
-        focus = FocusSettings(patch_px=settings.patch_px, stride_px=settings.stride_px)
-    measuring = measure_stack(stack, focus)
+    measuring = measure_stack(stack, settings.focus)
     while True:
         try:
             plane = next(measuring)

@@ -1,14 +1,29 @@
-"""Label many z-stacks: one after the other, one plane in memory at a time, and one bad file never stops the others."""
+"""Label many z-stacks: here or spread over workers, nothing twice, and one bad file never stops the others."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from napari_autofocus.errors import AutofocusError
-from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, measure_stack
+from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack
 from napari_autofocus.io import check_opening, find_stacks, open_stack
+from napari_autofocus.workflows.focus_book import FocusBook
+from napari_autofocus.workflows.spread import HERE, Workers
+from napari_autofocus.workflows.spread_measuring import PlaneMeasured, StackFailed, StackMeasured, measure_stacks
+
+__all__ = [
+    "BatchResult",
+    "LabelSettings",
+    "PlaneMeasured",
+    "StackFailed",
+    "StackLabelled",
+    "Step",
+    "gather",
+    "label_stacks",
+]
 
 
 @dataclass(frozen=True)
@@ -36,47 +51,59 @@ class LabelSettings:
         check_opening(self.step_um, self.focus_direction)
 
 
-@dataclass(frozen=True)
-class PlaneMeasured:
-    """Progress within a stack: stack ``stack`` of ``stacks``, plane ``plane`` of ``planes``, both counted from 1."""
-
-    path: str
-    stack: int
-    stacks: int
-    plane: int
-    planes: int
-
-
 @dataclass(frozen=True, eq=False)
 class StackLabelled:
-    """One stack is done; ``stack`` is still open, for a figure of it."""
+    """One stack is done.
+
+    Parameters
+    ----------
+    path : str
+        Where it lies.
+    focus : StackFocus
+        What was found.
+    settings : LabelSettings
+        How it is opened.
+    remembered : bool
+        Whether it was found in an earlier run.
+    """
 
     path: str
-    stack: ZStack
     focus: StackFocus
+    settings: LabelSettings
+    remembered: bool = False
 
-
-@dataclass(frozen=True)
-class StackFailed:
-    """One stack, or one path without any, cannot be labelled; ``reason`` is a sentence."""
-
-    path: str
-    reason: str
+    @cached_property
+    def stack(self) -> ZStack:
+        """The stack itself, opened for a figure of it. Raises InputError if it is gone by now."""
+        how = self.settings
+        return open_stack(self.path, step_um=how.step_um, channel=how.channel, focus_direction=how.focus_direction)
 
 
 @dataclass(frozen=True, eq=False)
 class BatchResult:
-    """Path and focus of everything that was labelled, in the order of the paths, and everything that could not be."""
+    """Path and focus of everything that was labelled, in the order of the paths, and everything that could not be.
+
+    Parameters
+    ----------
+    notes : tuple of str
+        A sentence for each data set that cannot be written: where its measurements are kept instead.
+    """
 
     labelled: tuple[tuple[str, StackFocus], ...]
     failed: tuple[StackFailed, ...]
+    notes: tuple[str, ...] = ()
 
 
 Step = PlaneMeasured | StackLabelled | StackFailed
 
 
 def label_stacks(
-    paths: Iterable[str | Path], settings: LabelSettings | None = None
+    paths: Iterable[str | Path],
+    settings: LabelSettings | None = None,
+    *,
+    workers: Workers = HERE,
+    keep: bool = False,
+    again: bool = False,
 ) -> Generator[Step, None, BatchResult]:
     """Find the best focus of every stack under some paths.
 
@@ -86,54 +113,69 @@ def label_stacks(
         Files, folders of planes, or folders that contain stacks.
     settings : LabelSettings, optional
         How to open and judge them.
+    workers : Workers
+        Who measures; by default this process.
+    keep : bool
+        Keep what is found beside the stacks (see ``focus_book.py``), and measure nothing that is kept there already.
+    again : bool
+        Measure it all the same.
 
     Yields
     ------
     PlaneMeasured, StackLabelled or StackFailed
-        As work proceeds.
+        As work proceeds; with several workers, in the order in which stacks are done.
 
     Returns
     -------
     BatchResult
+
+    Raises
+    ------
+    InputError
+        If what was found cannot be kept, or the workers cannot be reached or are lost.
     """
     settings = settings or LabelSettings()
-    labelled: list[tuple[str, StackFocus]] = []
-    stacks, failed = gather(paths)
-    yield from failed
-    for index, path in enumerate(stacks, 1):
-        try:
-            done = yield from _label_one(path, settings, index, len(stacks))
-        except (AutofocusError, OSError) as error:
-            failed.append(StackFailed(str(path), str(error)))
-            yield failed[-1]
-        else:
-            labelled.append((done.path, done.focus))
-            yield done
-    return BatchResult(tuple(labelled), tuple(failed))
+    found = gather(paths)
+    yield from found.failed
+    books: dict[Path, FocusBook] = {root: FocusBook(root) for root in set(found.stacks.values())} if keep else {}
+    for book in books.values():
+        book.tidy()
+    focus: dict[Path, StackFocus] = {}
+    failed: dict[Path, StackFailed] = {}
+    for step in measure_stacks(
+        list(found.stacks), settings, lambda path: books.get(found.stacks[path]), workers, again=again
+    ):
+        if isinstance(step, StackMeasured):
+            focus[step.path] = step.focus
+            yield StackLabelled(str(step.path), step.focus, settings, step.remembered)
+            continue
+        if isinstance(step, StackFailed):
+            failed[Path(step.path)] = step
+        yield step
+    labelled = tuple((str(path), focus[path]) for path in found.stacks if path in focus)
+    notes = tuple(book.note for book in books.values() if book.note is not None)
+    return BatchResult(labelled, (*found.failed, *(failed[path] for path in found.stacks if path in failed)), notes)
 
 
-def gather(paths: Iterable[str | Path]) -> tuple[list[Path], list[StackFailed]]:
-    """The stacks under some paths, each once, and the paths that hold none, with the reason."""
-    stacks: dict[Path, None] = {}
+@dataclass(frozen=True)
+class Gathered:
+    """The stacks under some paths, each once with its data set's folder, and the paths that hold none."""
+
+    stacks: dict[Path, Path]
+    failed: tuple[StackFailed, ...]
+
+
+def gather(paths: Iterable[str | Path]) -> Gathered:
+    """Look for the stacks under some paths."""
+    stacks: dict[Path, Path] = {}
     failed: list[StackFailed] = []
-    for path in paths:
+    for path in map(Path, paths):
         try:
-            stacks.update(dict.fromkeys(find_stacks([Path(path)])))
+            found = find_stacks([path])
         except (AutofocusError, OSError) as error:
             failed.append(StackFailed(str(path), str(error)))
-    return list(stacks), failed
-
-
-def _label_one(
-    path: Path, settings: LabelSettings, index: int, stacks: int
-) -> Generator[PlaneMeasured, None, StackLabelled]:
-    stack = open_stack(
-        path, step_um=settings.step_um, channel=settings.channel, focus_direction=settings.focus_direction
-    )
-    measuring = measure_stack(stack, settings.focus)
-    while True:
-        try:
-            plane = next(measuring)
-        except StopIteration as finished:
-            return StackLabelled(str(path), stack, finished.value)
-        yield PlaneMeasured(str(path), index, stacks, plane.done, plane.total)
+            continue
+        root = path if path not in found and path.is_dir() else path.parent
+        for stack in found:
+            stacks.setdefault(stack, root)
+    return Gathered(stacks, tuple(failed))

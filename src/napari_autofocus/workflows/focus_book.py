@@ -92,12 +92,15 @@ class FocusBook:
     ----------
     root : Path
         The data set's folder. Stacks are known by their path below it, so that the folder can be moved.
+    folder : Path, optional
+        Where to keep what is found, if that was settled before (by another process, say).
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, folder: Path | None = None) -> None:
         self.root = root.resolve()
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         self._beside = self.root / BESIDE
+        self._settled = folder
         self._cache = platformdirs.user_cache_path("napari-autofocus", appauthor=False) / "focus" / name
 
     @cached_property
@@ -109,6 +112,8 @@ class FocusBook:
         InputError
             If neither can be made.
         """
+        if self._settled is not None:
+            return self._settled
         try:
             make_folder(self._beside)
         except InputError:
@@ -121,8 +126,8 @@ class FocusBook:
 
     @property
     def note(self) -> str | None:
-        """A sentence where measurements are not kept beside the stacks, None otherwise."""
-        if self.folder == self._beside:
+        """A sentence where measurements are not kept beside the stacks, None where they are or nothing was kept."""
+        if "folder" not in vars(self) or self.folder == self._beside:
             return None
         return f"{self.root} cannot be written, so what is measured is kept in {self.folder}."
 
