@@ -21,7 +21,7 @@ pytestmark = [
     # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-PANELS = ("Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Sparsity tour")
+PANELS = ("Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Calibrate", "Sparsity tour")
 
 
 def own_threads() -> list[str]:
