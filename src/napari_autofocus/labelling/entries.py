@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from napari_autofocus.errors import InputError
@@ -109,3 +110,21 @@ def entry_of(row: tuple[Any, ...]) -> LabelEntry:
     """The entry of a row with :data:`COLUMNS`."""
     number, time_utc, annotator, source, stack, scope, key, value, *links = row
     return LabelEntry(number, time_utc, annotator, source, stack, scope, key, json.loads(value), *links)
+
+
+def name_below(root: Path, stack: PathLike) -> str:
+    """Path of a stack below the root, with forward slashes, so that a data set can be moved.
+
+    Raises
+    ------
+    InputError
+        If it lies elsewhere.
+    """
+    path = Path(stack)
+    if not path.is_absolute() and not (root / path).exists() and path.exists():
+        path = path.absolute()  # relative to the working folder
+    place = Path(os.path.normpath(root / path))
+    for candidate in (place, place.parent.resolve() / place.name):
+        if candidate.is_relative_to(root):
+            return candidate.relative_to(root).as_posix()
+    raise InputError(f"{stack} lies outside the data set {root}; open the label store with a root above both.")

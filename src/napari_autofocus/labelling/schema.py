@@ -7,14 +7,17 @@ keep their meaning: of them only the last one of a label stands.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from napari_autofocus.errors import InputError
 
 SCHEMA_VERSION = 2
+_LOOK_S = 0.002  # how often one looks whether others have finished writing
 APPLICATION_ID = 0x4E41464C  # "NAFL": tells a label store from any other SQLite file
 _TABLE = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -66,7 +69,8 @@ def connect(path: Path, *, wait_s: float, read_only: bool = False) -> sqlite3.Co
         if read_only:
             _make_readable(connection, version)
         else:
-            _make_ready(connection, path)
+            _make_ready(connection, path, version)
+        connection.execute("PRAGMA busy_timeout = 0")  # from here on see patiently
     except BaseException:
         connection.close()
         raise
@@ -136,17 +140,17 @@ def _make_readable(connection: sqlite3.Connection, version: int) -> None:
 _OLD_COLUMNS = ("id", "time_utc", "annotator", "source", "stack", "scope", "key", "value", "previous_id")
 
 
-def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
+def _make_ready(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """For writing: a journal that works on network drives, every commit on the disk before it returns."""
     execute = connection.execute
-    if execute("PRAGMA journal_mode").fetchone()[0] != "truncate":
-        # A write-ahead log (schema 1) needs memory that all its users share, which two computers do not have.
-        _leave_write_ahead_log(connection)
+    # A write-ahead log (schema 1) needs memory that all its users share, which two computers do not have.
+    execute("PRAGMA journal_mode = TRUNCATE")
     execute("PRAGMA synchronous = FULL")
+    if version == SCHEMA_VERSION:
+        return
     execute("BEGIN IMMEDIATE")
     try:
-        version = _checked_version(connection, path)
-        for step in _STEPS if version < SCHEMA_VERSION else ():
+        for step in _STEPS if _checked_version(connection, path) < SCHEMA_VERSION else ():
             execute(step)
         execute("COMMIT")
     except BaseException:
@@ -155,8 +159,19 @@ def _make_ready(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _leave_write_ahead_log(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = TRUNCATE")
+def patiently(connection: sqlite3.Connection, command: str, values: Any, wait_s: float) -> sqlite3.Cursor:
+    """Execute a command, again and again while others write.
+
+    SQLite's own waiting sleeps longer and longer, and is never served beside a program that writes without a pause.
+    """
+    give_up = time.monotonic() + wait_s
+    while True:
+        try:
+            return connection.execute(command, values)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+        time.sleep(_LOOK_S)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from napari_autofocus.errors import InputError
@@ -52,6 +53,14 @@ class StandingLabels:
     def field(self, stack: str) -> tuple[Opinion, ...]:
         """The opinions on a stack, one of each annotator, oldest first."""
         return tuple(opinion_of(entry) for entry in self._of(stack, ("field", "")).values())
+
+    def readable(self, stack: str) -> tuple[Opinion, ...]:
+        """As :meth:`field`, without the entries of other programs that are no opinions."""
+        opinions = []
+        for entry in self._of(stack, ("field", "")).values():
+            with suppress(InputError):
+                opinions.append(opinion_of(entry))
+        return tuple(opinions)
 
     def patches(self, stack: str) -> dict[Corner, tuple[Opinion, ...]]:
         """The opinions on each patch that somebody labelled."""

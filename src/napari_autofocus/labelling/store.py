@@ -8,7 +8,7 @@ a killed process and a power cut.
 from __future__ import annotations
 
 import json
-import os
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.labelling.entries import COLUMNS, Label, LabelEntry, PathLike, Place, Scope, entry_of
-from napari_autofocus.labelling.schema import SCHEMA_VERSION, connect, translated
+from napari_autofocus.labelling.entries import COLUMNS, Label, LabelEntry, PathLike, Place, Scope, entry_of, name_below
+from napari_autofocus.labelling.schema import SCHEMA_VERSION, connect, patiently, translated
 
 __all__ = ["SCHEMA_VERSION", "STORE_NAME", "Label", "LabelEntry", "LabelStore", "PathLike", "Scope"]
 
@@ -154,7 +154,7 @@ class LabelStore:
     def newest_id(self) -> int:
         """Number of the newest entry; 0 where there is none."""
         with self._lock, self._translated():
-            return int(self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM entries").fetchone()[0])
+            return int(self._execute("SELECT COALESCE(MAX(id), 0) FROM entries").fetchone()[0])
 
     def _select(self, condition: str, stack: PathLike | None, scope: Scope | None) -> list[LabelEntry]:
         wanted = {"stack": None if stack is None else self._relative(stack), "scope": scope}
@@ -163,7 +163,7 @@ class LabelStore:
 
     def _entries(self, condition: str, wanted: Any) -> list[LabelEntry]:
         with self._lock, self._translated():
-            rows = self._connection.execute(f"SELECT {COLUMNS} FROM entries WHERE {condition}", wanted)
+            rows = self._execute(f"SELECT {COLUMNS} FROM entries WHERE {condition}", wanted)
             return [entry_of(row) for row in rows]
 
     def _first(self, condition: str, wanted: Any) -> LabelEntry | None:
@@ -219,15 +219,7 @@ class LabelStore:
         return self._relative(stack), scope, key
 
     def _relative(self, stack: PathLike) -> str:
-        """Path of a stack below the root, with forward slashes, so that a data set can be moved."""
-        path = Path(stack)
-        if not path.is_absolute() and not (self.root / path).exists() and path.exists():
-            path = path.absolute()  # relative to the working folder
-        place = Path(os.path.normpath(self.root / path))
-        for candidate in (place, place.parent.resolve() / place.name):
-            if candidate.is_relative_to(self.root):
-                return candidate.relative_to(self.root).as_posix()
-        raise InputError(f"{stack} lies outside the data set {self.root}; open the label store with a root above both.")
+        return name_below(self.root, stack)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -235,13 +227,16 @@ class LabelStore:
         if self._read_only:
             raise InputError(f"{self.path} was opened for reading only; open it for writing to add to it.")
         with self._lock, self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self._connection.execute("COMMIT")
+                self._execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
+
+    def _execute(self, command: str, values: Any = ()) -> sqlite3.Cursor:
+        return patiently(self._connection, command, values, self._wait_s)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

@@ -125,9 +125,9 @@ class WorkList:
             self._judged.pop(name, None)
 
     def opinions(self, name: str) -> tuple[Opinion, ...]:
-        """What each annotator says about a stack."""
+        """What each annotator says about a stack, as far as it can be read."""
         with self._lock:
-            return self._standing.field(name)
+            return self._standing.readable(name)
 
     def patches(self, name: str) -> dict[Corner, Consensus]:
         """What people say about a stack's patches."""
@@ -143,7 +143,7 @@ class WorkList:
     def known_dof_um(self, name: str) -> float | None:
         """Depth of field of a stack, µm, if somebody said it or its file was opened before."""
         with self._lock:
-            return self._dof_um.get(name) or known_dof_um(self._standing.field(name))
+            return self._dof_um.get(name) or known_dof_um(self._standing.readable(name))
 
     def dof_um(self, name: str) -> float | None:
         """Depth of field of a stack, µm, from its file if need be; None where that does not say."""
