@@ -71,6 +71,7 @@ def test_what_the_shell_calls_an_option_has_its_name_in_the_panel() -> None:
 
 def test_a_fold_is_told_with_its_number() -> None:
     assert doing_words(replace(STEP, fold=2, folds=4)) == "Cross-validation 2 of 4: learning the defocus"
+    assert doing_words(replace(STEP, seconds_left=0.0)) == "Putting the model together"
     assert doing_words(Working("evaluating", 1, 8)) == "Measuring on stacks that were held out"
 
 

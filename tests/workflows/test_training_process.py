@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,10 @@ def test_a_look_tells_what_there_is_and_why_it_is_too_little(request_: TrainingR
     assert not TrainingFolder.of(request_.target).path.exists()
 
 
-def test_what_the_teacher_refuses_is_one_sentence_and_leaves_nothing(request_: TrainingRequest) -> None:
-    with pytest.raises(InputError, match=r"^A model takes at least 3 stacks"):
-        follow(TrainingProcess(request_), ignore)
+def test_what_is_refused_is_one_sentence_and_leaves_nothing(request_: TrainingRequest) -> None:
+    nowhere = replace(request_, dataset=request_.dataset.with_name("nowhere"))
+    with pytest.raises(InputError, match=r"^\S+nowhere does not exist"):
+        follow(TrainingProcess(nowhere), ignore)
     assert list(request_.target.parent.iterdir()) == []
 
 

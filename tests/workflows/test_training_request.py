@@ -22,7 +22,7 @@ from napari_autofocus.workflows.training_steps import (
     record_of,
 )
 
-LEARNING = Learning("defocus", 1.5, 1e-3, 12.0, 48.0, 0.4, 0.98, True, ((1.0, 1.1), (-2.0, -1.5)), 2, 4)
+LEARNING = Learning("defocus", 1.5, 1e-3, 12.0, 48.0, 0.4, 0.98, True, ((1.0, 1.1), (-2.0, -1.5)), 1, 2, 4)
 MADE = TrainingMade(
     "mine.zip", "", "mine", 1.0, 4.0, 0.3, 0.2, 0.4, 0.99, 0.1, 20, 3, True, ("Good.",), (), (Answer(1.0, None, True),)
 )

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.models.predictor import ModelPredictor, load_model
 from napari_autofocus.widgets.folds import Fold
-from napari_autofocus.widgets.forms import Message, button, label, row, snug
+from napari_autofocus.widgets.forms import Message, button, connect_while_alive, label, row, snug
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.train_facts import Facts
 from napari_autofocus.widgets.train_scatter import DefocusScatter
@@ -42,6 +42,7 @@ class TrainingResult(QWidget):
         self.use_button.clicked.connect(self._on_use_clicked)
         self.undo_button.clicked.connect(self._on_undo_clicked)
         self.report_button.clicked.connect(self._on_report_clicked)
+        connect_while_alive(self, [(session.focus.model_changed, self._on_model_changed)])
 
     def _build(self, theme: str) -> None:
         self.name_label = label("")
@@ -116,11 +117,17 @@ class TrainingResult(QWidget):
         self.message.say(f"{model.name} is in use, in the Autofocus panel too.", "good")
         self._update()
 
+    def _on_model_changed(self, model: object) -> None:
+        """Another model was put to use, here or elsewhere: there is nothing to undo any more."""
+        if self._used is not None and model is not self._used:
+            self._used = None
+            self.message.say("")
+            self._update()
+
     def _on_undo_clicked(self) -> None:
-        former, self._used = self._former, None
+        former = self._former
         self._session.focus.use_model(former)
         self.message.say(f"{former.name} is in use again." if former is not None else "No model is in use.")
-        self._update()
 
     def _on_report_clicked(self) -> None:
         if self.made is not None and self.made.report:

@@ -22,6 +22,8 @@ _BY = {"Brenner": "Brenner", "table": "a table", "label store": "people"}
 def doing_words(step: Working | Learning) -> str:
     """What is being done."""
     doing = _DOING[step.doing] if isinstance(step, Working) else _STAGES[step.stage]
+    if isinstance(step, Learning) and step.stage == "defocus" and step.seconds_left <= 0:
+        doing = "Putting the model together"
     return f"Cross-validation {step.fold} of {step.folds}: {_uncapitalised(doing)}" if step.fold else doing
 
 
@@ -59,6 +61,8 @@ def learning_facts(step: Learning, dof_um: float | None, left_s: float) -> list[
     elif step.score is not None:
         facts.append(("Error", f"{step.score:.3f}"))
     facts += [("Learning rate", f"{step.learning_rate:.1e}".replace("e-0", "e-").replace("-", "−"))]
+    if step.retreats:
+        facts.append(("Diverged", f"{step.retreats} × (went back)"))
     return [*facts, ("Time left", f"about {minutes(left_s)}")]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.io import find_stacks
 from napari_autofocus.models.extras import require_training
 from napari_autofocus.workflows.training_request import TrainingFolder, TrainingRequest
 from napari_autofocus.workflows.training_steps import (
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 LOOK, TRAIN = "look", "train"
 _NICE = 10
 _LEAST_GAP_S = 0.1
+_POINTS_EVERY_S = 10.0
+"""Of the learning curve that is kept, besides the validations."""
 _Telling = Generator[TrainingStep | None, None, TrainingEnd]
 
 
@@ -104,7 +107,7 @@ def _run(work: _Telling, line: Line) -> TrainingEnd:
 
 def look(request: TrainingRequest) -> _Telling:
     """Read a data set and tell what is in it, before anything is taught. Raises InputError."""
-    require_training()
+    _check(request)
     from napari_autofocus.models.labelled_stacks import read_dataset
     from napari_autofocus.models.library import find_model
     from napari_autofocus.models.package import open_package
@@ -122,12 +125,12 @@ def look(request: TrainingRequest) -> _Telling:
 
 def train(request: TrainingRequest) -> _Telling:
     """Make a model, in the folder of its training; the learning curve is kept there too. Raises InputError."""
-    require_training()
+    _check(request)
     from napari_autofocus.models.labelled_stacks import LabelledStack
     from napari_autofocus.workflows.own_models import train_own
     from napari_autofocus.workflows.training_told import made_of, optics_known, settings_of, told
 
-    folder = TrainingFolder.of(request.target)
+    folder, next_point_s = TrainingFolder.of(request.target), 0.0
     with folder.claimed(request):
         teaching = train_own(request.dataset, request.target, settings_of(request), work=folder.work)
         with closing(teaching):
@@ -141,12 +144,22 @@ def train(request: TrainingRequest) -> _Telling:
                     yield optics_known(step, request)
                     continue
                 record = told(step)
-                if isinstance(record, Learning):
+                if isinstance(record, Learning) and (record.validated or time.monotonic() >= next_point_s):
+                    next_point_s = time.monotonic() + _POINTS_EVERY_S
                     folder.keep(record)
                 yield record
         report, notes = _write_report(made, request.target)
-    folder.discard()
+    try:
+        folder.discard()
+    except InputError as error:
+        notes.append(str(error))
     return made_of(made, report, notes)
+
+
+def _check(request: TrainingRequest) -> None:
+    """Refuse at once what needs no torch to be refused."""
+    require_training()
+    find_stacks([request.dataset])
 
 
 def _write_report(made: OwnModel, target: Path) -> tuple[Path | None, list[str]]:

@@ -143,10 +143,13 @@ class TrainingFolder:
     @property
     def is_busy(self) -> bool:
         """Whether a process works in it."""
-        if not (self.path / _LOCK).exists():
+        try:
+            with (self.path / _LOCK).open("r+") as lock:
+                return not _lock(lock)
+        except FileNotFoundError:
             return False
-        with (self.path / _LOCK).open("a") as lock:
-            return not _lock(lock)
+        except OSError:  # of somebody else's, or going just now
+            return True
 
     def request(self) -> TrainingRequest:
         """What was asked for. Raises InputError where that cannot be read."""
@@ -167,9 +170,10 @@ class TrainingFolder:
 
     def past(self) -> list[Learning]:
         """The learning curve so far; a line that a power cut left unfinished does not count."""
-        if not (self.path / _LOG).exists():
+        try:
+            lines = (self.path / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
             return []
-        lines = (self.path / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         return [step for line in lines if (step := learning_from(line)) is not None]
 
     def discard(self) -> None:
@@ -185,9 +189,15 @@ class TrainingFolder:
 def unfinished_trainings(*places: Path) -> tuple[TrainingFolder, ...]:
     """Trainings in these folders that can be taken up again, the newest first; busy ones are left out."""
     found = {path for place in places for path in place.glob(f"*{_SUFFIX}") if (path / _REQUEST).is_file()}
-    newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-    folders = [TrainingFolder(path) for path in newest_first]
+    folders = [TrainingFolder(path) for path in sorted(found, key=_changed_s, reverse=True)]
     return tuple(folder for folder in folders if not folder.is_busy)
+
+
+def _changed_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # it is going just now
+        return 0.0
 
 
 def _lock(file: IO[str]) -> bool:

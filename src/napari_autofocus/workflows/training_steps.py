@@ -53,6 +53,8 @@ class Learning:
         Whether that validation is new.
     pairs : tuple of (float, float)
         True and found defocus of the last validation, µm; where it is new.
+    retreats : int
+        How often it diverged and went back to its best state.
     fold, folds : int
         Of a cross-validation, counted from 1; 0 in none.
     """
@@ -66,6 +68,7 @@ class Learning:
     direction: float | None = None
     validated: bool = False
     pairs: tuple[tuple[float, float], ...] = ()
+    retreats: int = 0
     fold: int = 0
     folds: int = 0
 

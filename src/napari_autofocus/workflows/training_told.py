@@ -80,6 +80,7 @@ def _learning(step: StageProgress, fold: int, folds: int) -> Learning:
         direction=at.figures.get("direction"),
         validated=new,
         pairs=tuple((round(true, 3), round(found, 3)) for true, found in pairs),
+        retreats=at.retreats,
         fold=fold,
         folds=folds,
     )
