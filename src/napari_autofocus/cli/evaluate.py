@@ -10,10 +10,12 @@ import typer
 
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.models.dataset_evaluation import DatasetEvaluation, EvaluationSettings
+    from napari_autofocus.workflows.spread import Workers
 
 WIDTH_IN_A_PIPE = 160
 OUTPUT = "Output"
@@ -59,6 +61,8 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the report: figures as JSON and PNG.", rich_help_panel=OUTPUT),
     ] = None,
+    scheduler: Scheduler = None,
+    workers: WorkerCount = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the table.", rich_help_panel=OUTPUT)
     ] = False,
@@ -73,12 +77,14 @@ def evaluate(
     Examples:
 
         napari-autofocus evaluate brightfield-20x slides/ --out report
+        napari-autofocus evaluate brightfield-20x /server/slides --scheduler tcp://head:8786
         napari-autofocus evaluate mine.zip slides/ --objective 20x/0.75 --pixel-um 0.33 --json
     """
+    who = workers_of(scheduler, workers)
     settings = _settings(objective, pixel_um, insist, step_um, channel, focus_direction)
     with reserved_stdout(as_json):
         _check_out(out)
-        found = _run(model, dataset, settings)
+        found = _run(model, dataset, settings, who)
         if out is not None:
             _write_report(out, found)
         if as_json:
@@ -119,13 +125,17 @@ def _check_out(out: Path | None) -> None:
         raise InputError(f"{out} is a file, not a folder; name a folder for the report.")
 
 
-def _run(model: str, dataset: Path, settings: EvaluationSettings) -> DatasetEvaluation:
+def _run(model: str, dataset: Path, settings: EvaluationSettings, workers: Workers) -> DatasetEvaluation:
     from napari_autofocus.models.dataset_evaluation import evaluate_dataset
     from napari_autofocus.models.predictor import load_model
+    from napari_autofocus.workflows.spread_evaluating import spread_judge
+    from napari_autofocus.workflows.spread_measuring import dataset_measurer
 
     predictor = load_model(model)
+    measure, judge = dataset_measurer(dataset, workers), spread_judge(model, predictor, workers)
+    work = evaluate_dataset(predictor, dataset, settings, measure=measure, judge=judge)
     with progress_bar("evaluating") as advance:
-        return run_to_end(evaluate_dataset(predictor, dataset, settings), lambda step: _follow(step, advance))
+        return run_to_end(work, lambda step: _follow(step, advance))
 
 
 def _follow(step: object, advance: Advance) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from napari_autofocus.models.evaluation import Evaluation, FieldDone, evaluate
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,
+    Measurer,
     PlaneRead,
     ReadingSettings,
     StackSkipped,
@@ -124,8 +125,19 @@ class DatasetEvaluation:
         return [sentence for counted, sentence in said if counted]
 
 
+Judged = tuple[Evaluation, list[StackSkipped]]
+"""Every answer beside its truth, in the order of the stacks, and the stacks whose planes turned out to be bad."""
+Judge = Callable[[LabelledDataset, EvaluationSettings], Generator[FrameJudged, None, Judged]]
+"""Asks a predictor about all frames of a data set, wherever there is room."""
+
+
 def evaluate_dataset(
-    predictor: FocusPredictor, folder: Path, settings: EvaluationSettings | None = None
+    predictor: FocusPredictor,
+    folder: Path,
+    settings: EvaluationSettings | None = None,
+    *,
+    measure: Measurer | None = None,
+    judge: Judge | None = None,
 ) -> Generator[PlaneRead | StackSkipped | LabelledStack | FrameJudged, None, DatasetEvaluation]:
     """Compare a predictor with the labels of a folder of stacks; each plane within the model's range is one frame.
 
@@ -137,6 +149,10 @@ def evaluate_dataset(
         The data set.
     settings : EvaluationSettings, optional
         How to read it.
+    measure : Measurer, optional
+        Measures stacks without label, on several workers, say.
+    judge : Judge, optional
+        Asks the predictor, on several workers, say; by default it is asked here.
 
     Yields
     ------
@@ -153,19 +169,30 @@ def evaluate_dataset(
         If there is no usable frame, a table of labels is bad, or the optics are unknown or refused.
     """
     settings = settings or EvaluationSettings()
-    dataset = yield from read_dataset(folder, settings.reading)
+    dataset = yield from read_dataset(folder, settings.reading, measure=measure)
     if not settings.insist:
         _require_optics(dataset, settings)
-    range_um = predictor.card.range_um
-    total = count_frames(dataset, range_um)
-    skipped = list(dataset.skipped)
-    frames = known_frames(
-        dataset, range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um, on_skip=skipped.append
-    )
-    evaluation = yield from _judged(evaluate(predictor, frames, insist=settings.insist), total)
+    evaluation, bad = yield from (judge or judge_with(predictor))(dataset, settings)
+    skipped = [*dataset.skipped, *bad]
     if not evaluation.results:
-        raise InputError(_nothing_left(folder, dataset, skipped, range_um))
+        raise InputError(_nothing_left(folder, dataset, skipped, predictor.card.range_um))
     return DatasetEvaluation(evaluation, dataset, tuple(skipped))
+
+
+def judge_with(predictor: FocusPredictor) -> Judge:
+    """A judge that asks a predictor here, about one frame after the other."""
+
+    def judge(dataset: LabelledDataset, settings: EvaluationSettings) -> Generator[FrameJudged, None, Judged]:
+        range_um, bad = predictor.card.range_um, list[StackSkipped]()
+        frames = known_frames(
+            dataset, range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um, on_skip=bad.append
+        )
+        evaluation = yield from _judged(
+            evaluate(predictor, frames, insist=settings.insist), count_frames(dataset, range_um)
+        )
+        return evaluation, bad
+
+    return judge
 
 
 def _judged(steps: Generator[FieldDone, None, Evaluation], total: int) -> Generator[FrameJudged, None, Evaluation]:

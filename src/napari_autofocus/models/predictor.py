@@ -107,6 +107,13 @@ class ModelPredictor:
         """The same networks with other patches or another decision, to compare with."""
         return ModelPredictor(self.package, self.engine, choose=choose, decision=decision or self._decision)
 
+    def on_one_thread(self) -> ModelPredictor:
+        """The same model for one of several processes that share the cores; on an accelerator the model itself."""
+        if not isinstance(self.engine, OnnxEngine):
+            return self
+        engine = OnnxEngine(self.package, providers=self.engine.providers, threads=1)
+        return ModelPredictor(self.package, engine, choose=self._choose, decision=self._decision)
+
     def sparing(self) -> ModelPredictor:
         """The same model for use beside a live image; on an accelerator the model itself.
 

@@ -1,0 +1,106 @@
+"""A model asked about many stacks by several workers, each of which opens it once."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.io import open_stack
+from napari_autofocus.models.dataset_evaluation import EvaluationSettings, FrameJudged, Judge, Judged, judge_with
+from napari_autofocus.models.evaluation import Evaluation
+from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, count_frames
+from napari_autofocus.models.predictor import ModelPredictor, load_model
+from napari_autofocus.workflows.focus_book import state_of
+from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """One stack to be judged, with all that a worker has to know; the stack travels without its planes.
+
+    Parameters
+    ----------
+    model : str
+        Name or file of the model.
+    """
+
+    model: str
+    path: Path
+    best_z_um: float
+    slide: str
+    stain: str | None
+    density: str | None
+    settings: EvaluationSettings
+
+
+def spread_judge(model: str, predictor: ModelPredictor, workers: Workers) -> Judge:
+    """A judge whose frames are shared among workers; with little to do, the predictor is asked here.
+
+    Parameters
+    ----------
+    model : str
+        Name or file of the predictor's model; a file has to be where workers see it.
+    predictor : ModelPredictor
+        The model, opened.
+    workers : Workers
+        Who works.
+    """
+
+    def judge(dataset: LabelledDataset, settings: EvaluationSettings) -> Generator[FrameJudged, None, Judged]:
+        sizes = [state.size if (state := state_of(stack.path)) is not None else 0 for stack in dataset.stacks]
+        if workers.here(sizes):
+            return (yield from judge_with(predictor)(dataset, settings))
+        name = str(Path(model).absolute()) if Path(model).exists() else model
+        jobs = [_job(name, stack, settings) for stack in dataset.stacks]
+        found = yield from _shared(jobs, sizes, workers, count_frames(dataset, predictor.card.range_um))
+        parts = [evaluation for evaluation, _ in found]
+        warnings = dict.fromkeys(warning for part in parts for warning in part.warnings)
+        results = tuple(result for part in parts for result in part.results)
+        card = predictor.card
+        evaluation = Evaluation(predictor.name, results, card.dof_um, card.range_um, tuple(warnings))
+        return evaluation, [skipped for _, bad in found for skipped in bad]
+
+    return judge
+
+
+def judge_job(job: EvaluationJob) -> Judged:
+    """What a worker does with a stack."""
+    how = job.settings.reading
+    stack = open_stack(job.path, step_um=how.step_um, channel=how.channel, focus_direction=how.focus_direction)
+    labelled = LabelledStack(job.path, stack, job.best_z_um, "table", job.slide, job.stain, job.density)
+    judging = judge_with(_model(job.model))(LabelledDataset((labelled,), ()), job.settings)
+    while True:
+        try:
+            next(judging)
+        except StopIteration as finished:
+            found: Judged = finished.value
+            return found
+
+
+@lru_cache(maxsize=1)
+def _model(name: str) -> ModelPredictor:
+    return load_model(name).on_one_thread()
+
+
+def _job(model: str, stack: LabelledStack, settings: EvaluationSettings) -> EvaluationJob:
+    facts = stack.path, stack.best_z_um, stack.slide, stack.stain, stack.density
+    return EvaluationJob(model, *facts, settings)
+
+
+def _shared(
+    jobs: Sequence[EvaluationJob], sizes: Sequence[float], workers: Workers, frames: int
+) -> Generator[FrameJudged, None, list[Judged]]:
+    found: dict[int, Judged] = {}
+    done, path = 0, str(jobs[0].path)
+    for step in spread(judge_job, jobs, sizes, workers):
+        if isinstance(step, Unfinished):
+            stack = str(jobs[step.number].path)
+            raise InputError(step.reason if stack in step.reason else f"{stack}: {step.reason}")
+        if not isinstance(step, Waiting):
+            found[step.number] = step.result
+            path, done = str(jobs[step.number].path), done + len(step.result[0].results)
+        yield FrameJudged(path, done, frames)
+    return [found[number] for number in sorted(found)]
