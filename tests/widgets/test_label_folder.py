@@ -118,7 +118,7 @@ def test_one_layer_is_used_for_all_stacks(at_work: LabellingPanel, viewer: Viewe
 
 def test_the_next_stacks_are_read_ahead(at_work: LabellingPanel, folder: Path, qtbot: QtBot) -> None:
     reading = at_work.at._reading
-    qtbot.waitUntil(lambda: len(reading.kept) == 3)
+    qtbot.waitUntil(lambda: len(reading.kept) == 3, timeout=30_000)
     assert [path.name for path in reading.kept] == NAMES[:3]
 
 
@@ -133,20 +133,20 @@ def test_brenner_fills_the_list_and_the_curve(measured: LabellingPanel) -> None:
 
 def test_what_was_measured_is_not_measured_again(measured: LabellingPanel, qtbot: QtBot) -> None:
     measured.measure.all_button.click()
-    qtbot.waitUntil(lambda: not measured.is_running)
+    qtbot.waitUntil(lambda: not measured.is_running, timeout=30_000)
     assert measured.message.text() == "0 measured, 4 known from before."
 
 
 def test_a_run_is_stopped_and_taken_up_again(at_work: LabellingPanel, qtbot: QtBot) -> None:
     at_work.measure.stepped.connect(lambda step: at_work.measure.cancel() if hasattr(step, "opinion") else None)
     at_work.measure.all_button.click()
-    qtbot.waitUntil(lambda: not at_work.is_running)
+    qtbot.waitUntil(lambda: not at_work.is_running, timeout=30_000)
     assert 1 <= statuses(at_work).count("◐ Brenner") < 4
     assert "goes on from there" in at_work.message.text()
     at_work.measure.stepped.disconnect()
     at_work.measure.stepped.connect(at_work.folder.on_step)
     at_work.measure.all_button.click()
-    qtbot.waitUntil(lambda: not at_work.is_running)
+    qtbot.waitUntil(lambda: not at_work.is_running, timeout=30_000)
     assert statuses(at_work).count("◐ Brenner") == 4
 
 
@@ -223,7 +223,7 @@ def test_what_somebody_else_says_comes_in(at_work: LabellingPanel, folder: Path,
     with LabellingDesk(folder, "ben") as other:
         other.say(other.items[0].path, Opinion("sharp", 6.0))
     at_work.at.look()
-    qtbot.waitUntil(lambda: statuses(at_work)[0] == "≠ disputed")
+    qtbot.waitUntil(lambda: statuses(at_work)[0] == "≠ disputed", timeout=30_000)
     assert ("ben", 6.0) in at_work.view.plot.others
     assert at_work.work.model.index(0, 3).data() == "ann, ben"
     at_work.agreement_fold.expand(animate=False)
@@ -245,7 +245,7 @@ def test_painting_is_saved_when_a_stroke_ends(
     assert at_work.brushes.buttons[IMPORTANT].isChecked()
     desk, path = at_work.at.desk, at_work.at.item.path
     stroke(labels, (2, 2), IMPORTANT)
-    qtbot.waitUntil(lambda: desk.painting(path) is not None)
+    qtbot.waitUntil(lambda: desk.painting(path) is not None, timeout=30_000)
     act(at_work, "unimportant")
     stroke(labels, (12, 12), UNIMPORTANT)
     act(at_work, "next")
@@ -277,7 +277,7 @@ def test_a_patch_has_its_own_curve_and_label(panel: LabellingPanel, folder: Path
     panel.open_folder(folder)
     arrives(panel, qtbot, 0)
     panel.find_button.click()
-    qtbot.waitUntil(lambda: panel.result is not None and not panel.is_running)
+    qtbot.waitUntil(lambda: panel.result is not None and not panel.is_running, timeout=30_000)
     panel.view.patches_check.setChecked(True)
     scale = panel.layer.scale[-1]
     panel.view.picking.picked.emit(panel.view.picking.patch_at((40 * scale, 10 * scale)))
@@ -307,7 +307,7 @@ def test_an_error_is_told_and_the_stack_stays(at_work: LabellingPanel, monkeypat
 def test_an_unreadable_stack_is_told_and_passed_over(panel: LabellingPanel, folder: Path, qtbot: QtBot) -> None:
     (folder / NAMES[0]).write_bytes(b"II*\0 cut short")
     panel.open_folder(folder)
-    qtbot.waitUntil(lambda: panel.message.tone == "error")
+    qtbot.waitUntil(lambda: panel.message.tone == "error", timeout=30_000)
     assert NAMES[0] in panel.message.text()
     act(panel, "sharp")
     assert panel.at.item.consensus.status == "unlabelled"
@@ -317,7 +317,7 @@ def test_an_unreadable_stack_is_told_and_passed_over(panel: LabellingPanel, fold
 
 def test_a_folder_without_stacks_is_a_sentence(panel: LabellingPanel, tmp_path: Path, qtbot: QtBot) -> None:
     panel.open_folder(tmp_path)
-    qtbot.waitUntil(lambda: panel.message.tone == "error")
+    qtbot.waitUntil(lambda: panel.message.tone == "error", timeout=30_000)
     assert "holds no z-stack" in panel.message.text()
     assert panel.at.desk is None
 
@@ -327,7 +327,7 @@ def test_another_annotator_goes_on_at_the_same_stack(at_work: LabellingPanel, qt
     arrives(at_work, qtbot, 1)
     at_work.source.annotator_edit.setText("ben")
     at_work.source.annotator_edit.editingFinished.emit()
-    qtbot.waitUntil(lambda: at_work.at.desk.annotator == "ben")
+    qtbot.waitUntil(lambda: at_work.at.desk.annotator == "ben", timeout=30_000)
     arrives(at_work, qtbot, 1)
     act(at_work, "skip")
     assert at_work.work.model.index(1, 3).data() == "ben"
@@ -347,7 +347,7 @@ def test_a_single_stack_of_a_file_is_saved_beside_it(panel: LabellingPanel, fold
     act(panel, "sharp")
     assert "Save labels" in panel.message.text()
     panel.source.save_button.click()
-    qtbot.waitUntil(lambda: panel.at.desk is not None)
+    qtbot.waitUntil(lambda: panel.at.desk is not None, timeout=30_000)
     assert panel.at.item.name == NAMES[0]
     assert panel.at.item.consensus.persons[0].best_z_um == 4.0
 

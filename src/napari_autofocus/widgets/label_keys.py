@@ -70,12 +70,21 @@ class LabelKeys(QObject):
         Whose keys they are.
     actions : mapping of str to callable
         What each action of :data:`KEYS` does.
+    esc_taken : callable
+        Whether Esc means something else now, such as stopping the drive.
     """
 
-    def __init__(self, viewer: ViewerModel, panel: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        panel: QWidget,
+        actions: Mapping[str, Callable[[], None]],
+        *,
+        esc_taken: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(panel)
         self._panel = panel
-        self._back_wanted = False
+        self._back_wanted, self._esc_taken = False, esc_taken
         self._made = {
             use.action: [add_shortcut(viewer, panel, keys, actions[use.action]) for keys in use.keys] for use in KEYS
         }
@@ -83,8 +92,8 @@ class LabelKeys(QObject):
             for made in self._made[use.action]:
                 made.setAutoRepeat(use.repeats)
         panel.installEventFilter(self)
-        connect_while_alive(panel, [(QApplication.instance().focusChanged, self._on_focus_changed)])
-        self._refresh()
+        connect_while_alive(panel, [(QApplication.instance().focusChanged, self.refresh)])
+        self.refresh()
 
     @property
     def at_work(self) -> bool:
@@ -94,21 +103,20 @@ class LabelKeys(QObject):
     def want_back(self, wanted: bool) -> None:
         """Whether Esc has something to go back from; otherwise it is left to others."""
         self._back_wanted = wanted
-        self._refresh()
+        self.refresh()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._panel and event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
-            self._refresh()
+            self.refresh()
         return False
 
-    def _on_focus_changed(self, *_: object) -> None:
-        self._refresh()
-
-    def _refresh(self) -> None:
+    def refresh(self, *_: object) -> None:
+        """Let the keys work, or not, as things are now."""
         at_work = self.at_work
+        back = self._back_wanted and not self._esc_taken()
         for action, shortcuts in self._made.items():
             for made in shortcuts:
-                made.setEnabled(at_work and (action != "back" or self._back_wanted))
+                made.setEnabled(at_work and (action != "back" or back))
 
 
 def key_card() -> QWidget:

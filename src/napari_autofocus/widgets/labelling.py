@@ -110,7 +110,7 @@ class LabellingPanel(QWidget):
     def _connect(self) -> None:
         self.acts = LabelActs(self.at, self.single, self.folder, self.view, self.paint, self.message)
         actions = self.acts.by_name
-        self.keys = LabelKeys(self._viewer, self, actions)
+        self.keys = LabelKeys(self._viewer, self, actions, esc_taken=lambda: self._session.is_running)
         self.say_buttons.pressed.connect(lambda action: actions[action]())
         for signal, slot in (
             (self.source.folder_wanted, self.open_folder),
@@ -137,7 +137,11 @@ class LabellingPanel(QWidget):
         self.destroyed.connect(lambda: QTimer.singleShot(0, leave))
         connect_while_alive(
             self,
-            [(self._viewer.events.theme, self._on_theme_changed), (self._session.closing, leave)],
+            [
+                (self._viewer.events.theme, self._on_theme_changed),
+                (self._session.running_changed, self.keys.refresh),
+                (self._session.closing, leave),
+            ],
         )
 
     # what others press and read
