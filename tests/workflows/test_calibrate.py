@@ -16,6 +16,7 @@ from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.models.package import open_package
 from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.calibrate import calibrate
+from napari_autofocus.workflows.calibration_apart import teach_apart
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, undertaking
 from napari_autofocus.workflows.calibration_record import CalibrationRecord, SetAside, Taught, read_record
 from napari_autofocus.workflows.calibration_steps import PHASES, CalibrationStep
@@ -147,13 +148,15 @@ def test_a_calibration_that_did_not_work_says_so_and_puts_nothing_in_place(bench
         install_again(bench.folder, bench.target)
 
 
-def test_a_calibration_stopped_in_every_phase_is_at_home_each_time_and_goes_on(bench: Bench) -> None:
+def test_a_calibration_stopped_in_every_phase_is_at_home_each_time_and_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = bench.home
     for phase, done in (("acquire", 2), ("label", 0), ("teach", 0), ("compare", 0), ("prove", 1)):
         bench.stop_at(lambda step, phase=phase, done=done: step.phase == phase and step.done >= done)
         assert bench.home == pytest.approx(home, abs=0.05)
     with pytest.raises(DriveHalted):
-        _run_and_halt(bench)
+        _run_and_halt(bench, monkeypatch)
     assert bench.home == pytest.approx(home, abs=0.05)
     taken = bench.frames_of_stacks()
     record = bench.run()[1]
@@ -164,11 +167,18 @@ def test_a_calibration_stopped_in_every_phase_is_at_home_each_time_and_goes_on(b
     assert [proof.number for proof in record.proofs] == [1, 2]
 
 
-def _run_and_halt(bench: Bench) -> None:
-    """A person presses Stop in the live run that is left."""
+def _run_and_halt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person presses Stop while the drive is on its way, in the live run that is left."""
+    drive = bench.rig.microscope.focus
+    move_to = drive.move_to
+
+    def halted(z_um: float) -> float:
+        monkeypatch.setattr(drive, "move_to", move_to)
+        raise DriveHalted("Z was halted.")
+
     for step in bench.start():
         if step.phase == "prove":
-            bench.rig.microscope.focus.stop()
+            monkeypatch.setattr(drive, "move_to", halted)
 
 
 def test_another_plan_in_the_folder_is_refused_with_what_differs(bench: Bench) -> None:
@@ -264,3 +274,13 @@ def test_a_folder_with_other_things_is_refused(bench: Bench) -> None:
     (bench.folder / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="is not empty and holds no calibration"):
         bench.run()
+
+
+def test_another_process_refuses_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no calibration to teach"):
+        next(teach_apart(tmp_path))
+
+
+def test_going_on_is_told_for_where_it_was_begun(bench: Bench) -> None:
+    asked = undertaking(PLAN, bench.rig.microscope, (120.0, -40.0))
+    assert "within ±300 µm of x 120, y −40 µm" in asked.sentences()[1]

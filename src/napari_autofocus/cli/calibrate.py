@@ -194,7 +194,7 @@ def calibrate(
         stand = Stand(microscope, 1, seed, limits_um, None, focus_direction, backlash_um, exposure_ms, yes)
         simulated = (stain, density, shape, spherical_waves, chromatic_shift_um)
         with calibrating_microscope(stand, objective, pixel_um, simulated, plan) as (seen, asked):
-            undertake(seen, asked, stand)
+            undertake(seen, asked, folder, stand)
             record = _run(seen, asked, folder, out)
         _tell(record, folder, as_json)
     if record.installed is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_autofocus.cli.acquire_stand import DEFAULT_EXPOSURE_MS, lens_of
@@ -96,11 +97,15 @@ def _rig(
     )
 
 
-def undertake(microscope: CoreMicroscope, plan: CalibrationPlan, stand: Stand) -> None:
+def undertake(microscope: CoreMicroscope, plan: CalibrationPlan, folder: Path, stand: Stand) -> None:
     """Say what will happen; on a real microscope go on only with a yes."""
     from napari_autofocus.workflows.calibration_plan import undertaking
+    from napari_autofocus.workflows.calibration_record import read_record
 
-    for sentence in undertaking(plan, microscope).sentences():
+    begun = read_record(folder)
+    if begun is not None and begun.verdict is not None:
+        return  # it is only told again
+    for sentence in undertaking(plan, microscope, None if begun is None else begun.middle).sentences():
         say(sentence)
     if stand.microscope != SIMULATED and not (stand.yes or agreed("Is it safe to do that?")):
         raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")

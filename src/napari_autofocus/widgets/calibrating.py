@@ -127,12 +127,15 @@ class CalibrationPanel(QWidget):
             return
         self.message.say("")
         begun = self._begun
+        middle = None if begun is None else begun.middle
         try:
             plan_for = self.form.planner() if begun is None else lambda _: begun.plan
         except InputError as error:
             self.message.fail(error)
             return
-        self._session.hardware.call(lambda: _look(microscope, plan_for), done=self._on_looked, failed=self.message.fail)
+        self._session.hardware.call(
+            lambda: _look(microscope, plan_for, middle), done=self._on_looked, failed=self.message.fail
+        )
 
     def _on_looked(self, asked: tuple[CalibrationPlan, Undertaking]) -> None:
         self._asked = asked
@@ -276,11 +279,13 @@ class CalibrationPanel(QWidget):
 
 
 def _look(
-    microscope: CoreMicroscope, plan_for: Callable[[float | None], CalibrationPlan]
+    microscope: CoreMicroscope,
+    plan_for: Callable[[float | None], CalibrationPlan],
+    middle: tuple[float, float] | None,
 ) -> tuple[CalibrationPlan, Undertaking]:
     """Runs on the hardware thread: the plan, and what it will do."""
     plan = plan_for(microscope.snap().pixel_size_um)
-    return plan, undertaking(plan, microscope)
+    return plan, undertaking(plan, microscope, middle)
 
 
 def _put_in_use(folder: Path, target: Path) -> tuple[CalibrationRecord, ModelPredictor]:

@@ -88,9 +88,9 @@ def calibrate(
         return record
     base = load_model(plan.base) if plan.base is not None else None
     _check_base(microscope, plan, base)
-    asked, home = undertaking(plan, microscope), Home.of(microscope)
+    asked, home = undertaking(plan, microscope, record.middle), Home.of(microscope)
     record.write(folder)
-    middle = Home(record.microscope["x_um"], record.microscope["y_um"], home.z_um)
+    middle = Home(*record.middle, home.z_um)
     with (
         going_home(microscope, home),
         fenced(microscope.focus, asked.low_um, asked.high_um),

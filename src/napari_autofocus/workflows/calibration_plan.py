@@ -185,17 +185,29 @@ class Undertaking:
         low, high = (f"{value:.1f}".replace("-", "−") for value in (self.low_um, self.high_um))
         first, last = (f"{value:g}".replace("-", "−") for value in self.limits_um)
         here = f"{self.here_um:.1f}".replace("-", "−")
+        place = f"x {self.x_um:.0f}, y {self.y_um:.0f}".replace("-", "−")
         return (
             f"The focus drive, now at {here} µm, will move between {low} and {high} µm; its limits are {first} to"
             f" {last} µm and are never left.",
-            f"The stage will move within ±{self.area_um:g} µm of where it is now. Both go home in the end.",
+            f"The stage will move within ±{self.area_um:g} µm of {place} µm. Both go home in the end.",
             f"{self.stacks} z-stacks of {self.planes} planes are taken, and {self.proofs} live runs prove the model:"
             f" about {self.frames} frames, and about {self.minutes:.0f} min of computing.",
         )
 
 
-def undertaking(plan: CalibrationPlan, microscope: SlideMicroscope) -> Undertaking:
+def undertaking(
+    plan: CalibrationPlan, microscope: SlideMicroscope, middle: tuple[float, float] | None = None
+) -> Undertaking:
     """What the calibration will do with this microscope; asks it where it is, and moves nothing.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        What is asked for.
+    microscope : SlideMicroscope
+        Which stands where it is to begin.
+    middle : tuple of float, optional
+        Around which place (x, y) fields are taken, where a calibration is gone on with, µm; otherwise around here.
 
     Raises
     ------
@@ -205,7 +217,8 @@ def undertaking(plan: CalibrationPlan, microscope: SlideMicroscope) -> Undertaki
         If the microscope does not answer.
     """
     drive, here_um = microscope.focus, microscope.focus.position_um()
-    x_um, y_um = _stage(microscope)
+    here = _stage(microscope)
+    x_um, y_um = here if middle is None else middle
     _check_direction(drive, plan)
     low, high = drive.limits_um
     if high - low < 2 * plan.reach_um or not low <= here_um <= high:

@@ -186,6 +186,11 @@ class CalibrationRecord:
     format: int = field(default=FORMAT)
 
     @property
+    def middle(self) -> tuple[float, float]:
+        """Around which place of the slide its fields are taken, µm."""
+        return float(self.microscope["x_um"]), float(self.microscope["y_um"])
+
+    @property
     def set_aside(self) -> tuple[SetAside, ...]:
         """All that was left out, with its reason."""
         return (*(self.taught.set_aside if self.taught else ()), *self.passed_over)

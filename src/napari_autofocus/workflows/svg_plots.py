@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 Points = Iterable[tuple[float, float]]
 
@@ -82,7 +83,7 @@ class Plot:
     def svg(self) -> str:
         """The plot as one element of a page."""
         left, right, top, bottom = self._left, WIDTH - _RIGHT, _TOP, self._height - _BOTTOM
-        clip = f"clip-{abs(hash((self._title, self._x_limits, self._y_limits))) % 10**8}"
+        clip = f"clip-{crc32(f'{self._title} {self._x_limits} {self._y_limits}'.encode()):08x}"
         inside = f'<clipPath id="{clip}"><rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}"/>'
         names = (
             f'<text x="{(left + right) / 2:g}" y="{self._height - 8}" text-anchor="middle">{self._names[0]}</text>'
