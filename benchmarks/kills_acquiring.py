@@ -40,7 +40,8 @@ from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
 
 RESULTS = Path(__file__).parent / "results" / "kills_acquiring.json"
 SHAPE = (64, 80)
-LONGEST_S = 1.5  # from a run's first frame to the kill
+MOST_FRAMES = 120  # of a run before the kill: three or four fields
+LONGEST_S = 0.05  # from that frame to the kill
 PATIENCE_S = 300.0
 PLAN = AcquisitionPlan(
     tuple((200.0 * number, 0.0) for number in range(8)),
@@ -110,19 +111,26 @@ def noted(log: Path) -> list[list[str]]:
 
 
 def kill_once(folder: Path, log: Path, rng: random.Random) -> bool:
-    """Let a run work for a while and kill it; whether it was done before."""
+    """Let a run take so many frames and kill it, half of the times as a stack ends; whether it was done before."""
     before, seed = len(noted(log)), rng.randrange(2**30)
+    frames, at_end = rng.randrange(1, MOST_FRAMES), rng.random() < 0.5
     worker = forked(lambda: acquire_noting(folder, log, seed))
     give_up = time.monotonic() + PATIENCE_S
-    while len(noted(log)) == before:
+    while not _is_time(noted(log)[before:], frames, at_end):
         if os.waitpid(worker, os.WNOHANG)[0]:
             return True
         assert time.monotonic() < give_up, "a run does nothing"
-        time.sleep(0.005)
+        time.sleep(0.002)
     time.sleep(rng.uniform(0, LONGEST_S))
     os.kill(worker, signal.SIGKILL)
     _, status = os.waitpid(worker, 0)
     return os.waitstatus_to_exitcode(status) == 0
+
+
+def _is_time(lines: list[list[str]], frames: int, at_end: bool) -> bool:
+    """Whether so many frames were taken, and the last plane of a stack is the newest where that is waited for."""
+    last = str(PLAN.config.planes - 1)
+    return len(lines) >= frames and (not at_end or (lines[-1][0] == "plane" and lines[-1][2] == last))
 
 
 def check(folder: Path, log: Path, report: Path) -> None:

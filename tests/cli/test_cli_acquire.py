@@ -13,6 +13,17 @@ from napari_autofocus.io import find_stacks, open_stack
 SMALL = ("--shape", "96x128", "--range-um", "2", "--step-um", "1", "--find-range-um", "4", "--seed", "3")
 
 
+BEADS = """Property,Core,Initialize,0
+Device,Camera,DemoCamera,DCam
+Device,Z,DemoCamera,DStage
+Property,Core,Initialize,1
+Property,Core,Camera,Camera
+Property,Core,Focus,Z
+Property,Camera,Mode,Fluorescent Beads
+Property,Camera,Exposure,5
+"""
+
+
 def acquire(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["acquire", *map(str, arguments), "--json"])
 
@@ -53,8 +64,18 @@ def test_positions_that_are_none_are_refused(tmp_path: Path) -> None:
     assert "Cannot read 'circle:3' as positions; write grid:" in json.loads(refused.stdout)["error"]
 
 
-def test_a_real_microscope_needs_limits(tmp_path: Path) -> None:
-    cfg = tmp_path / "none.cfg"
-    refused = acquire("--positions", "here", "--microscope", cfg, "--out", tmp_path / "stacks")
+def test_a_real_core_is_asked_for_and_moves_only_with_permission(tmp_path: Path) -> None:
+    cfg = tmp_path / "beads.cfg"
+    cfg.write_text(BEADS)
+    options = ("--positions", "here", "--microscope", cfg, "--step-um", 1, "--out", tmp_path / "stacks")
+    refused = acquire(*options)
     assert refused.exit_code == 2
+    assert "--limits-um" in json.loads(refused.stdout)["error"]
+    refused = acquire(*options, "--range-um", 3)
+    assert refused.exit_code == 2
+    assert "you did not agree" in json.loads(refused.stdout)["error"]
     assert not (tmp_path / "stacks").exists()
+    told = json.loads(acquire(*options, "--range-um", 3, "--focus", "here", "--yes").stdout)
+    assert told["outcome"] == "done"
+    stack = open_stack(told["written"][0]["path"])
+    assert (len(stack), stack.objective, told["written"][0]["x_um"]) == (7, None, None)

@@ -140,6 +140,22 @@ def _full_after(planes: int, add: Callable[..., None]) -> Callable[..., None]:
     return limited
 
 
+@pytest.mark.parametrize("phase", ["find", "plane"])
+def test_a_person_who_moves_the_drive_ends_the_run_and_keeps_the_place(
+    rig: SimulatedRig, tmp_path: Path, phase: str
+) -> None:
+    kept: list[Any] = []
+    for step in acquire_stacks(rig.microscope, PLAN, tmp_path, keep=kept.append):
+        if step.number == 1 and step.phase == phase and rig.microscope.focus.moved_by_others == 0:
+            rig.core.setPosition("Z", 7.0)
+    assert kept[0].outcome == "failed"
+    assert "Somebody else moved" in kept[0].reasons[0]
+    rig.clock.sleep(1.0)  # by then the drive is there
+    assert rig.core.getPosition("Z") == pytest.approx(7.0, abs=0.1)
+    assert rig.microscope.xy_um() == (200.0, 0.0)
+    assert [path.name for path in find_stacks([tmp_path])] == ["field_0000.zarr"]
+
+
 @pytest.mark.parametrize("text", ["{", "{}", '{"plan": 3, "fields": []}'])
 def test_a_damaged_book_is_refused(rig: SimulatedRig, tmp_path: Path, text: str) -> None:
     (tmp_path / BOOK).write_text(text)

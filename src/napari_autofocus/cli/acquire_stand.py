@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -75,11 +76,19 @@ def ask_to_move(microscope: CoreMicroscope, plan: AcquisitionPlan, stand: Stand)
     """Say what may move and how far; go on only with a yes."""
     drive = microscope.focus
     low, high = drive.limits_um
-    x_um, y_um = zip(*plan.positions, strict=True)
     say(
         f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm and will move between {low:.2f} and"
-        f" {high:.2f} µm, overshoot included; the stage will move between x {min(x_um):.0f} and {max(x_um):.0f}, y"
-        f" {min(y_um):.0f} and {max(y_um):.0f} µm, for {plan.stacks} stacks of {plan.config.planes} planes."
+        f" {high:.2f} µm, overshoot included{_stage_words(plan)}; stacks: {plan.stacks} of {plan.config.planes} planes."
     )
     if not (stand.yes or agreed("Is it safe to move there?")):
         raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
+
+
+def _stage_words(plan: AcquisitionPlan) -> str:
+    """Where the stage will go; nothing where there is none."""
+    x_um, y_um = zip(*plan.positions, strict=True)
+    if math.isnan(x_um[0]):
+        return ""
+    return (
+        f"; the stage will move between x {min(x_um):.0f} and {max(x_um):.0f}, y {min(y_um):.0f} and {max(y_um):.0f} µm"
+    )
