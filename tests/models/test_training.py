@@ -4,69 +4,21 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from made_fields import weights
-from torch import Tensor, nn
+from torch import Tensor
+from toys import SHORT, Toy, assert_same, finish, timeless
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models import training, training_run
-from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, Validation, train
+from napari_autofocus.models.training import TrainingSettings, train
 from napari_autofocus.models.training_network import groups
-
-SHORT = TrainingSettings(samples=80, batch=8, validate_every=24, learning_rate=0.01)  # ten steps
-
-
-class Toy:
-    """Learns the mean of an image, with all that could make a resume inexact: normalisation, dropout, averages."""
-
-    def __init__(self, width: int = 4, scores: list[float] | None = None) -> None:
-        torch.manual_seed(3)
-        self.network: nn.Module = nn.Sequential(
-            nn.Conv2d(1, width, 3),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Dropout(0.2),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(width, 1),
-        )
-        self.scores = scores
-        self.validated = 0
-        self.made: list[tuple[int, int, int]] = []
-
-    def batch(self, number: int, size: int, part: slice = slice(None)) -> dict[str, Tensor]:
-        self.made.append((number, size, threading.get_ident()))
-        rng = np.random.default_rng([5, number])
-        level = rng.normal(0, 1, (size, 1, 1, 1))
-        images = level + rng.normal(0, 0.3, (size, 1, 8, 8))
-        whole = {"images": torch.from_numpy(images.astype(np.float32)), "level": torch.from_numpy(level).float()}
-        return {name: value[part] for name, value in whole.items()}
-
-    def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        return nn.functional.mse_loss(network(batch["images"])[:, 0], batch["level"][:, 0, 0, 0])
-
-    def validate(self, network: nn.Module) -> Validation:
-        self.validated += 1
-        if self.scores is not None:
-            return Validation({"score": self.scores[self.validated - 1]})
-        return Validation({"score": float(self.loss(network, self.batch(10**6, 64)).detach())})
-
-
-def _finish(running: Generator[TrainingProgress, None, Trained]) -> tuple[list[TrainingProgress], Trained]:
-    steps = []
-    while True:
-        try:
-            steps.append(next(running))
-        except StopIteration as finished:
-            return steps, finished.value
 
 
 def _stopped_after(steps: int, task: Toy, settings: TrainingSettings, checkpoint: Path) -> None:
@@ -76,56 +28,46 @@ def _stopped_after(steps: int, task: Toy, settings: TrainingSettings, checkpoint
     running.close()
 
 
-def _timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{name: value for name, value in figures.items() if name != "seconds"} for figures in history]
-
-
-def _assert_same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
-    assert one.keys() == other.keys()
-    different = [name for name in one if not torch.equal(one[name], other[name])]
-    assert different == []
-
-
 # --- Going on ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stops", [(1,), (3,), (5,), (9,), (2, 4, 1)])
 def test_a_run_that_was_stopped_ends_bit_for_bit_as_one_that_was_not(tmp_path: Path, stops: tuple[int, ...]) -> None:
     straight, halting = Toy(), Toy()
-    _, whole = _finish(train(straight, SHORT))
+    _, whole = finish(train(straight, SHORT))
     for steps in stops:
         halting = Toy()
         _stopped_after(steps, halting, SHORT, tmp_path / "run.safetensors")
     halting = Toy()
-    _, pieced = _finish(train(halting, SHORT, tmp_path / "run.safetensors"))
-    _assert_same(weights(pieced.network), weights(whole.network))
-    _assert_same(weights(halting.network), weights(straight.network))
-    assert _timeless(pieced.history) == _timeless(whole.history)
+    _, pieced = finish(train(halting, SHORT, tmp_path / "run.safetensors"))
+    assert_same(weights(pieced.network), weights(whole.network))
+    assert_same(weights(halting.network), weights(straight.network))
+    assert timeless(pieced.history) == timeless(whole.history)
     assert pieced.samples == whole.samples == 80
 
 
 def test_a_run_may_be_stopped_between_two_reports(tmp_path: Path) -> None:
     """Reports come every third step here; what happened since the last one counts too."""
-    _, whole = _finish(train(Toy(), SHORT))
+    _, whole = finish(train(Toy(), SHORT))
     halting = train(Toy(), SHORT, tmp_path / "run.safetensors", every=4)
     next(halting)
     halting.close()
-    _, pieced = _finish(train(Toy(), SHORT, tmp_path / "run.safetensors", every=4))
-    _assert_same(weights(pieced.network), weights(whole.network))
+    _, pieced = finish(train(Toy(), SHORT, tmp_path / "run.safetensors", every=4))
+    assert_same(weights(pieced.network), weights(whole.network))
 
 
 def test_stopping_leaves_what_was_learned_so_far(tmp_path: Path) -> None:
     """Before the first validation too."""
     _stopped_after(2, Toy(), SHORT, tmp_path / "run.safetensors")
-    steps, _ = _finish(train(Toy(), SHORT, tmp_path / "run.safetensors", every=1))
+    steps, _ = finish(train(Toy(), SHORT, tmp_path / "run.safetensors", every=1))
     assert [step.samples for step in steps] == [24, 32, 40, 48, 56, 64, 72, 80]
 
 
 def test_a_run_goes_on_with_more_samples(tmp_path: Path) -> None:
     longer = TrainingSettings(samples=160, batch=8, validate_every=24, learning_rate=0.01)
-    _, first = _finish(train(Toy(), SHORT, tmp_path / "run.safetensors"))
+    _, first = finish(train(Toy(), SHORT, tmp_path / "run.safetensors"))
     before = weights(first.network)
-    steps, second = _finish(train(Toy(), longer, tmp_path / "run.safetensors", every=1))
+    steps, second = finish(train(Toy(), longer, tmp_path / "run.safetensors", every=1))
     assert steps[0].samples == 88
     assert second.samples == 160
     assert second.history[: len(first.history)] == first.history
@@ -133,10 +75,10 @@ def test_a_run_goes_on_with_more_samples(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_learns_nothing_more(tmp_path: Path) -> None:
-    _, first = _finish(train(Toy(), SHORT, tmp_path / "run.safetensors"))
+    _, first = finish(train(Toy(), SHORT, tmp_path / "run.safetensors"))
     task = Toy()
-    steps, again = _finish(train(task, SHORT, tmp_path / "run.safetensors"))
-    _assert_same(weights(first.network), weights(again.network))
+    steps, again = finish(train(task, SHORT, tmp_path / "run.safetensors"))
+    assert_same(weights(first.network), weights(again.network))
     assert steps == []
     assert task.validated == 0
     assert (again.samples, again.history) == (first.samples, first.history)
@@ -144,23 +86,23 @@ def test_a_finished_run_learns_nothing_more(tmp_path: Path) -> None:
 
 def test_a_run_that_patience_ended_has_ended(tmp_path: Path) -> None:
     patient = TrainingSettings(samples=8000, batch=8, validate_every=8, patience=2)
-    _, first = _finish(train(Toy(scores=[3, 2, 4, 5, 1]), patient, tmp_path / "run.safetensors"))
+    _, first = finish(train(Toy(scores=[3, 2, 4, 5, 1]), patient, tmp_path / "run.safetensors"))
     assert first.samples == 32
     task = Toy(scores=[1, 1, 1])
-    _, again = _finish(train(task, patient, tmp_path / "run.safetensors"))
+    _, again = finish(train(task, patient, tmp_path / "run.safetensors"))
     assert again.samples == 32
     assert task.validated == 0
 
 
 def test_without_a_checkpoint_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _finish(train(Toy(), SHORT))
+    finish(train(Toy(), SHORT))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_batches_come_once_each_in_order_and_from_another_thread() -> None:
     task = Toy(scores=[1.0] * 9)
-    _finish(train(task, SHORT))
+    finish(train(task, SHORT))
     assert [number for number, _, _ in task.made] == list(range(10))
     assert {size for _, size, _ in task.made} == {8}
     assert threading.get_ident() not in {thread for _, _, thread in task.made}
@@ -173,7 +115,7 @@ def test_what_can_be_learned_is_learned() -> None:
     task = Toy()
     before = task.validate(task.network.eval()).figures["score"]
     settings = TrainingSettings(samples=8000, batch=32, learning_rate=0.02, averaging=0.9, validate_every=4000)
-    steps, taught = _finish(train(task, settings))
+    steps, taught = finish(train(task, settings))
     assert before > 0.5
     assert taught.history[-1]["score"] < 0.1
     assert steps[-1].figures == taught.history[-1]
@@ -191,7 +133,7 @@ def test_the_average_forgets_its_beginnings_and_then_moves_at_its_decay() -> Non
         now = {name: value.double() for name, value in weights(task.network).items()}
         kept = 0.0 if number == 0 else min(0.6, (1 + number) / (10 + number))
         expected = {name: kept * expected.get(name, value) + (1 - kept) * value for name, value in now.items()}
-    _, taught = _finish(running)
+    _, taught = finish(running)
     for name, value in taught.network.state_dict().items():
         if value.is_floating_point():
             torch.testing.assert_close(value.double(), expected[name], atol=1e-5, rtol=1e-4)
@@ -226,7 +168,7 @@ def test_a_rate_without_warm_up_and_fall_is_constant() -> None:
 
 def test_the_optimiser_follows_the_schedule() -> None:
     settings = TrainingSettings(samples=80, batch=8, warmup=0.2, hold=0.5, validate_every=80)
-    steps, _ = _finish(train(Toy(), settings, every=1))
+    steps, _ = finish(train(Toy(), settings, every=1))
     expected = [settings.rate_at(number / 10) for number in range(1, 11)]
     assert [step.learning_rate for step in steps] == pytest.approx(expected)
 
@@ -254,26 +196,26 @@ def test_with_minutes_the_run_and_its_schedule_follow_the_clock(
     monkeypatch.setattr(training, "time", watch)
     monkeypatch.setattr(training_run, "time", watch)
     settings = TrainingSettings(samples=10**6, batch=8, minutes=1.0, validate_every=10**6, hold=0.5)
-    steps, taught = _finish(train(Toy(), settings, tmp_path / "run.safetensors", every=1))
+    steps, taught = finish(train(Toy(), settings, tmp_path / "run.safetensors", every=1))
     assert len(steps) == 10
     assert taught.seconds >= 60
     assert steps[4].learning_rate == settings.learning_rate
     assert steps[8].learning_rate < 0.2 * settings.learning_rate
     assert min(step.seconds_left for step in steps) >= 0
     assert steps[4].seconds_left == pytest.approx(30)
-    again, _ = _finish(train(Toy(), settings, tmp_path / "run.safetensors", every=1))
+    again, _ = finish(train(Toy(), settings, tmp_path / "run.safetensors", every=1))
     assert again == []
 
 
 def test_samples_are_the_most_that_is_shown_in_the_time() -> None:
     settings = TrainingSettings(samples=80, batch=8, minutes=60.0, validate_every=80)
-    _, taught = _finish(train(Toy(), settings))
+    _, taught = finish(train(Toy(), settings))
     assert taught.samples == 80
 
 
 def test_validations_come_at_their_distance_and_in_the_end() -> None:
     settings = TrainingSettings(samples=80, batch=8, validate_every=24)
-    steps, taught = _finish(train(Toy(), settings, every=1))
+    steps, taught = finish(train(Toy(), settings, every=1))
     assert [step.samples for step in steps if step.validated] == [24, 48, 72, 80]
     assert [figures["samples"] for figures in taught.history] == [24, 48, 72, 80]
     assert steps[0].figures == {}
@@ -285,18 +227,18 @@ def test_validations_come_at_their_distance_and_in_the_end() -> None:
 )
 def test_training_stops_when_it_has_not_got_better_for_so_long(scores: list[float], validations: int) -> None:
     task = Toy(scores=scores)
-    _finish(train(task, TrainingSettings(samples=48, batch=8, validate_every=8, patience=2)))
+    finish(train(task, TrainingSettings(samples=48, batch=8, validate_every=8, patience=2)))
     assert task.validated == validations
 
 
 def test_without_patience_all_is_shown() -> None:
     task = Toy(scores=[1, 1.5, 2, 2.5, 2.6, 2.7])
-    _finish(train(task, TrainingSettings(samples=48, batch=8, validate_every=8, patience=0)))
+    finish(train(task, TrainingSettings(samples=48, batch=8, validate_every=8, patience=0)))
     assert task.validated == 6
 
 
 def test_progress_never_claims_more_than_there_is() -> None:
-    steps, _ = _finish(train(Toy(), TrainingSettings(samples=20, batch=8, validate_every=20), every=1))
+    steps, _ = finish(train(Toy(), TrainingSettings(samples=20, batch=8, validate_every=20), every=1))
     assert [(step.samples, step.total) for step in steps] == [(8, 20), (16, 20), (20, 20)]
 
 
@@ -312,8 +254,8 @@ def test_what_goes_wrong_with_a_batch_is_told_and_loses_nothing(tmp_path: Path) 
 
     path = tmp_path / "run.safetensors"
     with pytest.raises(InputError, match="The shard is gone"):
-        _finish(train(Broken(), SHORT, path))
-    steps, _ = _finish(train(Toy(), SHORT, path, every=1))
+        finish(train(Broken(), SHORT, path))
+    steps, _ = finish(train(Toy(), SHORT, path, every=1))
     assert steps[0].samples == 56
 
 
@@ -325,7 +267,7 @@ def test_a_device_that_torch_does_not_have_is_refused_in_words(device: str) -> N
 
 def test_the_checkpoint_of_another_network_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
-    _finish(train(Toy(width=4), SHORT, path))
+    finish(train(Toy(width=4), SHORT, path))
     content = path.read_bytes()
     with pytest.raises(InputError, match="checkpoint of another network"):
         next(train(Toy(width=5), SHORT, path))
@@ -334,7 +276,7 @@ def test_the_checkpoint_of_another_network_is_refused_and_kept(tmp_path: Path) -
 
 def test_a_checkpoint_that_was_cut_off_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
-    _finish(train(Toy(), SHORT, path))
+    finish(train(Toy(), SHORT, path))
     path.write_bytes(path.read_bytes()[:-100])
     content = path.read_bytes()
     with pytest.raises(InputError, match=r"no checkpoint that can be read .* delete it to begin anew"):
