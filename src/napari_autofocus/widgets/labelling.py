@@ -140,6 +140,7 @@ class LabellingPanel(QWidget):
             [
                 (self._viewer.events.theme, self._on_theme_changed),
                 (self._session.running_changed, self.keys.refresh),
+                (self._session.dataset_chosen, self.open_folder),
                 (self._session.closing, leave),
             ],
         )
