@@ -87,14 +87,14 @@ def calibrate(
     ] = 2000.0,
     minutes: Annotated[
         float,
-        typer.Option(help="Time to teach; cross-validation takes about as long again.", rich_help_panel=TEACHING),
+        typer.Option(help="Time to teach; each fold takes as long again.", rich_help_panel=TEACHING),
     ] = 10.0,
     folds: Annotated[
         int,
         typer.Option(
             help="Models taught without some of the stacks, to measure on these; 0: none.", rich_help_panel=TEACHING
         ),
-    ] = 4,
+    ] = 3,
     proofs: Annotated[
         int, typer.Option(help="Live runs against a Brenner sweep in the end.", rich_help_panel=TEACHING)
     ] = 10,

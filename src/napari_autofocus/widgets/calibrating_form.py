@@ -21,7 +21,7 @@ from napari_autofocus.workflows.calibration_record import RECORD
 
 FOLDER_SUFFIX = ".calibration"
 ANEW = "Begin anew"
-_BOX_PX = 84
+_BOX_PX = 106
 
 
 class CalibrationForm(QWidget):
@@ -48,7 +48,7 @@ class CalibrationForm(QWidget):
         self.name_edit.setToolTip("Name of the new model (letters, digits and . _ + - only)")
         self.base_box = choice([(ANEW, None)], "Model to begin with; it is not changed")
         self.stacks_box = _whole(8, 4, 200, "Z-stacks to take and learn from (a number)")
-        tip = "Time to teach, minutes; cross-validation takes about as long again"
+        tip = "Time to teach, minutes; each fold takes as long again"
         self.minutes_box = number(10, 0.1, 1000, 1, "min", tip, decimals=1, width_px=_BOX_PX)
         self.proofs_box = _whole(10, 0, 100, "Live runs against a Brenner sweep in the end (a number)")
         tip = "Fields are taken within ± this of where the stage stands, µm"
@@ -60,7 +60,7 @@ class CalibrationForm(QWidget):
         self.step_box = number(
             0.5, 0.1, 2, 0.1, "DOF", "Distance of the planes, in depths of field", decimals=2, width_px=_BOX_PX
         )
-        self.folds_box = _whole(4, 2, 20, "Models taught without some of the stacks, to measure on these (a number)")
+        self.folds_box = _whole(3, 2, 20, "Models taught without some of the stacks, to measure on these (a number)")
 
     def _arrange(self) -> None:
         more = QFormLayout()
@@ -149,4 +149,4 @@ def _unfinished() -> str:
 
 
 def _whole(value: int, lowest: int, highest: int, tip: str) -> QWidget:
-    return number(value, lowest, highest, 1, "", tip, decimals=0, width_px=56)
+    return number(value, lowest, highest, 1, "", tip, decimals=0, width_px=64)

@@ -16,7 +16,7 @@ from napari_autofocus.workflows.calibration_record import CalibrationRecord, Tru
 from napari_autofocus.workflows.calibration_words import Rows, estimate_words, key_figures, proof_rows
 
 _TONES: dict[Trust, Tone] = {"trust": "good", "care": "warning", "no": "error"}
-_PROOF_HEADS = ("Run", "Start", "Before", "It said", "End", "Ended", "Frames")
+_PROOF_HEADS = ("Run", "Start", "Before", "Now", "End", "Ended")
 _SCATTER_PX = 158
 
 
@@ -37,7 +37,9 @@ class CalibrationResult(QWidget):
         self.figures = _table("Both models on the same frames, which were held out: mean error, µm, and shares, %")
         self.scatters = (DefocusScatter(theme), DefocusScatter(theme))
         self.names = (label("Before"), label("After"))
-        self.proofs = _table("Live runs: defocus by a Brenner sweep at the start and at the end, and as told, µm")
+        self.proofs = _table(
+            "Live runs, µm: defocus by a Brenner sweep at start and end, and what both models said of the start"
+        )
         self.proofs_fold = Fold("Live runs", "Each run, µm", self.proofs)
         self.estimate, self.left_out = label("", wrap=True), label("", wrap=True)
         self.more = Fold(
@@ -95,7 +97,8 @@ class CalibrationResult(QWidget):
     def _show_tables(self, record: CalibrationRecord) -> None:
         before = "–" if record.before is None else "Before"
         self.figures.setText(_html(("", before, "After"), key_figures(record), self._theme))
-        self.proofs.setText(_html(_PROOF_HEADS, proof_rows(record.proofs), self._theme))
+        rows = [cells[: len(_PROOF_HEADS)] for cells in proof_rows(record.proofs)]
+        self.proofs.setText(_html(_PROOF_HEADS, rows, self._theme))
 
 
 def _left_out(record: CalibrationRecord) -> str:

@@ -42,7 +42,7 @@ class CalibrationPlan:
     step_um : float or None
         Distance of the planes of a stack, µm; half a depth of field unless given.
     minutes : float
-        Time to teach the model; cross-validation takes about as long again.
+        Time to teach the model; each fold of the cross-validation takes as long again.
     folds : int
         Models that are taught without some of the stacks, to measure on these; 0 holds a part out once.
     proofs : int
@@ -73,7 +73,7 @@ class CalibrationPlan:
     range_um: float | None = None
     step_um: float | None = None
     minutes: float = 10.0
-    folds: int = 4
+    folds: int = 3
     proofs: int = 10
     base: str | None = "brightfield-20x"
     area_um: float = 2000.0
@@ -227,7 +227,6 @@ def undertaking(
             f" the limits {low:g} to {high:g} µm; widen them, bring the drive inside, or make the range smaller."
         )
     away_um = plan.looking_um + plan.reach_um
-    folds_min = plan.minutes if plan.folds else 0.0
     return Undertaking(
         here_um=here_um,
         low_um=max(low, here_um - away_um),
@@ -240,7 +239,7 @@ def undertaking(
         planes=plan.planes,
         proofs=plan.proofs,
         frames=plan.stacks * (plan.planes + _FRAMES_A_SEARCH) + plan.proofs * _FRAMES_A_PROOF,
-        minutes=plan.minutes + folds_min,
+        minutes=plan.minutes * (1 + plan.folds),
     )
 
 
