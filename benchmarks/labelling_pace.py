@@ -31,7 +31,7 @@ from napari_autofocus.workflows.simulate import simulate_stacks
 from napari_autofocus.workflows.simulation_settings import SimulationSettings
 
 RESULTS = Path(__file__).parent / "results" / "labelling_pace.json"
-PATIENCE_S = 120.0
+PATIENCE_S = 900.0
 SEED = 23
 _KEYS = Qt.Key
 _CONTROL = Qt.KeyboardModifier.ControlModifier

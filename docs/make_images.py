@@ -26,6 +26,16 @@ def demo(*options: str) -> None:
     subprocess.run([sys.executable, "-c", RUN, "demo", "--headless", *options], check=True)
 
 
+def label_desk() -> None:
+    """The labelling panel at work on a folder, on a screen in memory."""
+    screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
+    taken = IMAGES / "labelling_desk.png"
+    subprocess.run([*screen, sys.executable, str(Path(__file__).with_name("label_desk.py")), str(taken)], check=True)
+    with Image.open(taken) as picture:
+        small = picture.convert("RGB").quantize(256, kmeans=1)
+    small.save(taken, optimize=True)
+
+
 def main() -> None:
     """Take the tour, film a refocus, keep what the docs show."""
     with tempfile.TemporaryDirectory() as folder:
@@ -34,6 +44,7 @@ def main() -> None:
             with Image.open(Path(folder) / taken) as picture:
                 picture.convert("RGB").quantize(256, kmeans=1).save(IMAGES / name, optimize=True)
     demo("--gif", str(IMAGES / "refocus.gif"))
+    label_desk()
 
 
 if __name__ == "__main__":
