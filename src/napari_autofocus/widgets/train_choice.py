@@ -61,7 +61,7 @@ class TrainingChoice(QWidget):
         self._connect()
         self._show_folders()
         self._on_minutes_changed(self.minutes_box.value())
-        session.analysis.call(lambda: list(installed_models()), done=self._on_models_listed)
+        self.list_models()
 
     # layout
 
@@ -177,15 +177,20 @@ class TrainingChoice(QWidget):
         if self.dataset is not None and not self._session.is_closed:
             self.summary.look(self._request(self.dataset, self.folder / "looked-at.zip"))
 
+    def list_models(self) -> None:
+        """Offer every installed model to begin with; the one in use first of all."""
+        self._session.analysis.call(lambda: list(installed_models()), done=self._on_models_listed)
+
     # what happens
 
     def _on_models_listed(self, found: list[InstalledModel]) -> None:
-        models = [model for model in found if model.card is not None]
-        for index, model in enumerate(models):
-            self.base_box.insertItem(index, model.name, str(model.path))
+        names = {str(model.path): model.name for model in found if model.card is not None}
+        self.base_box.clear()
+        for path, name in names.items():
+            self.base_box.addItem(name, path)
+        self.base_box.addItem(_SCRATCH, None)
         used = self._session.focus.model
-        names = [model.name for model in models]
-        self.base_box.setCurrentIndex(names.index(used.name) if used is not None and used.name in names else 0)
+        self.base_box.setCurrentIndex(max(self.base_box.findText(used.name), 0) if used is not None else 0)
 
     def _on_dataset_clicked(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Choose a folder of z-stacks", str(self.dataset or ""))

@@ -97,6 +97,7 @@ class TrainingPanel(QWidget):
     def _on_again_clicked(self) -> None:
         self.run.forget()
         self.choice.suggest_name()
+        self.choice.list_models()
 
     def _on_dataset_chosen(self, folder: Path) -> None:
         self.choice.choose(folder)
