@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.labelling import Label, LabelStore, export_labels, import_labels
+from napari_autofocus.labelling.opinions import Opinion, consensus
+from napari_autofocus.labelling.tables import export_consensus
+from napari_autofocus.models.stack_labels import StackLabels
 
 
 @pytest.fixture
@@ -281,6 +284,32 @@ def test_an_export_comes_back_through_import(store: LabelStore, tmp_path: Path) 
         assert [(e.stack, e.scope, e.key, e.value) for e in second.labels()] == [
             (e.stack, e.scope, e.key, e.value) for e in store.labels()
         ]
+
+
+def test_an_export_of_two_annotators_comes_back_as_two_annotators(store: LabelStore, tmp_path: Path) -> None:
+    for annotator, z_um in (("Brenner", 1.0), ("ann", 1.5), ("bob", 4.0)):
+        store.add("a.tif", _best(z_um), annotator=annotator, source="person")
+    export_labels(store, tmp_path / "out.csv")
+    with LabelStore(tmp_path / "second.db") as second:
+        import_labels(second, tmp_path / "out.csv", annotator="eve")
+        said = {entry.annotator: entry.value for entry in second.labels()}
+        assert said == {"Brenner": _best(1.0), "ann": _best(1.5), "bob": _best(4.0)}
+
+
+def test_what_holds_of_each_stack_is_a_table_that_training_reads(tmp_path: Path) -> None:
+    ann, bob = (Opinion("sharp", z_um, annotator=name) for name, z_um in (("ann", 1.5), ("bob", 4.0)))
+    found = {"a.tif": consensus([ann]), "b.tif": consensus([ann, bob]), "c.tif": consensus([])}
+    for name in ("labels.csv", "labels.parquet"):
+        export_consensus(found, tmp_path / name)
+    labels = StackLabels(tmp_path)
+    assert labels.field(tmp_path / "a.tif").best_z_um == 1.5
+    assert labels.field(tmp_path / "b.tif").set_aside
+    assert labels.field(tmp_path / "c.tif") is None
+    rows = pq.read_table(tmp_path / "labels.parquet").to_pylist()
+    assert [(row["path"], row["trusted"], row["status"], row["annotators"]) for row in rows] == [
+        ("a.tif", True, "confirmed", "ann"),
+        ("b.tif", False, "disputed", "ann, bob"),
+    ]
 
 
 def test_labels_csv_is_imported(store: LabelStore, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ STORE_NAME = "labels.db"
 """The name of a data set's label store unless the user chooses another."""
 
 _WAIT_S = 30.0
+_PAUSE_S = 0.01  # between two transactions of a program, so that others who wait have their turn
 _ADD = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
 _NEWER = (
     "newer.stack = entries.stack AND newer.scope = entries.scope AND newer.key = entries.key AND newer.id > entries.id"
@@ -73,6 +75,7 @@ class LabelStore:
         self._read_only = read_only
         self._wait_s = wait_s
         self._lock = threading.RLock()
+        self._next_turn = 0.0
         with self._translated():
             self._connection = connect(self.path, wait_s=wait_s, read_only=read_only)
 
@@ -227,6 +230,8 @@ class LabelStore:
         if self._read_only:
             raise InputError(f"{self.path} was opened for reading only; open it for writing to add to it.")
         with self._lock, self._translated():
+            if self._is_shared:
+                time.sleep(max(self._next_turn - time.monotonic(), 0.0))
             self._execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -234,6 +239,13 @@ class LabelStore:
             except BaseException:
                 self._roll_back()
                 raise
+            finally:
+                self._next_turn = time.monotonic() + _PAUSE_S
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether others could wait for the file; nobody does for one in memory."""
+        return str(self.path) != ":memory:"
 
     def _execute(self, command: str, values: Any = ()) -> sqlite3.Cursor:
         return patiently(self._connection, command, values, self._wait_s)

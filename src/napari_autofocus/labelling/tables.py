@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
 from napari_autofocus.labelling.entries import Label, LabelEntry, PathLike
+from napari_autofocus.labelling.opinions import Consensus
 from napari_autofocus.labelling.store import LabelStore
 
 COLUMNS = ("path", "scope", "key", "best_z_um", "value", "annotator", "source", "time_utc", "entry")
+CONSENSUS_COLUMNS = ("path", "best_z_um", "trusted", "verdict", "status", "annotators", "reason")
 
 
 def export_labels(store: LabelStore, path: PathLike, *, history: bool = False) -> Path:
@@ -36,13 +39,52 @@ def export_labels(store: LabelStore, path: PathLike, *, history: bool = False) -
     InputError
         If the name has another ending or the file cannot be written.
     """
-    target = Path(path)
     rows = [_row(entry) for entry in (store.history() if history else store.labels())]
+    return _write(Path(path), rows, COLUMNS)
+
+
+def export_consensus(found: Mapping[str, Consensus], path: PathLike) -> Path:
+    """Write what holds for each stack as a table, one row a stack; training reads such a ``labels.csv`` too.
+
+    Parameters
+    ----------
+    found : mapping of str to Consensus
+        By the name of the stack; stacks of which nobody said anything are left out.
+    path : path-like
+        Ends in ``.csv`` or ``.parquet``.
+
+    Returns
+    -------
+    Path
+        The file written; its columns are :data:`CONSENSUS_COLUMNS`.
+
+    Raises
+    ------
+    InputError
+        If the name has another ending or the file cannot be written.
+    """
+    rows = [
+        {
+            "path": name,
+            "best_z_um": each.best_z_um,
+            "trusted": each.is_usable,
+            "verdict": each.verdict,
+            "status": each.status,
+            "annotators": ", ".join(opinion.annotator for opinion in each.opinions),
+            "reason": each.reason,
+        }
+        for name, each in found.items()
+        if each.opinions
+    ]
+    return _write(Path(path), rows, CONSENSUS_COLUMNS)
+
+
+def _write(target: Path, rows: list[dict[str, Any]], columns: Sequence[str]) -> Path:
     writers = {".csv": _write_csv, ".parquet": _write_parquet}
     if target.suffix.lower() not in writers:
         raise InputError(f"Labels are written as .csv or .parquet; found {target.name}.")
     with replacing(target) as temporary:
-        writers[target.suffix.lower()](temporary, rows)
+        writers[target.suffix.lower()](temporary, rows, columns)
     return target
 
 
@@ -62,19 +104,19 @@ def _row(entry: LabelEntry) -> dict[str, Any]:
     }
 
 
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_csv(path: Path, rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.DictWriter(handle, COLUMNS)
+        table = csv.DictWriter(handle, columns)
         table.writeheader()
         table.writerows(rows)
 
 
-def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_parquet(path: Path, rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     import pyarrow as pa  # slow to import
     import pyarrow.parquet as pq
 
-    types = {"best_z_um": pa.float64(), "entry": pa.int64()}
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    types = {"best_z_um": pa.float64(), "entry": pa.int64(), "trusted": pa.bool_()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
@@ -86,6 +128,8 @@ def import_labels(store: LabelStore, path: PathLike, *, annotator: str, source: 
     path : path-like
         Table with the columns ``path`` (relative to the root of the data set) and ``best_z_um`` (empty: in focus
         nowhere), or one that :func:`export_labels` wrote.
+    annotator : str
+        Who says it, where the table has no column ``annotator`` that names somebody else.
 
     Raises
     ------
@@ -93,8 +137,9 @@ def import_labels(store: LabelStore, path: PathLike, *, annotator: str, source: 
         If a column is missing or a position is not a number; nothing has been added then.
     """
     table = Path(path)
-    labels = [_label(row, f"{table}, line {line}") for line, row in enumerate(read_label_rows(table), start=2)]
-    return store.add_many(labels, annotator=annotator, source=source)
+    rows = list(enumerate(read_label_rows(table), start=2))
+    labels = [(row.get("annotator") or annotator, _label(row, f"{table}, line {line}")) for line, row in rows]
+    return store.add_of_many(labels, source=source)
 
 
 def read_label_rows(table: Path) -> list[dict[str, str | None]]:
