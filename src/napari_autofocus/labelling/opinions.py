@@ -52,7 +52,8 @@ class Consensus:
     verdict : str or None
         What holds; None where nothing was said or persons differ.
     best_z_um : float or None
-        Drive position of best focus, µm: the median of the persons', otherwise Brenner's; None unless it holds.
+        Drive position of best focus, µm: the median of the persons', otherwise Brenner's, which is a guess where there
+        is a ``reason``; None where the stack is not sharp anywhere, or persons differ.
     opinions : tuple of Opinion
         One of each annotator, Brenner's too.
     reason : str

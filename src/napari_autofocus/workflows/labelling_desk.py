@@ -36,7 +36,7 @@ _OURS = (BRENNER_SOURCE, "undo", "redo", "")  # sources that a person's own stat
 
 @dataclass(frozen=True)
 class Change:
-    """What undo or redo did: to which stack, in words, and as it stands in the history."""
+    """What undo or redo did: to which stack (which may have left the folder), in words, and as the history has it."""
 
     path: Path
     words: str

@@ -109,12 +109,12 @@ class WorkList:
             return new
 
     def take_over(self, entries: Iterable[LabelEntry]) -> list[str]:
-        """Take in what was said; the names of the stacks about which it was news."""
+        """Take in what was said; the names of the stacks of this list about which it was news."""
         with self._lock:
             changed = [entry.stack for entry in entries if self._standing.apply(entry)]
             for name in changed:
                 self._judged.pop(name, None)
-            return changed
+            return [name for name in changed if name in self._paths]
 
     def note(self, name: str, failed: str, dof_um: float | None) -> None:
         """Remember whether a stack can be read, and its depth of field, µm."""
