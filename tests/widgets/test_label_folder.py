@@ -311,6 +311,7 @@ def test_an_unreadable_stack_is_told_and_passed_over(panel: LabellingPanel, fold
     assert NAMES[0] in panel.message.text()
     act(panel, "sharp")
     assert panel.at.item.consensus.status == "unlabelled"
+    assert statuses(panel)[0] == "✕ unreadable"
     act(panel, "next")
     arrives(panel, qtbot, 1)
 

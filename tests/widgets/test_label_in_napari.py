@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def panel(make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatc
     viewer.window._qt_window.activateWindow()
     qtbot.waitUntil(lambda: made.keys.at_work)
     made.press = lambda key, modifier=PLAIN: qtbot.keyClick(viewer.window._qt_viewer, key, modifier)
+    made.window_of_napari = viewer.window
     return made
 
 
@@ -68,3 +70,20 @@ def test_stacks_are_labelled_painted_and_undone_by_keys_alone(panel: Any, qtbot:
     qtbot.waitUntil(lambda: not panel.keys.at_work)
     qtbot.keyClick(panel.source.annotator_edit, Qt.Key.Key_S)
     assert panel.at.items[1].consensus.status == "unlabelled"
+
+
+def test_closing_the_panel_leaves_no_thread_and_no_layer_of_its_own(panel: Any, qtbot: QtBot) -> None:
+    viewer = panel._viewer
+    panel.press(Qt.Key.Key_U)
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: panel.result is not None and not panel.is_running, timeout=PATIENCE_MS)
+    panel.press(Qt.Key.Key_P)
+    window = panel.window_of_napari
+    window.remove_dock_widget(panel)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=PATIENCE_MS)
+    assert viewer.layers[0].name == "s0.ome.tif"
+    assert "on_press" not in str(viewer.mouse_drag_callbacks)
+    ours = ("napari-autofocus labelling", "napari-autofocus label desk", "napari-autofocus reading")
+    qtbot.waitUntil(
+        lambda: not [each.name for each in threading.enumerate() if each.name.startswith(ours)], timeout=PATIENCE_MS
+    )

@@ -45,7 +45,9 @@ def panel(qtbot: QtBot) -> QWidget:
 
 @pytest.fixture
 def keys(viewer: ViewerModel, panel: QWidget, pressed: list[str]) -> LabelKeys:
-    return LabelKeys(viewer, panel, {use.action: lambda action=use.action: pressed.append(action) for use in KEYS})
+    made = LabelKeys(viewer, panel, {use.action: lambda action=use.action: pressed.append(action) for use in KEYS})
+    made.set_in_folder(True)
+    return made
 
 
 def test_each_key_does_one_thing_and_none_is_ours_already() -> None:
@@ -100,12 +102,21 @@ def test_esc_is_left_to_others_unless_there_is_something_to_go_back_from(
     assert enabled(keys, "back")
 
 
+def test_without_a_folder_napari_keeps_the_keys_of_its_tools(keys: LabelKeys, panel: QWidget, qtbot: QtBot) -> None:
+    panel.show()
+    qtbot.waitUntil(lambda: enabled(keys, "undo"))
+    keys.set_in_folder(False)
+    assert not any(enabled(keys, action) for action in ("undo", "sharp", "erase", "unimportant"))
+    assert enabled(keys, "plane_up")
+    assert enabled(keys, "peak")
+
+
 def test_esc_belongs_to_a_routine_that_runs(viewer: ViewerModel, panel: QWidget, qtbot: QtBot) -> None:
     running = [True]
     keys = LabelKeys(viewer, panel, {use.action: print for use in KEYS}, esc_taken=lambda: running[0])
     panel.show()
     keys.want_back(True)
-    qtbot.waitUntil(lambda: enabled(keys, "sharp"))
+    qtbot.waitUntil(lambda: enabled(keys, "peak"))
     assert not enabled(keys, "back")
     running[0] = False
     keys.refresh()

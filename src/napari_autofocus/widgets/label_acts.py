@@ -13,8 +13,9 @@ from napari_autofocus.widgets.forms import Message
 from napari_autofocus.widgets.label_desk import AtDesk
 from napari_autofocus.widgets.label_folder import FolderWork
 from napari_autofocus.widgets.label_paint import ImportancePaint
+from napari_autofocus.widgets.label_said import Corner
 from napari_autofocus.widgets.label_single import SingleStack
-from napari_autofocus.widgets.label_view import Corner, StackView
+from napari_autofocus.widgets.label_view import StackView
 
 _VERDICTS: tuple[Verdict, ...] = ("no_content", "two_depths", "skip")
 _IN_A_PATCH = "This is the curve of one patch; Esc goes back to the field."

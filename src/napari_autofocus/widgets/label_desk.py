@@ -205,12 +205,21 @@ class AtDesk(QObject):
         self.turn_to(found)
 
     def _on_read(self, read: ReadStack) -> None:
+        self._note(read.path, "")
         if read.path == self._path:
             self.came.emit(read)
 
     def _on_refused(self, path: Path, error: object) -> None:
+        self._note(path, str(error))
         if path == self._path:
             self.failed.emit(error)
+
+    def _note(self, path: Path, failed: str) -> None:
+        """Remember whether a stack can be read: one that cannot is passed over from now on."""
+        item = self._items.get(path)
+        if self.desk is not None and item is not None and item.failed != failed:
+            self.desk.note(path, failed=failed)
+            self.tell((path,))
 
     # what is said
 

@@ -17,7 +17,8 @@ from napari_autofocus.widgets.label_list import WorkList
 from napari_autofocus.widgets.label_measure import MeasureSection
 from napari_autofocus.widgets.label_paint import ImportancePaint
 from napari_autofocus.widgets.label_prefetch import ReadStack
-from napari_autofocus.widgets.label_view import Said, StackView
+from napari_autofocus.widgets.label_said import Said
+from napari_autofocus.widgets.label_view import StackView
 from napari_autofocus.widgets.label_words import own_of, summary_words
 from napari_autofocus.widgets.sentences import stack_sentence
 from napari_autofocus.workflows.batch import StackFailed

@@ -29,18 +29,21 @@ class KeyUse:
         For the card of keys.
     repeats : bool
         Whether a key that is held down does it again and again.
+    anywhere : bool
+        Whether it works without a folder, too; other keys are left to napari's tools there.
     """
 
     action: str
     keys: tuple[str, ...]
     words: str
     repeats: bool = False
+    anywhere: bool = False
 
 
 KEYS = (
-    KeyUse("plane_up", ("Up", "."), "one plane up in z", repeats=True),
-    KeyUse("plane_down", ("Down", ","), "one plane down in z", repeats=True),
-    KeyUse("peak", ("J",), "jump to the peak"),
+    KeyUse("plane_up", ("Up", "."), "one plane up in z", repeats=True, anywhere=True),
+    KeyUse("plane_down", ("Down", ","), "one plane down in z", repeats=True, anywhere=True),
+    KeyUse("peak", ("J",), "jump to the peak", anywhere=True),
     KeyUse("sharp", ("Space", "Return", "Enter"), "this plane is sharp, and on to the next open stack"),
     KeyUse("accept", ("B",), "Brenner is right (or the line, where you have dragged it), and on"),
     KeyUse("no_content", ("N",), "no content, and on"),
@@ -50,12 +53,12 @@ KEYS = (
     KeyUse("previous", ("PgUp",), "previous stack", repeats=True),
     KeyUse("undo", ("Ctrl+Z",), "undo what you said last"),
     KeyUse("redo", ("Ctrl+Shift+Z",), "redo it"),
-    KeyUse("patches", ("M",), "show or hide the map of patches"),
+    KeyUse("patches", ("M",), "show or hide the map of patches", anywhere=True),
     KeyUse("important", ("I",), "paint what is important"),
     KeyUse("unimportant", ("U",), "paint what is unimportant"),
     KeyUse("erase", ("E",), "erase what was painted"),
-    KeyUse("next_patch", ("P",), "next patch with a focus of its own (a click on it does the same)"),
-    KeyUse("back", ("Esc",), "back from a patch, or from painting, to the field"),
+    KeyUse("next_patch", ("P",), "next patch with a focus of its own (a click on it does the same)", anywhere=True),
+    KeyUse("back", ("Esc",), "back from a patch, or from painting, to the field", anywhere=True),
 )
 
 
@@ -84,7 +87,7 @@ class LabelKeys(QObject):
     ) -> None:
         super().__init__(panel)
         self._panel = panel
-        self._back_wanted, self._esc_taken = False, esc_taken
+        self._back_wanted, self._in_folder, self._esc_taken = False, False, esc_taken
         self._made = {
             use.action: [add_shortcut(viewer, panel, keys, actions[use.action]) for keys in use.keys] for use in KEYS
         }
@@ -105,6 +108,11 @@ class LabelKeys(QObject):
         self._back_wanted = wanted
         self.refresh()
 
+    def set_in_folder(self, in_folder: bool) -> None:
+        """Whether a folder is being worked on: without one, only the keys that look at a stack are taken."""
+        self._in_folder = in_folder
+        self.refresh()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._panel and event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
             self.refresh()
@@ -114,9 +122,10 @@ class LabelKeys(QObject):
         """Let the keys work, or not, as things are now."""
         at_work = self.at_work
         back = self._back_wanted and not self._esc_taken()
-        for action, shortcuts in self._made.items():
-            for made in shortcuts:
-                made.setEnabled(at_work and (action != "back" or back))
+        for use in KEYS:
+            wanted = at_work and (self._in_folder or use.anywhere) and (use.action != "back" or back)
+            for made in self._made[use.action]:
+                made.setEnabled(wanted)
 
 
 def key_card() -> QWidget:

@@ -93,14 +93,15 @@ class MeasureSection(QWidget):
         self.progress.setRange(0, max(total, 1))
         self.progress.setValue(0)
         self.progress.setFormat("plane %v of %m")
-        self._job = self._worker.run(
+        job = self._worker.run(
             work,
             step=self._on_step,
             done=self.done.emit,
             failed=self.failed.emit,
             cancelled=self.stopped.emit,
-            ended=self._on_ended,
+            ended=lambda: self._on_ended(job),
         )
+        self._job = job
         self._show_running(True)
 
     def cancel(self) -> None:
@@ -117,9 +118,10 @@ class MeasureSection(QWidget):
             self.progress.setValue(step.done)
         self.stepped.emit(step)
 
-    def _on_ended(self) -> None:
-        self._job = None
-        self._show_running(False)
+    def _on_ended(self, job: Job) -> None:
+        if job is self._job:  # another one may have been started since it was stopped
+            self._job = None
+            self._show_running(False)
 
     def _show_running(self, running: bool) -> None:
         self.progress.setVisible(running)

@@ -12,8 +12,9 @@ from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.widgets import stack_layer
 from napari_autofocus.widgets.forms import Message
 from napari_autofocus.widgets.label_measure import MeasureSection
+from napari_autofocus.widgets.label_said import Said
 from napari_autofocus.widgets.label_source import SourceSection, file_of
-from napari_autofocus.widgets.label_view import Said, StackView
+from napari_autofocus.widgets.label_view import StackView
 from napari_autofocus.widgets.label_words import opinion_words
 from napari_autofocus.widgets.sentences import stack_sentence
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,30 +18,9 @@ from napari_autofocus.widgets.colours import DIVERGING
 from napari_autofocus.widgets.forms import Message, button, connect_while_alive, label, row
 from napari_autofocus.widgets.label_curve import LabelCurve
 from napari_autofocus.widgets.label_patches import PatchPicking
+from napari_autofocus.widgets.label_said import Said, with_said
 from napari_autofocus.widgets.legend import Legend
 from napari_autofocus.widgets.sentences import VERDICTS, curve_reasons, patches_sentence, plain_um
-
-Corner = tuple[int, int, int]
-"""Upper left corner and side of a patch: y, x, size, px."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """What is known of where the stack at hand is sharp, besides its focus curve.
-
-    Parameters
-    ----------
-    own_um : float or None
-        What the annotator said, µm.
-    others : sequence of (str, float)
-        Other annotators' names and what they said, µm.
-    patches : mapping of corner to float
-        Best focus of the patches that somebody labelled, µm.
-    """
-
-    own_um: float | None = None
-    others: Sequence[tuple[str, float]] = ()
-    patches: Mapping[Corner, float] | None = None
 
 
 class StackView(QWidget):
@@ -291,15 +269,3 @@ class StackView(QWidget):
         """Wear the colours of a napari theme."""
         for part in (self.plot, self.reasons, self.legend):
             part.set_theme(theme)
-
-
-def with_said(focus: StackFocus, said: Mapping[Corner, float]) -> StackFocus:
-    """What was measured, with the patches that a person labelled where the person says."""
-    if not said:
-        return focus
-    patches = tuple(
-        replace(patch, best_z_um=said[corner], trusted=True) if (corner := (patch.y, patch.x, patch.size)) in said
-        else patch
-        for patch in focus.patches
-    )  # fmt: skip
-    return replace(focus, patches=patches)

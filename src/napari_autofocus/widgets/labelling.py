@@ -95,9 +95,9 @@ class LabellingPanel(QWidget):
         column = scrolled(self)
         for part, stretch in (
             (self.source, 0),
-            (self.work, 2),
+            (self.work, 3),
             (self.measure, 0),
-            (self.view, 3),
+            (self.view, 2),
             (self.say_buttons, 0),
             (self.message, 0),
             (self.measure.fold, 0),
@@ -203,6 +203,7 @@ class LabellingPanel(QWidget):
 
     def _show_mode(self, *, in_folder: bool) -> None:
         self.view.brief = in_folder
+        self.keys.set_in_folder(in_folder)
         policy = self.message.sizePolicy()
         policy.setRetainSizeWhenHidden(in_folder)
         self.message.setSizePolicy(policy)
