@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from napari_autofocus.microscope.clock import VirtualClock
@@ -44,7 +45,7 @@ def main(out: Path, theme: str = "dark") -> None:
     with tempfile.TemporaryDirectory() as folder:
         panel.folder.choose(Path(folder) / "slide 12")
         panel.places.count_box.setValue(8)
-        panel.places._seed = 3  # the same places in every picture
+        panel.places.rng = np.random.default_rng(3)  # the same places in every picture
         panel.stacks.range_box.setValue(4)
         panel.stacks.step_box.setValue(1)
         panel.start_button.click()

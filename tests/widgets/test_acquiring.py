@@ -14,7 +14,7 @@ from napari_autofocus.io import find_stacks, open_stack
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.widgets.acquire_area import AREA_LAYER
 from napari_autofocus.widgets.acquiring import AcquiringPanel
-from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.session import Connection, Session
 from napari_autofocus.workflows.acquisition_book import AcquisitionBook
 
 WAIT_MS = 60_000
@@ -22,9 +22,7 @@ AtRest = Callable[[], None]
 
 
 @pytest.fixture
-def panel(
-    viewer: ViewerModel, connected: tuple[Session, SimulatedRig], qtbot: QtBot, tmp_path: Path
-) -> AcquiringPanel:
+def panel(viewer: ViewerModel, connected: tuple[Session, SimulatedRig], qtbot: QtBot, tmp_path: Path) -> AcquiringPanel:
     """A panel that is to take two small stacks from a list of places."""
     made = AcquiringPanel(viewer)
     qtbot.addWidget(made)
@@ -163,6 +161,24 @@ def test_a_folder_with_stacks_of_its_own_is_gone_on_with(panel: AcquiringPanel, 
     panel.folder.choose(tmp_path / "stacks")
     assert panel.message.text() == "This folder holds all of its 2 stacks; choose another folder for more."
     assert panel.fields.count() == 2
+
+
+def test_a_drive_that_does_not_tell_its_direction_is_warned_of(
+    viewer: ViewerModel, session: Session, make_rig: Callable[..., SimulatedRig], qtbot: QtBot
+) -> None:
+    rig = make_rig(tells_direction=False)
+    session.connect(Connection("silent", rig.microscope, rig.close, rig=rig))
+    panel = AcquiringPanel(viewer)
+    qtbot.addWidget(panel)
+    assert "Nobody has said which way this drive focuses" in panel.estimate.text()
+    session.focus.state_direction(-1)
+    assert "Nobody" not in panel.estimate.text()
+
+
+def test_every_run_draws_other_places(panel: AcquiringPanel) -> None:
+    panel.places.kind_box.setCurrentIndex(panel.places.kind_box.findData("random"))
+    first, second = (panel.places.where()((0.0, 0.0)).places for _ in range(2))
+    assert first != second
 
 
 def test_without_a_microscope_it_says_so(viewer: ViewerModel, session: Session, qtbot: QtBot) -> None:

@@ -36,6 +36,10 @@ STACKS = "Stacks"
 DEFAULT_RANGE_UM = 10.0
 SWEEP, HERE = "sweep", "here"
 _ROOM_UM = 5.0
+_UNKNOWN_DIRECTION = (
+    "The drive does not tell which way it focuses, so the stacks cannot say either; give --focus-direction before you"
+    " train on them."
+)
 
 
 def acquire(
@@ -164,6 +168,8 @@ def acquire(
             plan = _plan(seen, stand, out, wishes)
             if microscope != SIMULATED:
                 ask_to_move(seen, plan, stand)
+            if not (seen.focus.focus_direction or plan.focus_direction):
+                say(_UNKNOWN_DIRECTION)
             result = _take(seen, plan, out)
         _tell(result, truth, as_json)
     if result.record.outcome != "done":

@@ -135,8 +135,11 @@ def _draw(area: Area, rng: np.random.Generator) -> Place:
 
 
 def spares(wanted: int) -> int:
-    """How many random places to draw for so many stacks, since fields may be empty (ours)."""
-    return 10 * wanted + 20
+    """How many random places to draw for so many stacks, since fields may be empty (ours).
+
+    The same for every small number, so that more stacks may be wanted later from the same places.
+    """
+    return max(300, 10 * wanted)
 
 
 def _surface(outline: npt.NDArray[np.float64]) -> float:

@@ -42,7 +42,7 @@ class PlacesForm(QWidget):
         self.places: list[Place] = []
         self._here: Place = (math.nan, math.nan)
         self._field_um = 0.0
-        self._seed = int(np.random.default_rng().integers(2**31))
+        self.rng = np.random.default_rng()
         self._build()
         self._arrange()
         self._connect()
@@ -113,7 +113,7 @@ class PlacesForm(QWidget):
             If the list is empty, or no area is drawn.
         """
         count, field_um = int(self.count_box.value()), self._field_um
-        rng = np.random.default_rng(self._seed)
+        rng = self.rng  # every run draws others
         if self.kind == "list":
             places = tuple(self.places)
             if not places:

@@ -8,6 +8,10 @@ from napari_autofocus.widgets.forms import Tone
 from napari_autofocus.workflows.acquisition_book import AcquisitionBook
 from napari_autofocus.workflows.acquisition_plan import seconds_of_stacks
 
+UNKNOWN_DIRECTION = (
+    "Nobody has said which way this drive focuses, so the stacks cannot say either: refocus once in the Autofocus"
+    " panel, which asks, before you train on them."
+)
 _GIGA = 1e9
 
 

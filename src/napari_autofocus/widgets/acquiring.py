@@ -15,7 +15,13 @@ from napari_autofocus.routines.acquire_config import AcquireRecord, AcquireStep
 from napari_autofocus.widgets.acquire_fields import FieldList
 from napari_autofocus.widgets.acquire_form import FolderRow, StackForm
 from napari_autofocus.widgets.acquire_places import PlacesForm
-from napari_autofocus.widgets.acquire_words import ended_words, estimate_words, found_words, step_words
+from napari_autofocus.widgets.acquire_words import (
+    UNKNOWN_DIRECTION,
+    ended_words,
+    estimate_words,
+    found_words,
+    step_words,
+)
 from napari_autofocus.widgets.acquire_work import AcquireWork, Wish
 from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.forms import Message, button, connect_while_alive, heading, row, scrolled, snug
@@ -93,6 +99,7 @@ class AcquiringPanel(QWidget):
                 (session.running_changed, self._on_running_changed),
                 (session.view.shown, self._on_frame_shown),
                 (session.focus.model_changed, self._on_changed),
+                (session.focus.settings_changed, self._on_changed),
                 (self._viewer.events.theme, self._on_theme_changed),
             ],
         )
@@ -215,7 +222,10 @@ class AcquiringPanel(QWidget):
             self.estimate.say("")
             return
         free = shutil.disk_usage(_existing(self.folder.folder)).free
-        self.estimate.say(*estimate_words(self.places.stacks, self.stacks.planes, self.stacks.focus, self._frame, free))
+        words, tone = estimate_words(self.places.stacks, self.stacks.planes, self.stacks.focus, self._frame, free)
+        microscope = self._session.microscope
+        known = microscope is not None and (microscope.focus.focus_direction or self._session.focus.focus_direction)
+        self.estimate.say(*((words, tone) if known else (f"{words} {UNKNOWN_DIRECTION}", "warning")))
 
     def _on_theme_changed(self, *_: object) -> None:
         for part in (self.message, self.estimate, self.fields):
