@@ -26,11 +26,11 @@ def demo(*options: str) -> None:
     subprocess.run([sys.executable, "-c", RUN, "demo", "--headless", *options], check=True)
 
 
-def label_desk() -> None:
-    """The labelling panel at work on a folder, on a screen in memory."""
+def picture_by(script: str, name: str) -> None:
+    """What a script beside this one shows, on a screen in memory."""
     screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
-    taken = IMAGES / "labelling_desk.png"
-    subprocess.run([*screen, sys.executable, str(Path(__file__).with_name("label_desk.py")), str(taken)], check=True)
+    taken = IMAGES / name
+    subprocess.run([*screen, sys.executable, str(Path(__file__).with_name(script)), str(taken)], check=True)
     with Image.open(taken) as picture:
         small = picture.convert("RGB").quantize(256, kmeans=1)
     small.save(taken, optimize=True)
@@ -44,7 +44,8 @@ def main() -> None:
             with Image.open(Path(folder) / taken) as picture:
                 picture.convert("RGB").quantize(256, kmeans=1).save(IMAGES / name, optimize=True)
     demo("--gif", str(IMAGES / "refocus.gif"))
-    label_desk()
+    picture_by("label_desk.py", "labelling_desk.png")
+    picture_by("picture_acquiring.py", "acquire.png")
 
 
 if __name__ == "__main__":
