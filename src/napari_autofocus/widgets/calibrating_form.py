@@ -143,7 +143,8 @@ class CalibrationForm(QWidget):
 
 def _unfinished() -> str:
     """Name of the newest calibration that was begun and not finished; empty where there is none."""
-    found = [path for path in user_folder().glob(f"*{FOLDER_SUFFIX}/{RECORD}") if '"verdict": null' in path.read_text()]
+    records = user_folder().glob(f"*{FOLDER_SUFFIX}/{RECORD}")
+    found = [path for path in records if '"verdict": null' in path.read_text(encoding="utf-8")]
     newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
     return "" if newest is None else newest.parent.name.removesuffix(FOLDER_SUFFIX)
 
