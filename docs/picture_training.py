@@ -22,7 +22,7 @@ SIMULATE = (
     *("simulate", "--stain", "he", "--density", "dense", "--objective", "20x/0.75", "--fields", "8"),
     *("--range-um", "6", "--step-um", "1", "--shape", "512x512", "--seed", "11"),
 )
-SIZE_PX = (1366, 700)
+SIZE_PX = (1366, 560)
 
 
 def wait(until: Callable[[], bool], seconds: float = 1800.0) -> None:

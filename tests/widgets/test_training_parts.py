@@ -86,6 +86,7 @@ def test_errors_are_told_in_um_and_in_depths_of_field() -> None:
     assert facts["Direction"] == "98.8 %"
     assert facts["Time left"] == "about 90 s"
     assert facts["Learning rate"] == "2.0e−4"
+    assert dict(learning_facts(replace(STEP, learning_rate=0.0), None, 0.0))["Learning rate"] == "0"
 
 
 def test_a_model_that_does_not_work_is_not_praised(tmp_path: Path) -> None:
@@ -123,6 +124,7 @@ def test_curves_show_the_network_that_is_taught_and_former_folds_behind(qtbot: Q
     curves.show_steps([*first, *second])
     assert curves.loss.points == [(1.0, 40.0)]
     assert curves.error.points == [(1.0, 0.5)]
+    assert (curves.loss.dots, curves.error.dots) == (0, 1)  # a single validation would not be seen as a line
     assert curves.loss.is_logarithmic
     assert not curves.error.is_logarithmic
     curves.show_steps([])

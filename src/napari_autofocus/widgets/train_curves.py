@@ -33,6 +33,7 @@ class LearningCurves(QWidget):
             "error (µm)",
             "Error on patches of stacks that are held back, over the time taught, minutes;\nfaint: models before this"
             " one in a cross-validation",
+            dotted=True,
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -93,6 +94,11 @@ class _Curve(QWidget):
         self._line.setSymbolBrush(colours.curve)
         self._line.setSymbolPen(None)
         self._others.setPen(pg.mkPen(colours.faint, width=1))
+
+    @property
+    def dots(self) -> int:
+        """Number of points that are marked on the line."""
+        return len(self._line.scatter.data) if self._line.scatter.isVisible() else 0
 
     def set_name(self, name: str) -> None:
         """Name the upright axis."""

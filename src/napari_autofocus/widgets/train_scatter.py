@@ -12,6 +12,8 @@ from napari_autofocus.widgets.theme import theme_colours
 
 _SIDE_PX = 240
 _LEAST_REACH_UM = 1.0
+_FEW = 150
+_FEW_PX, _MANY_PX = 7, 4
 _TIP = (
     "Defocus that was estimated against the true one, µm; line: they agree; shaded: within half a depth of field of"
     " it.\nHollow: refused, drawn where the answer would have been"
@@ -38,8 +40,8 @@ class DefocusScatter(QWidget):
         self._identity = self._plot.plot([], [])
         for item in (*self._edges, self._band):
             self._plot.addItem(item, ignoreBounds=True)
-        self._refusals = pg.ScatterPlotItem(size=4, brush=None)
-        self._answers = pg.ScatterPlotItem(size=4, pen=None)
+        self._refusals = pg.ScatterPlotItem(brush=None)
+        self._answers = pg.ScatterPlotItem(pen=None)
         for item in (self._refusals, self._answers):
             self._plot.addItem(item)
         self._identity.setZValue(1)  # above the answers, many of which lie on it
@@ -98,7 +100,8 @@ class DefocusScatter(QWidget):
         self._identity.setData([-reach, reach], [-reach, reach])
         for edge, away in zip(self._edges, (-half, half), strict=True):
             edge.setData([-reach, reach], [-reach + away, reach + away])
-        self._answers.setData(pos=self._told)
-        self._refusals.setData(pos=self._refused)
+        size_px = _FEW_PX if len(self._told) < _FEW else _MANY_PX
+        self._answers.setData(pos=self._told, size=size_px)
+        self._refusals.setData(pos=self._refused, size=size_px)
         self._plot.setXRange(-reach, reach, padding=0)
         self._plot.setYRange(-reach, reach, padding=0)

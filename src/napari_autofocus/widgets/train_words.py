@@ -60,10 +60,14 @@ def learning_facts(step: Learning, dof_um: float | None, left_s: float) -> list[
             facts.append(("Direction", percent(step.direction)))
     elif step.score is not None:
         facts.append(("Error", f"{step.score:.3f}"))
-    facts += [("Learning rate", f"{step.learning_rate:.1e}".replace("e-0", "e-").replace("-", "−"))]
+    facts.append(("Learning rate", _rate(step.learning_rate)))
     if step.retreats:
         facts.append(("Diverged", f"{step.retreats} × (went back)"))
     return [*facts, ("Time left", f"about {minutes(left_s)}")]
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.1e}".replace("e-0", "e-").replace("-", "−") if rate else "0"
 
 
 def _error(error_um: float, dof_um: float | None) -> str:
