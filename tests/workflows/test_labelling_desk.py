@@ -19,6 +19,7 @@ from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.labelling.painting import Painting
 from napari_autofocus.models.labelled_stacks import LabelledDataset, read_dataset
 from napari_autofocus.optics import PRESETS
+from napari_autofocus.workflows.brenner_labels import store_brenner
 from napari_autofocus.workflows.labelling_brenner import StackMeasured
 from napari_autofocus.workflows.labelling_desk import LabellingDesk
 
@@ -166,6 +167,17 @@ def test_brenner_measures_each_stack_once_and_saves_it_at_once(folder: Path, des
         assert other.focus_of("b.ome.tif").best_z_um == other.item("b.ome.tif").consensus.best_z_um
         assert to_end(other.brenner())[0] == []
         assert [entry.annotator for entry in other.history()] == ["Brenner"] * 3
+
+
+def test_what_the_shell_measured_is_not_said_again_by_the_desk_nor_the_other_way_round(
+    folder: Path, desk: LabellingDesk
+) -> None:
+    to_end(desk.brenner())
+    found = [(str(item.path), desk.focus_of(item.path)) for item in desk.items]
+    assert store_brenner(folder / "labels.db", found) == 0
+    desk.refresh()
+    to_end(desk.brenner())
+    assert len(desk.history()) == 3
 
 
 def test_a_stack_that_changed_is_measured_again(folder: Path, desk: LabellingDesk, make_stack: MakeStack) -> None:

@@ -118,6 +118,13 @@ def opinion_of(entry: LabelEntry) -> Opinion:
         raise InputError(f"The label of {entry.stack} by {entry.annotator} cannot be read: {error}") from error
 
 
+def is_same_measurement(value: Any, other: Any) -> bool:
+    """Whether two stored values of Brenner's say the same; one of them may not know the depth of field."""
+    if not (isinstance(value, dict) and isinstance(other, dict)):
+        return False
+    return {**value, "dof_um": None} == {**other, "dof_um": None}
+
+
 def brenner_opinion(focus: StackFocus, dof_um: float | None = None) -> Opinion:
     """What Brenner says of a stack: its trusted position, or the best guess with the reason not to trust it."""
     curve, trusted = focus.field, focus.best_z_um is not None

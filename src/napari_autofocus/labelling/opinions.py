@@ -14,6 +14,7 @@ from napari_autofocus.labelling.opinion import (
     Opinion,
     Verdict,
     brenner_opinion,
+    is_same_measurement,
     newest_of_each,
     opinion_of,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Verdict",
     "brenner_opinion",
     "consensus",
+    "is_same_measurement",
     "known_dof_um",
     "newest_of_each",
     "opinion_of",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_autofocus.focus.zstack import StackFocus
 from napari_autofocus.labelling import LabelStore
-from napari_autofocus.labelling.opinions import BRENNER, BRENNER_SOURCE, brenner_opinion
+from napari_autofocus.labelling.opinions import BRENNER, BRENNER_SOURCE, brenner_opinion, is_same_measurement
 from napari_autofocus.labelling.store import Label
 
 
@@ -34,7 +34,7 @@ def store_brenner(store: Path, labelled: Iterable[tuple[str, StackFocus]]) -> in
     with LabelStore(store) as labels:
         known = {entry.stack: entry.value for entry in labels.labels(scope="field") if entry.annotator == BRENNER}
         found = [Label(Path(path).absolute(), brenner_opinion(focus).to_value()) for path, focus in labelled]
-        new = [label for label in found if known.get(_below(label, labels.root)) != label.value]
+        new = [each for each in found if not is_same_measurement(known.get(_below(each, labels.root)), each.value)]
         labels.add_many(new, annotator=BRENNER, source=BRENNER_SOURCE)
         return len(new)
 

@@ -17,7 +17,15 @@ from napari_autofocus.focus.zstack import StackFocus
 from napari_autofocus.io import find_stacks
 from napari_autofocus.labelling.agreement import Agreement, agreement
 from napari_autofocus.labelling.entries import LabelEntry, PathLike
-from napari_autofocus.labelling.opinions import BRENNER, BRENNER_SOURCE, Consensus, Opinion, Status, opinion_of
+from napari_autofocus.labelling.opinions import (
+    BRENNER,
+    BRENNER_SOURCE,
+    Consensus,
+    Opinion,
+    Status,
+    is_same_measurement,
+    opinion_of,
+)
 from napari_autofocus.labelling.painting import KEY as PAINTING
 from napari_autofocus.labelling.painting import Painting, overlaid
 from napari_autofocus.labelling.standing import Corner, key_of
@@ -195,10 +203,10 @@ class LabellingDesk:
     def say_brenner(self, path: PathLike, opinion: Opinion) -> bool:
         """Store what was measured, unless exactly that was stored last; whether it was stored."""
         name = self._list.name(path)
-        known = [each.to_value() for each in self._list.opinions(name) if each.annotator == BRENNER]
-        if opinion.to_value() in known:
-            return False
         value = opinion.to_value()
+        known = [each.to_value() for each in self._list.opinions(name) if each.annotator == BRENNER]
+        if any(is_same_measurement(value, each) for each in known):
+            return False
         self._list.take_over([self.store.add(name, value, annotator=BRENNER, source=BRENNER_SOURCE)])
         return True
 
