@@ -29,7 +29,7 @@ def replacing(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _flush_to_disk(temporary)
+        flush_to_disk(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
@@ -58,7 +58,8 @@ def make_folder(folder: Path) -> None:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); name another.") from error
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file's content is on the disk, where a power cut leaves it."""
     with path.open("rb+") as handle:
         os.fsync(handle.fileno())
 

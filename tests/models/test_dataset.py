@@ -146,6 +146,17 @@ def test_a_shard_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert set(Dataset(tmp_path).slides) == {"whole"}
 
 
+def test_a_disk_that_fills_leaves_nothing_of_a_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError("4096 requested and 512 written")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(InputError, match=r"shard-0000 cannot be written \(4096 req.*\); is the disk full\? Make room"):
+        _write(tmp_path, made_field("lost"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_shard_that_was_killed_half_written_is_ignored_and_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -261,6 +261,27 @@ def test_figures_are_of_held_back_slides_only(tmp_path: Path) -> None:
     assert _judging(good).validate(HandMade()).figures["score"] < 0.05
 
 
+def test_a_validation_shows_truth_and_answer_of_samples_with_a_sign(tmp_path: Path) -> None:
+    name = held_name(True, 0)
+    fields = [_written(name, truth, truth + 0.5) for truth in (2.0, -3.0)]
+    even = _written(name, 4.0, -4.0, signed=False)
+    pairs = (
+        _judging(made_dataset(tmp_path, [_written(held_name(False, 0), 0, 0), *fields, even]))
+        .validate(HandMade())
+        .pairs
+    )
+    assert pairs is not None
+    assert sorted(pairs.true_um.tolist()) == [-3.0, 2.0]
+    np.testing.assert_allclose(pairs.found_um, pairs.true_um + 0.5, atol=0.04)
+
+
+@pytest.mark.parametrize("part", [slice(0, 3), slice(3, 8), slice(None)])
+def test_parts_of_a_batch_are_parts_of_the_whole(data: Dataset, part: slice) -> None:
+    for task in (_judging(data), _looking(data)):
+        whole, own = task.batch(4, 8), task.batch(4, 8, part)
+        assert all(torch.equal(own[name], whole[name][part]) for name in whole)
+
+
 class Darkness(nn.Module):
     """Importance of a patch: its red, averaged."""
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.files import flush_to_disk
 from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
 
@@ -64,15 +65,28 @@ def write_shard(folder: Path, samples: Iterable[FieldSample], picking: Picking, 
         What to keep of them.
     rng : np.random.Generator
         Picks.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, because the disk is full for instance; nothing is left of it then.
     """
     kept = _Kept(picking, rng)
     for sample in samples:
         kept.add(sample)
     unfinished = folder.with_name(folder.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    kept.write(unfinished)
-    return unfinished.rename(folder)
+    try:
+        unfinished.mkdir(parents=True)
+        kept.write(unfinished)
+        for path in unfinished.iterdir():
+            flush_to_disk(path)
+        return unfinished.rename(folder)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror or error}); is the disk full? Make room, then start again."
+        ) from error
 
 
 class _Kept:

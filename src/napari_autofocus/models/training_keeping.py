@@ -115,10 +115,9 @@ class Keeper:
 
     def _loaded(self, path: Path) -> RunState:
         kept = load_checkpoint(path, *self._learning)
-        try:
-            state = RunState(**kept)
-        except TypeError as error:
-            raise InputError(f"{path} was written by another version; delete it to begin anew.") from error
+        if kept.keys() != vars(RunState()).keys():
+            raise InputError(f"{path} was written by another version; delete it to begin anew.")
+        state = RunState(**kept)
         before, now = state.began_with, self.settings.unchangeable()
         other = [f"{name} {before.get(name)} (now {now[name]})" for name in now if now[name] != before.get(name)]
         if other:

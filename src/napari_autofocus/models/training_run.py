@@ -17,13 +17,23 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from napari_autofocus.models.distributed import agree, hand_out, is_main, own_device, process_count, share_of, sum_up
+from napari_autofocus.errors import InputError
+from napari_autofocus.models.distributed import (
+    PartDone,
+    agree,
+    hand_out,
+    is_main,
+    own_device,
+    process_count,
+    share_of,
+    sum_up,
+)
 from napari_autofocus.models.shared_layers import share_layers
 from napari_autofocus.models.training_keeping import Keeper
 from napari_autofocus.models.training_network import groups, moving_average, placed
 from napari_autofocus.models.training_records import Pairs, RunState, Trained, TrainingProgress, Validation
 from napari_autofocus.models.training_settings import TrainingSettings
-from napari_autofocus.models.training_watch import diverged_too_often, has_exploded
+from napari_autofocus.models.training_watch import has_exploded, may_go_back, too_often
 
 
 class Task(Protocol):
@@ -179,12 +189,17 @@ class Run:
         Raises
         ------
         InputError
-            If that was done twice already; the checkpoint is then of the best state.
+            If that was done twice already, in the main process (PartDone in others); the checkpoint is then of the
+            best state.
         """
         spoiled = self.state
         self.state = self._keeper.best(spoiled)
         self.save()
-        diverged_too_often(spoiled, self.settings.learning_rate)
+        if may_go_back(spoiled):
+            return
+        if not is_main():
+            raise PartDone("The main process tells that training diverged.")
+        raise InputError(too_often(spoiled, self.settings.learning_rate))
 
     # --- Where it stands ----------------------------------------------------------------------------------------------
 

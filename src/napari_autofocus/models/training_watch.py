@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.models.training_records import RunState
 
 EXPLODED = 3.0
@@ -39,8 +38,13 @@ def has_diverged(state: RunState) -> bool:
     return state.spoiled or state.strikes >= STRIKES
 
 
-def diverged_too_often(state: RunState, rate: float) -> None:
-    """Refuse to go on from a state that has diverged once too often.
+def may_go_back(state: RunState) -> bool:
+    """Whether a state that has diverged may go back once more."""
+    return state.retreats < MOST_RETREATS
+
+
+def too_often(state: RunState, rate: float) -> str:
+    """Why a run that has diverged once too often ends, in one sentence: what was found, what was tried, what to do.
 
     Parameters
     ----------
@@ -48,18 +52,11 @@ def diverged_too_often(state: RunState, rate: float) -> None:
         As it was when that was noticed.
     rate : float
         Learning rate that the run began with.
-
-    Raises
-    ------
-    InputError
-        In one sentence: what was found, what was tried, what to do.
     """
-    if state.retreats < MOST_RETREATS:
-        return
     found = f"the loss is {state.loss:.3g}"
     if math.isfinite(state.best_loss):
         found += f", {state.best_loss:.3g} at best"
-    raise InputError(
+    return (
         f"Training diverged after {state.step} batches ({found}), though it went back to its best checkpoint"
         f" {MOST_RETREATS} times, halving the learning rate of {rate:.2g} each time; begin anew with a lower learning"
         " rate, or look for labels that are wrong or no numbers."

@@ -10,7 +10,7 @@ from typing import Any
 from zlib import crc32
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.files import replacing
+from napari_autofocus.files import remove_unfinished, replacing
 from napari_autofocus.models.labelled_stacks import LabelledStack
 from napari_autofocus.models.package.members import DEFOCUS_WEIGHTS, sha256_of
 from napari_autofocus.workflows.own_plan import OwnPlan
@@ -45,6 +45,7 @@ def claim(work: Path, own: OwnPlan) -> None:
     record = work / _PLAN
     try:
         work.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(record)
         if not record.exists() and any(work.iterdir()):
             raise InputError(f"{work} is not empty and holds no training of ours; name another folder to work in.")
         before = json.loads(record.read_text(encoding="utf-8")) if record.exists() else None
