@@ -8,6 +8,8 @@ white noise averages to zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -75,26 +77,61 @@ def split_brenner(image: _Image, grid: PatchGrid, *, colour: Colour = "luminance
     InputError
         If the image cannot be measured or does not fit the grid.
     """
-    grey = to_grey(np.asarray(image, np.float32), colour)
-    grid.check(grey)
+    grey = _grey_rows(image, grid, colour)
     if grid.size < 3:
         raise InputError(f"Brenner differences need patches of at least 3 px; found {grid.size} px.")
+    rows = [_row_of_patches(grey(slice(y, y + grid.size)), y % 2, grid) for y in grid.row_starts]
+    cross_terms = 2 * (grid.size - 2) * (grid.size - 1)
+    sums = np.stack([sums for sums, _ in rows], axis=1)
+    return SplitBrenner(sums, _terms(grid), np.stack([cross for _, cross in rows]) / cross_terms, cross_terms)
+
+
+def _grey_rows(image: _Image, grid: PatchGrid, colour: Colour) -> Callable[[slice], _Image]:
+    """Some rows of the image in grey, float32; whole numbers are converted where needed, so that they stay in cache."""
+    image = np.asarray(image)
+    if image.dtype.kind not in "ui" or image.ndim not in (2, 3):
+        grey = to_grey(np.asarray(image, np.float32), colour)
+        grid.check(grey)
+        return lambda rows: grey[rows]
+    to_grey(image[:1, :1], colour)  # refuses what cannot be measured
+    grid.check(image)
+    return lambda rows: to_grey(np.asarray(image[rows], np.float32), colour)
+
+
+def _row_of_patches(grey: _Image, odd: int, grid: PatchGrid) -> tuple[FloatArray, FloatArray]:
+    """Sums by parity, shape (2, columns), and products, shape (columns,), of one row of patches.
+
+    Parameters
+    ----------
+    grey : np.ndarray, shape (size, X), float32
+        The rows of the field that these patches cover.
+    odd : int
+        1 if the first of them has an odd number in the field.
+    """
     vertical = cv2.subtract(grey[2:], grey[:-2])
     horizontal = cv2.subtract(grey[:, 2:], grey[:, :-2])
-    sums = _by_parity(cv2.multiply(vertical, vertical), grid) + _by_parity(cv2.multiply(horizontal, horizontal), grid)
-    cross = grid.block_sum(cv2.multiply(vertical[:, 1:], vertical[:, :-1]))
-    cross += grid.block_sum(cv2.multiply(horizontal[1:], horizontal[:-1]))
-    cross_terms = 2 * (grid.size - 2) * (grid.size - 1)
-    return SplitBrenner(sums, _terms(grid), cross / cross_terms, cross_terms)
+    narrow = grid.size - 2
+    sums = _by_parity(cv2.multiply(vertical, vertical), odd, grid, grid.size)
+    sums += _by_parity(cv2.multiply(horizontal, horizontal), odd, grid, narrow)
+    cross = grid.sum_columns(cv2.multiply(vertical[:, 1:], vertical[:, :-1]), grid.size - 1)
+    cross += grid.sum_columns(cv2.multiply(horizontal[1:], horizontal[:-1]), narrow)
+    return sums, cross
 
 
-def _by_parity(per_pair: _Image, grid: PatchGrid) -> FloatArray:
-    """Sums over each patch of the pairs at even and at odd i + j, shape (2, rows, columns)."""
-    alternating = per_pair.copy()
-    alternating[::2, 1::2] *= -1
-    alternating[1::2, ::2] *= -1
-    total, difference = grid.block_sum(per_pair), grid.block_sum(alternating)
+def _by_parity(per_pair: _Image, odd: int, grid: PatchGrid, width: int) -> FloatArray:
+    """Sums over each patch of the pairs at even and at odd i + j, shape (2, columns)."""
+    total = grid.sum_columns(per_pair, width)
+    difference = grid.sum_columns(cv2.multiply(per_pair, _alternating(per_pair.shape, odd)), width)
     return np.stack([total + difference, total - difference]) / 2
+
+
+@lru_cache(maxsize=8)
+def _alternating(shape: tuple[int, ...], odd: int) -> _Image:
+    """+1 where i + j is even, −1 where it is odd, float32; the first row is an even or an odd one of the field."""
+    rows, columns = np.indices(shape, np.int32, sparse=True)
+    signs = (1 - 2 * ((rows + columns + odd) % 2)).astype(np.float32)
+    signs.setflags(write=False)
+    return signs
 
 
 def _terms(grid: PatchGrid) -> npt.NDArray[np.int64]:

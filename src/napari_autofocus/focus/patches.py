@@ -140,11 +140,18 @@ class PatchGrid:
         np.ndarray, shape (rows, columns), float64
         """
         height, width = (self.size - lost for lost in self._lost(per_pixel))
-        (y0, x0), (rows, columns) = self.origin, self.shape
-        bands = (per_pixel[y0 + row * self.step :][:height] for row in range(rows))
-        along_y = np.stack([_column_sums(band) for band in bands])
-        ends = (x0 + column * self.step for column in range(columns))
-        return np.stack([along_y[:, x : x + width].sum(axis=1) for x in ends], axis=1)
+        return np.stack([self.sum_columns(per_pixel[y:][:height], width) for y in self.row_starts])
+
+    @property
+    def row_starts(self) -> range:
+        """First row, in the field, of each row of patches."""
+        return range(self.origin[0], self.origin[0] + self.shape[0] * self.step, self.step)
+
+    def sum_columns(self, band: npt.NDArray[Any], width: int) -> npt.NDArray[np.float64]:
+        """Sums of one row of patches, shape (columns,), float64: all rows of ``band``, ``width`` columns a patch."""
+        along_y = _column_sums(band)
+        starts = (self.origin[1] + column * self.step for column in range(self.shape[1]))
+        return np.array([along_y[x : x + width].sum() for x in starts])
 
     def _lost(self, per_pixel: npt.NDArray[Any]) -> tuple[int, int]:
         """How many rows and columns a per-pixel quantity has less than the field."""

@@ -18,6 +18,7 @@ from napari_autofocus.focus.curve import SIGNIFICANT, FocusCurve, curve_noise, f
 from napari_autofocus.focus.peak import FloatArray, baseline, fit_peak
 
 REDUCED_PX = 384  # longest side of the reduced planes
+COARSE = 4  # px: what is slower than many of these is blurred on so coarse a grid
 BACKGROUND_SHARE = 1 / 12  # structure larger than this share of the field counts as illumination
 # Our own limits, from simulated slides and real stacks. Stained objects correlate positively across focus, and so do
 # planes of mere noise, since the plane at the minimum is taken off both.
@@ -119,8 +120,19 @@ def reduce_plane(grey: npt.NDArray[Any]) -> Reduced:
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small /= max(float(small.mean()), 1e-9)
-    slow = cv2.GaussianBlur(small, (0, 0), max(BACKGROUND_SHARE * max(size), 1.0), borderType=cv2.BORDER_REFLECT)
-    return np.asarray(small - slow, np.float32)
+    return np.asarray(small - _slow(small, max(BACKGROUND_SHARE * max(size), 1.0)), np.float32)
+
+
+def _slow(small: Reduced, sigma: float) -> Reduced:
+    """A Gaussian blur; a wide one on a coarse grid: the same within 0.5 % of the contrast, ten times faster."""
+    if sigma < 4 * COARSE or min(small.shape) < 4 * COARSE:
+        blurred = cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+        return np.asarray(blurred, np.float32)
+    height, width = small.shape
+    coarse = cv2.resize(small, (width // COARSE, height // COARSE), interpolation=cv2.INTER_AREA)
+    own = (COARSE**2 - 1) / 12  # variance of the average and, about, of the interpolation
+    blurred = cv2.GaussianBlur(coarse, (0, 0), np.sqrt(sigma**2 - own) / COARSE, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArray) -> PhaseEvidence | None:

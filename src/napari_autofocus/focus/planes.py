@@ -5,7 +5,8 @@ Measures nothing; that is in ``zstack.py``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +109,22 @@ class ZStack:
                 f" {np.count_nonzero(~np.isfinite(image))} pixels that are NaN or infinite; mend or remove that plane."
             )
         return image
+
+
+def planes_ahead(stack: ZStack) -> Iterator[npt.NDArray[Any]]:
+    """The planes in order, each read by a thread of its own while the one before it is worked on.
+
+    Raises
+    ------
+    InputError
+        If a plane cannot be read, when its turn comes.
+    """
+    with ThreadPoolExecutor(1, "next-plane") as reader:
+        following = reader.submit(stack.plane, 0)
+        for index in range(1, len(stack)):
+            plane, following = following.result(), reader.submit(stack.plane, index)
+            yield plane
+        yield following.result()
 
 
 class _Reordered:

@@ -1,7 +1,7 @@
 """Z-stacks, and what their focus curves say: where a field and its patches are sharpest, and whether to trust it.
 
-One plane is in memory at a time, so a stack larger than memory works. The planes are in ``planes.py``; judging a curve
-is in ``curve.py``, telling transparent specimens in ``phase.py``.
+Two planes are in memory at a time, so a stack larger than memory works. The planes are in ``planes.py``; judging a
+curve is in ``curve.py``, telling transparent specimens in ``phase.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from napari_autofocus.focus.noise_free import noise_of_brenner, split_brenner
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.focus.peak import FloatArray
 from napari_autofocus.focus.phase import PhaseEvidence, Reduced, phase_evidence, reduce_plane
-from napari_autofocus.focus.planes import ZStack
+from napari_autofocus.focus.planes import ZStack, planes_ahead
 from napari_autofocus.focus.sharpness import sharpness
 
 __all__ = [
@@ -150,7 +150,7 @@ class PlaneDone:
 
 
 def measure_stack(stack: ZStack, settings: FocusSettings | None = None) -> Generator[PlaneDone, None, StackFocus]:
-    """Judge a field and its patches, one plane in memory at a time.
+    """Judge a field and its patches; a plane is measured while the next one is read.
 
     Parameters
     ----------
@@ -179,8 +179,7 @@ def measure_stack(stack: ZStack, settings: FocusSettings | None = None) -> Gener
     )
     curves, noise = np.empty((len(stack), len(grid))), np.empty((len(stack), len(grid)))
     reduced: list[Reduced] = []
-    for index in range(len(stack)):
-        image = stack.plane(index)
+    for index, image in enumerate(planes_ahead(stack)):
         curves[index], noise[index] = _patch_sharpness(image, grid, settings)
         reduced.append(reduce_plane(to_grey(image, settings.colour)))
         yield PlaneDone(index + 1, len(stack))
