@@ -35,7 +35,7 @@ class Trainer:
         self.skipped: tuple[StackSkipped, ...] = ()
 
     def __call__(
-        self, dataset: Path, target: Path, settings: OwnSettings, *, work: Path | None = None
+        self, dataset: Path, target: Path, settings: OwnSettings, *, work: Path | None = None, measure: object = None
     ) -> Generator[FrameSeen, None, OwnModel]:
         self.asked = dataset, target, settings, work
         yield FrameSeen("evaluating", 1, total=2)

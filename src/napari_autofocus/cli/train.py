@@ -10,11 +10,13 @@ import typer
 
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.own_models import OwnModel
     from napari_autofocus.workflows.own_plan import OwnSettings
+    from napari_autofocus.workflows.spread import Workers
 
 OUTPUT = "Output"
 TEACHING = "How the model is taught"
@@ -89,6 +91,8 @@ def train(
         Path | None,
         typer.Option(help="Folder for the figures on held-out stacks, as JSON and PNG.", rich_help_panel=OUTPUT),
     ] = None,
+    scheduler: Scheduler = None,
+    workers: WorkerCount = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of sentences.", rich_help_panel=OUTPUT)
     ] = False,
@@ -105,12 +109,13 @@ def train(
         napari-autofocus train stacks/ --minutes 120 --work training --out mine.zip --report figures
         torchrun --nproc-per-node 4 -m napari_autofocus train stacks/ --device cuda --work training --out mine.zip
     """
+    who = workers_of(scheduler, workers)
     with reserved_stdout(as_json):
         settings = _settings(
             minutes, base, name, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device
         )
         _check_report(report)
-        made = _run(dataset, out, settings, work)
+        made = _run(dataset, out, settings, work, who)
         if made is None:  # another process of this training writes the model and tells of it
             return
         if report is not None:
@@ -172,13 +177,16 @@ def _check_report(report: Path | None) -> None:
         raise InputError(f"{report} is a file, not a folder; name a folder for the report.")
 
 
-def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None) -> OwnModel | None:
+def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who: Workers) -> OwnModel | None:
     from napari_autofocus.models.distributed import PartDone, joined
     from napari_autofocus.workflows.own_models import train_own
+    from napari_autofocus.workflows.spread_measuring import dataset_measurer
 
+    measure = dataset_measurer(dataset, who)
     try:
         with joined(settings.device), progress_bar("reading") as advance:
-            return run_to_end(train_own(dataset, out, settings, work=work), lambda step: _follow(step, advance))
+            making = train_own(dataset, out, settings, work=work, measure=measure)
+            return run_to_end(making, lambda step: _follow(step, advance))
     except PartDone:
         return None
     except KeyboardInterrupt:

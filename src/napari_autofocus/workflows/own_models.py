@@ -22,6 +22,7 @@ from napari_autofocus.models.evaluation import Evaluation, FieldResult
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,
+    Measurer,
     PlaneRead,
     StackSkipped,
     read_dataset,
@@ -97,7 +98,12 @@ class OwnModel:
 
 
 def train_own(
-    dataset: Path, target: Path, settings: OwnSettings | None = None, *, work: Path | None = None
+    dataset: Path,
+    target: Path,
+    settings: OwnSettings | None = None,
+    *,
+    work: Path | None = None,
+    measure: Measurer | None = None,
 ) -> Generator[OwnStep, None, OwnModel]:
     """Make a model of a folder of z-stacks; those without labels are labelled by Brenner first.
 
@@ -112,6 +118,8 @@ def train_own(
     work : Path, optional
         Folder that keeps training data and checkpoints, so that the same call goes on where a closed one stopped;
         otherwise a temporary one.
+    measure : Measurer, optional
+        Measures the stacks, on several workers, say (``dataset_measurer``); by default they are measured here.
 
     Yields
     ------
@@ -139,7 +147,7 @@ def train_own(
             base = open_package(find_model(settings.base)) if settings.base is not None else None
             if work is None:
                 work = Path(cleaning.enter_context(_temporary()))
-            found = yield from read_dataset(dataset, reading_of(settings, base))
+            found = yield from read_dataset(dataset, reading_of(settings, base), measure=measure)
             own = prepare(dataset, found, settings, base)
             claim(work, own)
             data = yield from _stored(own, work / "data")
