@@ -98,7 +98,7 @@ os._exit(9)
 
 def fill(store: LabelStore, confirmed: list[LabelEntry]) -> None:
     for number in range(1000):
-        confirmed.append(store.add(f"{number}.tif", number, annotator="ann", source="person"))
+        confirmed.append(store.add(f"{number}.tif", "x" * 900, annotator="ann", source="person"))
 
 
 def test_a_full_disk_is_told_and_nothing_confirmed_is_lost(tmp_path: Path) -> None:
