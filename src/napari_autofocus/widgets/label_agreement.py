@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ROW_PX = 22
 _MOST_ROWS = 6
+_LEAST_COLUMN_PX = 24
 
 
 def _share(value: float | None) -> str:
@@ -25,7 +26,7 @@ def _number(value: float | None) -> str:
 
 _COLUMNS: tuple[tuple[str, str, Callable[[Agreement], str]], ...] = (
     ("Who", "The two that are compared", lambda pair: f"{pair.first} – {pair.second}"),
-    ("Stacks", "Stacks about which both said something", lambda pair: str(pair.stacks)),
+    ("n", "Stacks about which both said something", lambda pair: str(pair.stacks)),
     ("|Δz| µm", "Mean distance of their best focus, µm, where both say sharp", lambda pair: _number(pair.mean_abs_um)),
     ("≤ ½ DOF", "Share of these within half a depth of field", lambda pair: _share(pair.within_half_dof)),
     ("Verdict", "Share of stacks with the same verdict", lambda pair: _share(pair.same_verdict)),
@@ -50,7 +51,9 @@ class AgreementTable(QTableWidget):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW_PX)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setMinimumSectionSize(_LEAST_COLUMN_PX)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setStyleSheet("QHeaderView::section { border: none; padding: 2px 3px; }")
         self.show_pairs(())
