@@ -83,7 +83,12 @@ def test_a_request_is_what_the_form_says(panel: TrainingPanel, models: Path, tmp
 
 @pytest.mark.timeout(900)  # two processes load torch, and a model is written and verified
 def test_closing_napari_pauses_a_training_that_later_ends_in_a_model(
-    models: Path, session: Session, viewer: ViewerModel, tmp_path: Path, qtbot: QtBot
+    models: Path,
+    session: Session,
+    viewer: ViewerModel,
+    tmp_path: Path,
+    qtbot: QtBot,
+    request: pytest.FixtureRequest,
 ) -> None:
     first = open_panel(session, qtbot)
     ask_for(first, write_stacks(tmp_path / "stacks", 4), 60)
@@ -98,6 +103,7 @@ def test_closing_napari_pauses_a_training_that_later_ends_in_a_model(
     taught = first.run.curve[-1]
 
     later = Session.of(viewer)
+    request.addfinalizer(later.close)  # or its thread would outlive a test that fails
     panel = open_panel(later, qtbot)
     assert panel.unfinished.folders == (folder,)
     assert panel.unfinished.isVisibleTo(panel)
