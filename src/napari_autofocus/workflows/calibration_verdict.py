@@ -146,7 +146,7 @@ def _of_proofs(proofs: Sequence[Proof], asked: int) -> Iterator[Finding]:
         trust = _level(held / len(claims), TRUST_HELD, CARE_HELD)
         yield Finding(
             trust,
-            f"Of the {len(claims)} live runs that said they were in focus, {held} ended within half a depth of field of"
+            f"Of {len(claims)} live run{'s' * (len(claims) != 1)} said to be in focus, {held} ended within half a depth of field of"
             " a Brenner sweep's focus.",
         )
     answered = len(claims) / len(proofs)
