@@ -146,8 +146,8 @@ def _of_proofs(proofs: Sequence[Proof], asked: int) -> Iterator[Finding]:
         trust = _level(held / len(claims), TRUST_HELD, CARE_HELD)
         yield Finding(
             trust,
-            f"Of {len(claims)} live run{'s' * (len(claims) != 1)} said to be in focus, {held} ended within half a depth of field of"
-            " a Brenner sweep's focus.",
+            f"Of {len(claims)} live run{'s' * (len(claims) != 1)} said to be in focus, {held} ended within half a depth"
+            " of field of a Brenner sweep's focus.",
         )
     answered = len(claims) / len(proofs)
     if answered < TRUST_ANSWERED:
