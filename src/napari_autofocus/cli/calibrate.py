@@ -88,7 +88,7 @@ def calibrate(
     minutes: Annotated[
         float,
         typer.Option(help="Time to teach; each fold takes as long again.", rich_help_panel=TEACHING),
-    ] = 10.0,
+    ] = 3.0,
     folds: Annotated[
         int,
         typer.Option(
@@ -167,7 +167,7 @@ def calibrate(
 
     Examples:
 
-        napari-autofocus calibrate --out mine.zip --stacks 8 --minutes 10 --spherical-waves -0.4
+        napari-autofocus calibrate --out mine.zip --stacks 8 --minutes 3 --spherical-waves -0.4
         napari-autofocus calibrate --microscope MMConfig.cfg --objective 40x/0.95 --out mine.zip
         napari-autofocus calibrate --undo mine.calibration
     """

@@ -49,7 +49,7 @@ class CalibrationForm(QWidget):
         self.base_box = choice([(ANEW, None)], "Model to begin with; it is not changed")
         self.stacks_box = _whole(8, 4, 200, "Z-stacks to take and learn from (a number)")
         tip = "Time to teach, minutes; each fold takes as long again"
-        self.minutes_box = number(10, 0.1, 1000, 1, "min", tip, decimals=1, width_px=_BOX_PX)
+        self.minutes_box = number(3, 0.1, 1000, 1, "min", tip, decimals=1, width_px=_BOX_PX)
         self.proofs_box = _whole(10, 0, 100, "Live runs against a Brenner sweep in the end (a number)")
         tip = "Fields are taken within ± this of where the stage stands, µm"
         self.area_box = number(2000, 50, 50000, 100, "µm", tip, decimals=0, width_px=_BOX_PX)

@@ -72,7 +72,7 @@ class CalibrationPlan:
     stacks: int = 8
     range_um: float | None = None
     step_um: float | None = None
-    minutes: float = 10.0
+    minutes: float = 3.0
     folds: int = 3
     proofs: int = 10
     base: str | None = "brightfield-20x"

@@ -253,7 +253,7 @@ def _plan(
         samples=settings.samples,
         batch=BATCH[kind],
         learning_rate=LEARNING_RATE,
-        validate_every=6_400,
+        validate_every=100 * BATCH[kind],
         seed=settings.seed,
         device=settings.device,
     )
