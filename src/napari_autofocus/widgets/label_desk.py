@@ -272,7 +272,8 @@ class AtDesk(QObject):
             self.said.emit(nothing)
             return
         self.tell((change.path,))
-        self.turn_to(change.path)
+        if change.path in self._items:  # the history also knows stacks that have left the folder since
+            self.turn_to(change.path)
         self.said.emit(f"{change.words}.")
 
     def _kept(self, store: Any) -> bool:
