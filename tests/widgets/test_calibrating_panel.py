@@ -66,7 +66,9 @@ def show(panel: Panel, name: str = "mine") -> None:
     panel.form.changed.emit()
 
 
-def test_without_a_microscope_it_says_what_to_do(viewer: ViewerModel, models: Path, qtbot: QtBot) -> None:
+def test_without_a_microscope_it_says_what_to_do(
+    viewer: ViewerModel, session: Session, models: Path, qtbot: QtBot
+) -> None:
     panel = CalibrationPanel(viewer)
     qtbot.addWidget(panel)
     assert not panel.start_button.isEnabled()
