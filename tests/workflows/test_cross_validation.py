@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,11 @@ def test_stacks_that_differ_are_told() -> None:
 def test_two_stacks_are_too_few() -> None:
     with pytest.raises(InputError, match="at least 3 stacks; 2 have any"):
         told(2, 0.1)
+
+
+def test_a_model_that_refuses_everything_is_told_by_its_guesses() -> None:
+    answered = answers(8, 0.1)
+    refused = tuple(replace(result, verdict="unsure") for result in answered.results)
+    estimate = estimate_error(replace(answered, results=refused))
+    assert not estimate.works
+    assert any("refused 100 % of the frames" in reason for reason in estimate.reasons)
