@@ -92,7 +92,7 @@ def estimate_error(evaluation: Evaluation) -> ErrorEstimate:
     errors = _errors_by_stack(evaluation)
     if (
         len(errors) < _FEWEST_STACKS
-    ):  # it refused nearly everything, which the verdict tells; its guesses are all there is
+    ):  # it refused nearly all, as the verdict tells: its guesses are all there is
         errors = _errors_by_stack(evaluation, guesses=True)
     if len(errors) < _FEWEST_STACKS:
         raise InputError(
