@@ -16,7 +16,6 @@ PICTURES = {
     "6-hold.png": "hold.png",
     "7-sweep.png": "sweep.png",
     "8-runs.png": "runs.png",
-    "9-label.png": "labelling.png",
 }
 """Pictures that the tour takes, and what they are called here."""
 
