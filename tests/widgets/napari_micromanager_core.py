@@ -1,4 +1,4 @@
-"""What ``test_napari_micromanager.py`` has run in a process of its own: the core that napari-micromanager runs, shared."""
+"""Sharing the core of napari-micromanager; ``test_napari_micromanager.py`` runs it in a process of its own."""
 
 from __future__ import annotations
 
