@@ -205,7 +205,7 @@ def by_stack(made: OwnModel, dof_um: float) -> list[float]:
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the calibrations show together."""
-    first = [row for row in rows if row["repeat"] == 0]
+    first = list({row["microscope"]: row for row in reversed(rows)}.values())
     errors = [row["after"]["mae_dof"] for row in first]
     return {
         "microscopes": len(first),
