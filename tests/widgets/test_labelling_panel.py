@@ -105,6 +105,16 @@ def test_the_result_goes_with_its_stack(labelled: LabellingPanel, viewer: Viewer
     assert not labelled.go_button.isEnabled()
 
 
+def test_layers_that_go_are_not_put_back(labelled: LabellingPanel, viewer: ViewerModel) -> None:
+    """As napari takes them away one by one when it closes: an overlay that came back would keep it from ever ending."""
+    patches = viewer.layers[-1]
+    viewer.layers.remove(patches)
+    assert patches not in viewer.layers
+    assert len(viewer.layers) == 1
+    viewer.layers.clear()
+    assert len(viewer.layers) == 0
+
+
 def test_cancel_ends_the_run_without_a_result(panel: LabellingPanel, viewer: ViewerModel, qtbot: QtBot) -> None:
     viewer.add_layer(Image(np.zeros((400, 128, 128), np.uint8), name="long", scale=(0.5, 1, 1)))
     panel.find_button.click()

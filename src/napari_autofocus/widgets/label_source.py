@@ -42,6 +42,7 @@ class SourceSection(QWidget):
         super().__init__()
         self._viewer = viewer
         self._in_folder = False
+        self._chosen: Image | None = None
         self.open_button = button("Open folder…", "Choose a folder of z-stacks to label; or drop one here")
         self.leave_button = button("Close", "Put the folder away; whatever was said is kept")
         self.folder_label = label("")
@@ -133,7 +134,9 @@ class SourceSection(QWidget):
             return
         stacks = [layer for layer in self._viewer.layers if stack_layer.is_stack(layer)]
         refill(self.layer_box, [(layer.name, layer) for layer in stacks], self.layer_box.currentData())
-        self._on_layer_chosen()
+        # Overlays come and go too: drawing them again here would put back what napari is taking away as it closes.
+        if self.layer is not self._chosen:
+            self._on_layer_chosen()
 
     def _on_active_changed(self, *_: object) -> None:
         active = self._viewer.layers.selection.active
@@ -142,7 +145,7 @@ class SourceSection(QWidget):
                 self.layer_box.setCurrentIndex(index)
 
     def _on_layer_chosen(self, *_: object) -> None:
-        layer = self.layer
+        layer = self._chosen = self.layer
         self.save_button.setEnabled(layer is not None and file_of(layer) is not None)
         if not self._in_folder:
             self.layer_chosen.emit()
@@ -150,6 +153,7 @@ class SourceSection(QWidget):
     def refresh(self) -> None:
         """Offer the layers that there are now."""
         self._on_layers_changed()
+        self._on_layer_chosen()
 
     def _on_save_clicked(self) -> None:
         layer = self.layer
