@@ -177,6 +177,9 @@ def calibrate(
             return
         if out is None:
             raise InputError("Name the model to write, a zip file, as in --out mine.zip.")
+        from napari_autofocus.models.extras import require_training
+
+        require_training()
         folder = report if report is not None else out.with_name(out.stem + FOLDER_SUFFIX)
         plan: dict[str, Any] = {
             "stacks": stacks,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from qtpy.QtCore import QUrl
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.files import make_folder
 from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.models.extras import require_training
 from napari_autofocus.models.predictor import ModelPredictor, load_model
 from napari_autofocus.widgets.calibrating_form import CalibrationForm
 from napari_autofocus.widgets.calibrating_progress import CalibrationProgress
@@ -20,14 +22,24 @@ from napari_autofocus.widgets.calibrating_result import CalibrationResult
 from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.forms import Message, button, connect_while_alive, row, scrolled, snug
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.workflows.calibrate import calibrate
 from napari_autofocus.workflows.calibration_apart import teach_apart
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, Undertaking, undertaking
 from napari_autofocus.workflows.calibration_record import CalibrationRecord, read_record
 from napari_autofocus.workflows.calibration_report import REPORT
 from napari_autofocus.workflows.calibration_steps import CalibrationStep
-from napari_autofocus.workflows.calibration_teaching import Teaching
 from napari_autofocus.workflows.calibration_undo import install_again, undo_calibration
+
+if TYPE_CHECKING:
+    from napari_autofocus.workflows.calibration_teaching import Teaching
+
+
+def calibrate(*arguments: Any, **options: Any) -> Generator[CalibrationStep, None, CalibrationRecord]:
+    """As in ``workflows/calibrate.py``, which knows torch: the panel opens without. Raises InputError without it."""
+    require_training()
+    from napari_autofocus.workflows.calibrate import calibrate as begin
+
+    return begin(*arguments, **options)
+
 
 _START, _GO_ON = "Calibrate to this microscope…", "Go on with this calibration…"
 _NOT_CONNECTED = "Connect a microscope in the Microscope panel first, and focus roughly on a part with content."
@@ -154,12 +166,12 @@ class CalibrationPanel(QWidget):
             return
         try:
             make_folder(self.form.target.parent)
+            work = calibrate(microscope, asked[0], self.form.folder, self.form.target, teaching=self.teaching)
         except InputError as error:
             self.message.fail(error)
             return
         self._ours, self._stopping = True, False
         self.progress.begin()
-        work = calibrate(microscope, asked[0], self.form.folder, self.form.target, teaching=self.teaching)
         self._session.start_run(work, step=self._on_step, done=self._on_done, failed=self._on_failed)
         self._on_changed()
 

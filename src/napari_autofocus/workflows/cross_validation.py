@@ -90,9 +90,7 @@ def estimate_error(evaluation: Evaluation) -> ErrorEstimate:
         of them are a reason not to trust the model.
     """
     errors = _errors_by_stack(evaluation)
-    if (
-        len(errors) < _FEWEST_STACKS
-    ):  # it refused nearly all, as the verdict tells: its guesses are all there is
+    if len(errors) < _FEWEST_STACKS:  # it refused nearly all, as the verdict tells: its guesses are all there is
         errors = _errors_by_stack(evaluation, guesses=True)
     if len(errors) < _FEWEST_STACKS:
         raise InputError(

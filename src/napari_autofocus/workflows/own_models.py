@@ -45,13 +45,12 @@ from napari_autofocus.workflows.own_card import card_of, notes_of
 from napari_autofocus.workflows.own_files import check_target, claim, name_of
 from napari_autofocus.workflows.own_folds import Crossed, FoldStep, cross_validate
 from napari_autofocus.workflows.own_plan import (
-    BEYOND,
     OwnPlan,
     OwnSettings,
     prepare,
     reading_of,
 )
-from napari_autofocus.workflows.own_split import Split
+from napari_autofocus.workflows.own_split import BEYOND, Split
 from napari_autofocus.workflows.own_stacks import StackStored, store_patches
 
 __all__ = ["FoldStep", "OwnModel", "OwnStep", "train_own"]

@@ -35,8 +35,6 @@ LOOKING_SHARE = {"base": 0.1, "new": 0.2}
 """Share of the time that goes into stage one."""
 FEWEST_TO_LOOK = 12
 """With fewer stacks to learn from, a base's stage one is kept as it is: whole frames are what it learns from."""
-BEYOND = 1.2
-"""Planes are learned from up to this many times the range, so that what lies outside is seen as such."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 

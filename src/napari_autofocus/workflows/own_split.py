@@ -11,6 +11,8 @@ import numpy as np
 from napari_autofocus.focus.calibration import FEWEST_FIELDS
 from napari_autofocus.models.labelled_stacks import LabelledStack
 
+BEYOND = 1.2
+"""Planes are learned from up to this many times the range, so that what lies outside is seen as such."""
 HELD_SHARE = 0.2
 """Share of the slides that is held out to calibrate with, and again to measure on."""
 
