@@ -17,6 +17,7 @@ from napari_autofocus.cli.options import (
     ExposureMs,
     LimitsUm,
     MicroscopeName,
+    PixelUm,
     Seed,
     Shape,
     Stain,
@@ -109,14 +110,7 @@ def acquire(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-um",
-            help="Size of a pixel in the sample, in µm, where the microscope does not state it.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
+    pixel_um: PixelUm = None,
     stain: Stain = "he",
     density: Density = "dense",
     shape: Shape = "512x612",

@@ -17,6 +17,7 @@ from napari_autofocus.cli.options import (
     ExposureMs,
     LimitsUm,
     MicroscopeName,
+    PixelUm,
     Seed,
     Shape,
     Stain,
@@ -113,14 +114,7 @@ def calibrate(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-um",
-            help="Size of a pixel in the sample, in µm, where the microscope does not state it.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
+    pixel_um: PixelUm = None,
     limits_um: LimitsUm = None,
     focus_direction: Annotated[
         int | None,

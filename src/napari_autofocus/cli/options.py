@@ -75,6 +75,14 @@ ExposureMs = Annotated[
         rich_help_panel=MICROSCOPE,
     ),
 ]
+PixelUm = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-um",
+        help="Size of a pixel in the sample, in µm, where the microscope does not state it.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
 Yes = Annotated[
     bool, typer.Option("--yes", help="Do not ask before a real microscope moves.", rich_help_panel=MICROSCOPE)
 ]

@@ -17,6 +17,7 @@ from napari_autofocus.cli.options import (
     ExposureMs,
     LimitsUm,
     MicroscopeName,
+    PixelUm,
     Records,
     Seed,
     Shape,
@@ -93,14 +94,7 @@ def refocus(
             rich_help_panel=MICROSCOPE,
         ),
     ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-um",
-            help="Size of a pixel in the sample, in µm, where the microscope does not state it.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
+    pixel_um: PixelUm = None,
     limits_um: LimitsUm = None,
     range_um: Annotated[
         float | None,
