@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QSizePolicy, QTableView, QVBoxLayout, QWidget
 
 from napari_autofocus.labelling.opinions import Status
+from napari_autofocus.widgets.columns import LEFT, RIGHT, ROLES, Column, ColumnsModel
 from napari_autofocus.widgets.forms import choice, label, row
 from napari_autofocus.widgets.label_words import (
     STATUS_WORDS,
@@ -26,17 +27,14 @@ from napari_autofocus.widgets.label_words import (
 from napari_autofocus.widgets.theme import theme_colours
 from napari_autofocus.workflows.labelling_desk import WorkItem
 
-_ROLES = Qt.ItemDataRole
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _ROW_PX, _LEAST_ROWS = 20, 4
 _WIDTHS_PX = ((1, 96), (2, 88), (3, 66))
 _LEAST_WIDTH_PX = 390
-_COLUMNS: tuple[tuple[str, str, Qt.AlignmentFlag, Callable[[WorkItem], str]], ...] = (
-    ("Stack", "Name of the stack in its folder", _LEFT, lambda item: short_name(item.name)),
-    ("Status", "How far it has come, and what was said", _LEFT, status_words),
-    ("Best z (µm)", "Best focus, µm; ± Brenner's standard uncertainty", _RIGHT, best_words),
-    ("By", "Who said so", _LEFT, by_words),
+_COLUMNS: tuple[Column, ...] = (
+    ("Stack", "Name of the stack in its folder", LEFT, lambda item: short_name(item.name)),
+    ("Status", "How far it has come, and what was said", LEFT, status_words),
+    ("Best z (µm)", "Best focus, µm; ± Brenner's standard uncertainty", RIGHT, best_words),
+    ("By", "Who said so", LEFT, by_words),
 )
 _STATUS_COLUMN = 1
 _FILTERS: tuple[tuple[str, Callable[[WorkItem], bool]], ...] = (
@@ -49,7 +47,7 @@ _FILTERS: tuple[tuple[str, Callable[[WorkItem], bool]], ...] = (
 )  # fmt: skip
 
 
-class WorkModel(QAbstractTableModel):
+class WorkModel(ColumnsModel):
     """The stacks of a data set as rows, in the order of their paths.
 
     Parameters
@@ -57,6 +55,8 @@ class WorkModel(QAbstractTableModel):
     theme : str
         Id of the napari theme whose colours the statuses wear.
     """
+
+    columns = _COLUMNS
 
     def __init__(self, theme: str) -> None:
         super().__init__()
@@ -95,38 +95,17 @@ class WorkModel(QAbstractTableModel):
         for at in rows:
             self.dataChanged.emit(self.index(at, 0), self.index(at, len(_COLUMNS) - 1))
 
-    # what Qt asks
+    def things(self) -> Sequence[WorkItem]:
+        """Stacks of the data set."""
+        return self._items
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Stacks."""
-        return 0 if parent is not None and parent.isValid() else len(self._items)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Columns of a stack."""
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
-
-    def data(self, index: QModelIndex, role: int = _ROLES.DisplayRole) -> Any:
-        """Text, colour, alignment or tooltip of a cell."""
-        item = self.item(index.row())
-        if item is None:
-            return None
-        _, _, alignment, text = _COLUMNS[index.column()]
-        if role == _ROLES.DisplayRole:
-            return text(item)
-        if role == _ROLES.TextAlignmentRole:
-            return alignment
-        if role == _ROLES.ForegroundRole and index.column() == _STATUS_COLUMN:
-            return self._shades[status_shade(item)]
-        if role == _ROLES.ToolTipRole:
-            return "\n".join(filter(None, (str(item.path), item_words(item, self.annotator))))
+    def extra(self, thing: WorkItem, column: int, role: int) -> Any:
+        """The colour of the status; the path and what is known as a tooltip."""
+        if role == ROLES.ForegroundRole and column == _STATUS_COLUMN:
+            return self._shades[status_shade(thing)]
+        if role == ROLES.ToolTipRole:
+            return "\n".join(filter(None, (str(thing.path), item_words(thing, self.annotator))))
         return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLES.DisplayRole) -> Any:
-        """Name, tooltip or alignment of a column; rows have no names."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        name, tip, alignment, _ = _COLUMNS[section]
-        return {_ROLES.DisplayRole: name, _ROLES.ToolTipRole: tip, _ROLES.TextAlignmentRole: alignment}.get(role)
 
 
 class _Filter(QSortFilterProxyModel):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QColor, QPainter, QPixmap
 
+from napari_autofocus.widgets.columns import LEFT, RIGHT, ROLES, Column, ColumnsModel
 from napari_autofocus.widgets.forms import Tone
 from napari_autofocus.widgets.run_words import tone_of, word_of
 from napari_autofocus.widgets.theme import theme_colours
 from napari_autofocus.workflows.run_log import RunEntry, RunLog
 
 _DOT_PX = 9
-_ROLES = Qt.ItemDataRole
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
 def signed(value: float | None) -> str:
@@ -32,20 +30,20 @@ def _change(entry: RunEntry) -> str:
     return "–" if before is None and after is None else f"{signed(before)} → {signed(after)}"
 
 
-_COLUMNS: tuple[tuple[str, str, Qt.AlignmentFlag, Callable[[RunEntry], str]], ...] = (
-    ("Time", "When the run ended, local time", _LEFT, lambda run: f"{run.when.astimezone():%H:%M}"),
-    ("Outcome", "How the run ended", _LEFT, word_of),
-    ("Δz", "Way of the drive, µm", _RIGHT, lambda run: signed(run.record.end_um - run.record.start_um)),
-    ("Defocus", "Estimated defocus before and after, µm; positive: too close", _RIGHT, _change),
-    ("Frames", "Frames exposed", _RIGHT, lambda run: str(run.frames)),
-    ("s", "Time that the run took, s", _RIGHT, lambda run: f"{run.record.seconds:.1f}"),
-    ("Model", "Model, or method of a sweep", _LEFT, lambda run: getattr(run.record, "model", run.method)),
+_COLUMNS: tuple[Column, ...] = (
+    ("Time", "When the run ended, local time", LEFT, lambda run: f"{run.when.astimezone():%H:%M}"),
+    ("Outcome", "How the run ended", LEFT, word_of),
+    ("Δz", "Way of the drive, µm", RIGHT, lambda run: signed(run.record.end_um - run.record.start_um)),
+    ("Defocus", "Estimated defocus before and after, µm; positive: too close", RIGHT, _change),
+    ("Frames", "Frames exposed", RIGHT, lambda run: str(run.frames)),
+    ("s", "Time that the run took, s", RIGHT, lambda run: f"{run.record.seconds:.1f}"),
+    ("Model", "Model, or method of a sweep", LEFT, lambda run: getattr(run.record, "model", run.method)),
 )
 MODEL_COLUMN = len(_COLUMNS) - 1
 _OUTCOME_COLUMN = 1
 
 
-class RunsModel(QAbstractTableModel):
+class RunsModel(ColumnsModel):
     """The runs that a log keeps, newest first; follows the log.
 
     Parameters
@@ -55,6 +53,8 @@ class RunsModel(QAbstractTableModel):
     theme : str
         Id of the napari theme whose colours the dots wear.
     """
+
+    columns = _COLUMNS
 
     def __init__(self, log: RunLog, theme: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class RunsModel(QAbstractTableModel):
         self._dots = {tone: _dot(shade) for tone, shade in shades.items()}
         if self._entries:
             last = self.index(len(self._entries) - 1, _OUTCOME_COLUMN)
-            self.dataChanged.emit(self.index(0, _OUTCOME_COLUMN), last, [_ROLES.DecorationRole])
+            self.dataChanged.emit(self.index(0, _OUTCOME_COLUMN), last, [ROLES.DecorationRole])
 
     def entry(self, row: int) -> RunEntry | None:
         """The run in a row; None where there is no such row."""
@@ -93,38 +93,15 @@ class RunsModel(QAbstractTableModel):
         self._entries.clear()
         self.endResetModel()
 
-    # what Qt asks
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def things(self) -> Sequence[RunEntry]:
         """Runs shown."""
-        return 0 if parent is not None and parent.isValid() else len(self._entries)
+        return self._entries
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Columns of a run."""
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
-
-    def data(self, index: QModelIndex, role: int = _ROLES.DisplayRole) -> Any:
-        """Text, dot, alignment or tooltip of a cell."""
-        entry = self.entry(index.row())
-        if entry is None:
-            return None
-        _, _, alignment, text = _COLUMNS[index.column()]
-        if role == _ROLES.DisplayRole:
-            return text(entry)
-        if role == _ROLES.TextAlignmentRole:
-            return alignment
-        if role == _ROLES.DecorationRole and index.column() == _OUTCOME_COLUMN:
-            return self._dots[tone_of(entry)]
-        if role == _ROLES.ToolTipRole:
-            return _tip(entry)
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLES.DisplayRole) -> Any:
-        """Name, tooltip or alignment of a column; rows have no names."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        name, tip, alignment, _ = _COLUMNS[section]
-        return {_ROLES.DisplayRole: name, _ROLES.ToolTipRole: tip, _ROLES.TextAlignmentRole: alignment}.get(role)
+    def extra(self, thing: RunEntry, column: int, role: int) -> Any:
+        """The dot of the outcome; the reasons as a tooltip."""
+        if role == ROLES.DecorationRole and column == _OUTCOME_COLUMN:
+            return self._dots[tone_of(thing)]
+        return _tip(thing) if role == ROLES.ToolTipRole else None
 
 
 def _tip(entry: RunEntry) -> str:
