@@ -27,6 +27,8 @@ __all__ = [
     "FocusEstimate",
     "FocusPredictor",
     "ImageOptics",
+    "PairPredictor",
+    "PairPredictorCard",
     "PatchPrediction",
     "PredictorCard",
     "Verdict",
@@ -260,6 +262,59 @@ class FocusPredictor(Protocol):
         ------
         InputError
             If the frame cannot be read, or its optics are refused.
+        """
+
+
+class PairPredictorCard(PredictorCard, Protocol):
+    """What a routine has to know of a model of two shots."""
+
+    @property
+    def dz_um(self) -> float:
+        """Defocus of the second shot minus the first's that the model was made for, µm; positive."""
+
+
+class PairPredictor(Protocol):
+    """Anything that tells the signed defocus from two shots of a field a known distance apart."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model, for records and messages."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 that tells this model from any other, for records."""
+
+    @property
+    def card(self) -> PairPredictorCard:
+        """What the model was made for."""
+
+    def estimate_pair(
+        self,
+        first: npt.NDArray[Any],
+        second: npt.NDArray[Any],
+        *,
+        dz_um: float,
+        optics: ImageOptics | None = None,
+        insist: bool = False,
+        region: npt.NDArray[np.bool_] | None = None,
+        bit_depth: int | None = None,
+    ) -> FocusEstimate:
+        """Tell the defocus of the **second** of two shots.
+
+        Parameters
+        ----------
+        first, second : np.ndarray, shape (Y, X) or (Y, X, 3)
+            Two frames of one field, of one shape and type.
+        dz_um : float
+            Defocus of the second minus the first's, µm; either sign.
+        optics, insist, region, bit_depth
+            As for :meth:`FocusPredictor.estimate`.
+
+        Raises
+        ------
+        InputError
+            If a frame cannot be read, the two do not belong together, their distance is not the model's, or their
+            optics are refused.
         """
 
 

@@ -8,7 +8,7 @@ that of :mod:`napari_autofocus.focus.estimate`.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,11 @@ class DefocusSettings:
         A patch's defocus is the mean of its distribution within this distance of the highest mode, µm.
     dropout : float
         Share of the last features left out in training.
+    width : float
+        Factor on the channels of every layer of a MobileNet.
+    normalisation : {'patch', 'channel'}
+        What is taken off a patch first: the mean of each colour and the contrast of all (one shot), or each channel's
+        own mean and standard deviation (the difference of two shots, as Rai Dastidar does).
     """
 
     backbone: str = "mobilenet_v3_small"
@@ -44,8 +49,12 @@ class DefocusSettings:
     bin_um: float = 0.25
     window_um: float = 1.5
     dropout: float = 0.1
+    width: float = 1.0
+    normalisation: Literal["patch", "channel"] = "patch"
 
     def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise InputError(f"Patches are normalised by patch or by channel; found {self.normalisation!r}.")
         if not 0 < self.bin_um <= self.window_um < self.reach_um:
             raise InputError(
                 "Bins must be narrower than the window, and the window than the reach; found"
@@ -74,12 +83,13 @@ class DefocusNetwork(nn.Module):
     def __init__(self, settings: DefocusSettings | None = None) -> None:
         super().__init__()
         self.settings = settings or DefocusSettings()
-        self.normalise = PatchNormalisation()
+        self.normalise = NORMALISATIONS[self.settings.normalisation]()
         self.backbone = build_backbone(
             self.settings.backbone,
             outputs=self.settings.bins,
             channels=self.settings.channels,
             dropout=self.settings.dropout,
+            width=self.settings.width,
         )
         self.readout = DefocusReadout(self.settings)
 
@@ -106,6 +116,20 @@ class PatchNormalisation(nn.Module):
         contrast = patches - patches.mean(dim=(2, 3), keepdim=True)
         strength = contrast.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
         return contrast / (strength + self.floor)
+
+
+class ChannelNormalisation(nn.Module):
+    """Brings each channel of a difference of two shots to zero mean and unit standard deviation; noise stays small."""
+
+    floor = 0.002
+
+    def forward(self, patches: Tensor) -> Tensor:
+        contrast = patches - patches.mean(dim=(2, 3), keepdim=True)
+        return contrast / (contrast.square().mean(dim=(2, 3), keepdim=True).sqrt() + self.floor)
+
+
+NORMALISATIONS: dict[str, type[nn.Module]] = {"patch": PatchNormalisation, "channel": ChannelNormalisation}
+"""By the word in the settings."""
 
 
 class DefocusReadout(nn.Module):

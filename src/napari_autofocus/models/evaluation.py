@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, ImageOptics
 from napari_autofocus.models.metrics import FieldResult, by_defocus, grouped, summary
 
-__all__ = ["Evaluation", "FieldDone", "FieldResult", "KnownFrame", "evaluate", "result_of"]
+__all__ = ["Evaluation", "FieldDone", "FieldResult", "KnownFrame", "KnownPair", "evaluate", "result_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,33 @@ class KnownFrame:
     density: str | None = None
     optics: ImageOptics | None = None
     signed: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPair:
+    """Two shots of a field whose defocus is known.
+
+    Parameters
+    ----------
+    first, second : np.ndarray, shape (Y, X) or (Y, X, 3)
+        As the camera gave them.
+    dz_um : float
+        Defocus of the second minus the first's, µm.
+    true_um : float
+        Defocus of the second, µm; positive: sample and objective are too close.
+    source, slide, stain, density, optics
+        As in :class:`KnownFrame`.
+    """
+
+    first: npt.NDArray[Any]
+    second: npt.NDArray[Any]
+    dz_um: float
+    true_um: float
+    source: str
+    slide: str
+    stain: str | None = None
+    density: str | None = None
+    optics: ImageOptics | None = None
 
 
 @dataclass(frozen=True)

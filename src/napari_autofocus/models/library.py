@@ -11,7 +11,7 @@ from typing import Literal
 import platformdirs
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models.package import ModelCard, open_package
+from napari_autofocus.models.package import ModelCard, VirtualCard, open_any_package
 
 Place = Literal["shipped", "user"]
 
@@ -35,7 +35,7 @@ class InstalledModel:
         Where it lies.
     size_bytes : int
         Of the file.
-    card : ModelCard or None
+    card : ModelCard, VirtualCard or None
         What it says of itself; None where it is broken.
     fault : str
         Why it is broken, a sentence; empty where it is not.
@@ -45,7 +45,7 @@ class InstalledModel:
     path: Path
     place: Place
     size_bytes: int
-    card: ModelCard | None = None
+    card: ModelCard | VirtualCard | None = None
     fault: str = ""
 
 
@@ -86,7 +86,7 @@ def installed_models() -> Iterator[InstalledModel]:
     for path, place in _files():
         size = path.stat().st_size
         try:
-            yield InstalledModel(path.stem, path, place, size, card=open_package(path).card)
+            yield InstalledModel(path.stem, path, place, size, card=open_any_package(path).card)
         except InputError as error:
             yield InstalledModel(path.stem, path, place, size, fault=str(error))
 

@@ -16,12 +16,14 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.package.card import NetworkCard
-from napari_autofocus.models.package.members import DEFOCUS_WEIGHTS, IMPORTANCE_WEIGHTS
-from napari_autofocus.models.package.reading import ModelPackage
+from napari_autofocus.models.package.members import DEFOCUS_WEIGHTS, IMPORTANCE_WEIGHTS, REFOCUS_WEIGHTS
+from napari_autofocus.models.package.reading import ModelPackage, VirtualPackage
+from napari_autofocus.models.tsva import TsvaNetwork, TsvaSettings
 
 ARCHITECTURES: dict[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
     "DefocusNetwork": (DefocusSettings, DefocusNetwork),
     "ImportanceNetwork": (ImportanceSettings, ImportanceNetwork),
+    "TsvaNetwork": (TsvaSettings, TsvaNetwork),
 }
 """By the name on the card: the settings that a network is built from, and the network."""
 
@@ -54,6 +56,20 @@ def load_networks(package: ModelPackage) -> tuple[nn.Module, nn.Module]:
         _load(package.card.defocus_network, package.members[DEFOCUS_WEIGHTS], DEFOCUS_WEIGHTS),
         _load(package.card.importance_network, package.members[IMPORTANCE_WEIGHTS], IMPORTANCE_WEIGHTS),
     )
+
+
+def load_refocus_network(package: VirtualPackage) -> TsvaNetwork:
+    """The network of a virtual refocuser, on the CPU, ready to answer or to be trained further.
+
+    Raises
+    ------
+    InputError
+        If its architecture is another, or the weights do not fit it.
+    """
+    network = _load(package.card.network, package.members[REFOCUS_WEIGHTS], REFOCUS_WEIGHTS)
+    if not isinstance(network, TsvaNetwork):
+        raise InputError(f"The model {package.card.name} has another network than virtual refocusing; choose another.")
+    return network
 
 
 def rescaled(network: DefocusNetwork, settings: DefocusSettings, *, mirrored: bool = False) -> DefocusNetwork:

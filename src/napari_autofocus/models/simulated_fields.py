@@ -98,13 +98,13 @@ def simulate_field(settings: SimulatedFields, seed: int) -> FieldSample:
     optics = _optics(settings.objective, kind, seed // FIELDS_OF_ONE_OPTICS)
     density = str(rng.choice(settings.densities, p=settings.density_shares))
     stain = str(rng.choice(settings.stains))
-    specimen = Specimen(stain, density, seed, _topography(rng))
-    scene = Scene(specimen, optics, _camera(rng), settings.shape)
-    place = _place(scene, rng)
+    specimen = Specimen(stain, density, seed, drawn_topography(rng))
+    scene = Scene(specimen, optics, drawn_camera(rng), settings.shape)
+    place = drawn_place(scene, rng)
     grid = PatchGrid(settings.shape, settings.patch_px, settings.stride_px)
-    focus = _patch_focus(scene, place, grid)
+    focus = patch_focus(scene, place, grid)
     axial = scene.best_focus_um(*place) + _planes(settings, rng)
-    exposure_ms = scene.camera.default_exposure_ms * _exposure(scene.camera, rng)
+    exposure_ms = scene.camera.default_exposure_ms * drawn_exposure(scene.camera, rng)
     frames = tuple(scene.stack(*place, axial, rng, exposure_ms=exposure_ms))
     defocus = (axial[:, None, None] - focus).astype(np.float32)
     importance = importance_from_planes(frames, defocus, grid, optics.objective.dof_um)
@@ -145,8 +145,8 @@ def simulate_frames(
         rng = np.random.default_rng([seed, 21])
         density = str(rng.choice(settings.densities, p=shares / shares.sum()))
         stain = str(rng.choice(settings.stains))
-        scene = Scene(Specimen(stain, density, seed, _topography(rng)), optics, shape=shape)
-        place = _place(scene, rng)
+        scene = Scene(Specimen(stain, density, seed, drawn_topography(rng)), optics, shape=shape)
+        place = drawn_place(scene, rng)
         for defocus_um in rng.uniform(-range_um, range_um, draws):
             image = scene.snap(*place, scene.best_focus_um(*place) + defocus_um, rng=rng)
             name = f"simulated-{seed}"
@@ -187,14 +187,14 @@ def _from_bands(bands: tuple[tuple[float, float], ...], rng: np.random.Generator
     return float(rng.uniform(*bands[rng.integers(len(bands))]))
 
 
-def _topography(rng: np.random.Generator) -> Topography:
+def drawn_topography(rng: np.random.Generator) -> Topography:
     """A tilt of up to 2 µm/mm in any direction; one slide in ten is badly clamped, with 5 µm/mm."""
     angle = rng.uniform(0, 2 * math.pi)
     slope = 5.0 if rng.random() < 0.1 else rng.uniform(0, 2)
     return Topography(slope * math.cos(angle), slope * math.sin(angle))
 
 
-def _camera(rng: np.random.Generator) -> Camera:
+def drawn_camera(rng: np.random.Generator) -> Camera:
     """Half of the cameras as they come, half with other wells, gain, shading, dust and motion."""
     if rng.random() < 0.5:
         return Camera(dust_seed=int(rng.integers(1000)))
@@ -210,12 +210,12 @@ def _camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def _exposure(camera: Camera, rng: np.random.Generator) -> float:
+def drawn_exposure(camera: Camera, rng: np.random.Generator) -> float:
     """Exposure relative to the default that saturates nothing."""
     return float(rng.uniform(0.8, min(1.15, 1.15 / camera.gain)))
 
 
-def _place(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
+def drawn_place(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     """A place on the slide, with content if the slide is not empty and a few tries find any."""
     place = (0.0, 0.0)
     for _ in range(_PLACES_TRIED):
@@ -225,7 +225,7 @@ def _place(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     return place
 
 
-def _patch_focus(scene: Scene, place: tuple[float, float], grid: PatchGrid) -> FloatArray:
+def patch_focus(scene: Scene, place: tuple[float, float], grid: PatchGrid) -> FloatArray:
     """True best focus of each patch: the mean over its content, or over all of it where it has none, µm."""
     focus = scene.best_focus_map(*place)
     weight = has_content(scene.content_at(*place)).astype(np.float32) + np.float32(1e-4)

@@ -10,6 +10,26 @@ from napari_autofocus.models.package.card import (
     NetworkCard,
     TrainingRecord,
 )
-from napari_autofocus.models.package.reading import ModelPackage, open_package
+from napari_autofocus.models.package.reading import (
+    AnyPackage,
+    ModelPackage,
+    VirtualPackage,
+    open_any_package,
+    open_package,
+    open_virtual_package,
+)
+from napari_autofocus.models.package.virtual_card import VirtualCard
 
-__all__ = ["CardOptics", "ModelCard", "ModelPackage", "NetworkCard", "TrainingRecord", "open_package"]
+__all__ = [
+    "AnyPackage",
+    "CardOptics",
+    "ModelCard",
+    "ModelPackage",
+    "NetworkCard",
+    "TrainingRecord",
+    "VirtualCard",
+    "VirtualPackage",
+    "open_any_package",
+    "open_package",
+    "open_virtual_package",
+]

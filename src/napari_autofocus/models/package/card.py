@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -33,6 +33,7 @@ NORMALISATION = (
 
 Positive = Annotated[float, Field(gt=0)]
 Colour = Literal["rgb", "mono"]
+FocusKind = Literal["one-shot", "two-shot"]
 
 
 class CardPart(BaseModel):
@@ -119,49 +120,93 @@ class TrainingRecord(CardPart):
     details: dict[str, JsonValue] = {}
 
 
-class ModelCard(CardPart):
-    """All that is said about a model.
+class PackageCard(CardPart):
+    """What is said of every model, whatever it is for.
 
     Parameters
     ----------
-    kind : {'one-shot'}
-        How many frames it takes; models of two shots will be a further kind.
     name, description : str
         Name as users type it (``brightfield-20x``), and one paragraph.
     optics : CardOptics
         What it was trained for; other optics are refused until the user insists.
     stains : tuple of str
         What it was trained on.
+    evaluation : dict
+        Measured figures.
+    training : TrainingRecord
+        How it was made.
+    """
+
+    config_version: Literal[1] = 1
+    kind: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
+    description: Annotated[str, Field(max_length=1000)]
+    optics: CardOptics
+    stains: tuple[str, ...] = ()
+    evaluation: dict[str, JsonValue] = {}
+    training: TrainingRecord
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card in types that JSON and YAML know."""
+        return dict(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The card that :meth:`to_dict` gave.
+
+        Raises
+        ------
+        InputError
+            If a value is missing, unknown, of the wrong type, NaN or infinite; the first fault is named.
+        """
+        try:
+            return cls.model_validate_json(json.dumps(values, allow_nan=False))
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in fault["loc"]) or "the card"
+            raise InputError(f"The model's card is wrong at {place}: {fault['msg'].lower()}.") from error
+        except (ValueError, TypeError) as error:
+            raise InputError(f"The model's card holds what JSON cannot: {error}.") from error
+
+
+class ModelCard(PackageCard):
+    """All that is said about a model that tells defocus.
+
+    Parameters
+    ----------
+    kind : {'one-shot', 'two-shot'}
+        How many frames it takes.
+    dz_um : float or None
+        Defocus of the second shot minus the first's, µm; of models of two shots, None of others.
     patch_px, stride_px, reduction : int
         Side of a patch and distance of neighbouring patches, px; how many pixels of the frame one pixel of the
         overview that the importance graph sees stands for, along each side.
     selection, decision
         How patches are chosen, and how their predictions become one estimate.
-    evaluation : dict
-        Measured figures, keys as ``napari-autofocus evaluate`` prints them.
-    training : TrainingRecord
-        How it was made.
     defocus_network, importance_network : NetworkCard
         How the trainable networks are built.
+    name, description, optics, stains, evaluation, training
+        As for every :class:`PackageCard`; the keys of ``evaluation`` are those that ``napari-autofocus evaluate``
+        prints.
     """
 
-    config_version: Literal[1] = 1
-    kind: Literal["one-shot"] = "one-shot"
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
-    description: Annotated[str, Field(max_length=1000)]
-    optics: CardOptics
-    stains: tuple[str, ...] = ()
+    kind: FocusKind = "one-shot"
+    dz_um: Positive | None = None
     patch_px: Annotated[int, Field(ge=16, le=1024)] = 128
     stride_px: Annotated[int, Field(ge=8, le=1024)] = 64
     reduction: Annotated[int, Field(ge=1, le=64)] = 8
     selection: SelectionSettings
     decision: DecisionSettings
-    evaluation: dict[str, JsonValue] = {}
-    training: TrainingRecord
     defocus_network: NetworkCard
     importance_network: NetworkCard
     sign_convention: str = SIGN_CONVENTION
     normalisation: str = NORMALISATION
+
+    @model_validator(mode="after")
+    def _shots_fit(self) -> ModelCard:
+        if (self.kind == "two-shot") != (self.dz_um is not None):
+            raise ValueError("models of two shots state dz_um, others do not")
+        return self
 
     @model_validator(mode="after")
     def _grid_fits_the_overview(self) -> ModelCard:
@@ -180,25 +225,3 @@ class ModelCard(CardPart):
     def dof_um(self) -> float:
         """Depth of field that the model's figures are counted in, µm."""
         return self.decision.dof_um
-
-    def to_dict(self) -> dict[str, Any]:
-        """The card in types that JSON and YAML know."""
-        return dict(self.model_dump(mode="json"))
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelCard:
-        """The card that :meth:`to_dict` gave.
-
-        Raises
-        ------
-        InputError
-            If a value is missing, unknown, of the wrong type, NaN or infinite; the first fault is named.
-        """
-        try:
-            return cls.model_validate_json(json.dumps(values, allow_nan=False))
-        except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in fault["loc"]) or "the card"
-            raise InputError(f"The model's card is wrong at {place}: {fault['msg'].lower()}.") from error
-        except (ValueError, TypeError) as error:
-            raise InputError(f"The model's card holds what JSON cannot: {error}.") from error

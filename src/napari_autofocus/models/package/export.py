@@ -23,14 +23,31 @@ from torch import nn
 from torch.export import Dim
 
 from napari_autofocus.models.package.card import ModelCard
-from napari_autofocus.models.package.members import IMPORTANCE, OVERVIEW, PATCHES, PREDICTION
+from napari_autofocus.models.package.members import (
+    IMPORTANCE,
+    OVERVIEW,
+    PATCHES,
+    PREDICTION,
+    RECOVERED,
+    SHOTS,
+)
+from napari_autofocus.models.package.virtual_card import VirtualCard
 
 OPSET = 18
 _TEST_PATCHES = 2
 _TEST_GRID = (3, 4)
+_TEST_STRIDES = (4, 5)
 _MOST_IN_HALF = 65504.0
-_DYNAMIC = {PATCHES: {0: "batch"}, OVERVIEW: {2: "height", 3: "width"}}
-_OUTPUT_NAMES = {PREDICTION: {0: "batch"}, IMPORTANCE: {2: "rows", 3: "columns"}}
+_DYNAMIC = {
+    PATCHES: {0: "batch"},
+    OVERVIEW: {2: "height", 3: "width"},
+    SHOTS: {0: "batch", 2: "height", 3: "width"},
+}
+_OUTPUT_NAMES = {
+    PREDICTION: {0: "batch"},
+    IMPORTANCE: {2: "rows", 3: "columns"},
+    RECOVERED: {0: "batch", 2: "height", 3: "width"},
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,12 @@ def export_importance(network: nn.Module, card: ModelCard, *, half: bool) -> Exp
     patch, stride = card.patch_px // card.reduction, card.stride_px // card.reduction
     height, width = ((count - 1) * stride + patch for count in _TEST_GRID)
     return _export(network, (1, card.optics.channels, height, width), OVERVIEW, IMPORTANCE, half)
+
+
+def export_refocus(network: nn.Module, card: VirtualCard, *, half: bool) -> ExportedNetwork:
+    """Export a virtual refocusing network; its graph takes any number of pairs of any size in whole strides."""
+    height, width = (count * card.stride_px for count in _TEST_STRIDES)
+    return _export(network, (_TEST_PATCHES, 2 * card.optics.channels, height, width), SHOTS, RECOVERED, half)
 
 
 def _export(

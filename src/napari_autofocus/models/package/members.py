@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 RDF = "rdf.yaml"
@@ -18,33 +19,54 @@ TEST_INPUT = "test_input.npy"
 TEST_OUTPUT = "test_output.npy"
 IMPORTANCE_TEST_INPUT = "importance_test_input.npy"
 IMPORTANCE_TEST_OUTPUT = "importance_test_output.npy"
+REFOCUS_GRAPH = "refocus.onnx"
+REFOCUS_WEIGHTS = "refocus.safetensors"
 
-REQUIRED = (
+
+@dataclass(frozen=True)
+class Layout:
+    """The members of a kind of package.
+
+    Parameters
+    ----------
+    graph : str
+        The graph that other software runs.
+    attached : tuple of str
+        Members that the bioimage.io format has no entry of its own for.
+    """
+
+    graph: str
+    attached: tuple[str, ...]
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Every member but the ``rdf.yaml``."""
+        return (self.graph, *self.attached, TEST_INPUT, TEST_OUTPUT, README)
+
+
+_FOCUS = Layout(
     DEFOCUS_GRAPH,
-    IMPORTANCE_GRAPH,
-    DEFOCUS_WEIGHTS,
-    IMPORTANCE_WEIGHTS,
-    TEST_INPUT,
-    TEST_OUTPUT,
-    IMPORTANCE_TEST_INPUT,
-    IMPORTANCE_TEST_OUTPUT,
-    README,
-    TRAINING,
+    (
+        IMPORTANCE_GRAPH,
+        DEFOCUS_WEIGHTS,
+        IMPORTANCE_WEIGHTS,
+        IMPORTANCE_TEST_INPUT,
+        IMPORTANCE_TEST_OUTPUT,
+        TRAINING,
+    ),
 )
-ATTACHED = (
-    IMPORTANCE_GRAPH,
-    DEFOCUS_WEIGHTS,
-    IMPORTANCE_WEIGHTS,
-    IMPORTANCE_TEST_INPUT,
-    IMPORTANCE_TEST_OUTPUT,
-    TRAINING,
-)
-"""Members that the bioimage.io format has no entry of its own for."""
+LAYOUTS = {
+    "one-shot": _FOCUS,
+    "two-shot": _FOCUS,
+    "virtual": Layout(REFOCUS_GRAPH, (REFOCUS_WEIGHTS, TRAINING)),
+}
+"""By the kind on the card."""
 
 OUR_BLOCK = "napari_autofocus"
 """Key under ``config`` of ``rdf.yaml`` that holds the card, the members' hashes and the card's checksum."""
 PATCHES, PREDICTION = "patches", "prediction"
 OVERVIEW, IMPORTANCE = "overview", "importance"
+SHOTS, RECOVERED = "shots", "recovered"
 PREDICTION_CHANNELS = ("defocus_um", "uncertainty_um", "positive")
 
 

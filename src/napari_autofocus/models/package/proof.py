@@ -22,17 +22,21 @@ from napari_autofocus.models.package.members import (
     PATCHES,
     PREDICTION,
     PREDICTION_CHANNELS,
+    RECOVERED,
+    REFOCUS_GRAPH,
+    SHOTS,
     TEST_INPUT,
     TEST_OUTPUT,
 )
 from napari_autofocus.models.package.onnx_graph import OnnxGraph
+from napari_autofocus.models.package.virtual_card import VirtualCard
 
 TOLERANCE = 0.01
 """Largest difference of a test output: µm, probability or importance."""
 
 
-def prove(path: Path, card: ModelCard, members: Mapping[str, bytes]) -> None:
-    """Run both graphs on their test tensors.
+def prove(path: Path, card: ModelCard | VirtualCard, members: Mapping[str, bytes]) -> None:
+    """Run the graphs on their test tensors.
 
     Raises
     ------
@@ -41,8 +45,11 @@ def prove(path: Path, card: ModelCard, members: Mapping[str, bytes]) -> None:
         :data:`TOLERANCE`.
     """
     try:
-        _prove_defocus(card, members)
-        _prove_importance(card, members)
+        if isinstance(card, VirtualCard):
+            _prove_refocus(card, members)
+        else:
+            _prove_defocus(card, members)
+            _prove_importance(card, members)
     except InputError as error:
         raise InputError(f"{path} cannot be used. {error}") from error
 
@@ -62,6 +69,15 @@ def _prove_importance(card: ModelCard, members: Mapping[str, bytes]) -> None:
     rows, columns = ((side * card.reduction - card.patch_px) // card.stride_px + 1 for side in overview.shape[2:])
     _check_shape(IMPORTANCE_TEST_OUTPUT, stated, (1, 1, rows, columns))
     _compare(IMPORTANCE_GRAPH, OnnxGraph(members[IMPORTANCE_GRAPH], OVERVIEW, IMPORTANCE).run(overview), stated)
+
+
+def _prove_refocus(card: VirtualCard, members: Mapping[str, bytes]) -> None:
+    shots = read_npy(members[TEST_INPUT], TEST_INPUT)
+    stated = read_npy(members[TEST_OUTPUT], TEST_OUTPUT)
+    channels = card.optics.channels
+    _check_shape(TEST_INPUT, shots, (None, 2 * channels, None, None))
+    _check_shape(TEST_OUTPUT, stated, (len(shots), channels + 1, *shots.shape[2:]))
+    _compare(REFOCUS_GRAPH, OnnxGraph(members[REFOCUS_GRAPH], SHOTS, RECOVERED).run(shots), stated)
 
 
 def read_npy(content: bytes, name: str) -> npt.NDArray[np.float32]:

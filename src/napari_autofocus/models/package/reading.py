@@ -6,35 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.package.archive import read_archive
-from napari_autofocus.models.package.card import CONFIG_VERSION, ModelCard
-from napari_autofocus.models.package.members import OUR_BLOCK, RDF, REQUIRED, checksum_of, sha256_of
+from napari_autofocus.models.package.card import CONFIG_VERSION, FocusKind, ModelCard
+from napari_autofocus.models.package.members import LAYOUTS, OUR_BLOCK, RDF, Layout, checksum_of, sha256_of
 from napari_autofocus.models.package.plain_yaml import read_yaml
 from napari_autofocus.models.package.proof import prove
+from napari_autofocus.models.package.virtual_card import VirtualCard
 
 _FORMAT = "0.5"
 _AGAIN = "fetch or write the model again"
 
 
+Card = TypeVar("Card", ModelCard, VirtualCard, ModelCard | VirtualCard, covariant=True)
+
+
 @dataclass(frozen=True)
-class ModelPackage:
+class Package(Generic[Card]):
     """An opened package: verified, in memory, nothing of it on the disk but the file itself.
 
     Parameters
     ----------
     path : Path
         The file.
-    card : ModelCard
+    card : ModelCard or VirtualCard
         What is said about the model.
     members : mapping of str to bytes
         Content by name, as in :mod:`napari_autofocus.models.package.members`.
     """
 
     path: Path
-    card: ModelCard
+    card: Card
     members: Mapping[str, bytes] = field(repr=False)
 
     @cached_property
@@ -49,14 +53,33 @@ class ModelPackage:
         return self.path.stat().st_size
 
 
-def open_package(path: Path | str, *, kind: str = "one-shot") -> ModelPackage:
+ModelPackage = Package[ModelCard]
+"""Tells defocus, from one shot or two."""
+VirtualPackage = Package[VirtualCard]
+"""Recovers the image in focus from two shots."""
+AnyPackage = Package[ModelCard | VirtualCard]
+
+_CARDS: dict[str, type[ModelCard] | type[VirtualCard]] = {
+    "one-shot": ModelCard,
+    "two-shot": ModelCard,
+    "virtual": VirtualCard,
+}
+KIND_WORDS = {
+    "one-shot": "tells defocus from one shot",
+    "two-shot": "tells defocus from two shots",
+    "virtual": "recovers the image in focus from two shots",
+}
+"""What a model of a kind does, for sentences."""
+
+
+def open_package(path: Path | str, *, kind: FocusKind = "one-shot") -> ModelPackage:
     """Read a package and make sure that it is whole, ours, of this version, and answers as it did when written.
 
     Parameters
     ----------
     path : path-like
         The zip.
-    kind : str
+    kind : {'one-shot', 'two-shot'}
         What is wanted.
 
     Raises
@@ -65,16 +88,33 @@ def open_package(path: Path | str, *, kind: str = "one-shot") -> ModelPackage:
         In one sentence, if it is anything else. Hashes betray damage and changed members, the checksum a changed card;
         neither can prove who made the file.
     """
-    path = Path(path)
+    path, card, members = _opened(Path(path), (kind,))
+    assert isinstance(card, ModelCard)
+    return Package(path, card, members)
+
+
+def open_virtual_package(path: Path | str) -> VirtualPackage:
+    """Read the package of a virtual refocuser, verified as by :func:`open_package`."""
+    path, card, members = _opened(Path(path), ("virtual",))
+    assert isinstance(card, VirtualCard)
+    return Package(path, card, members)
+
+
+def open_any_package(path: Path | str) -> AnyPackage:
+    """Read a package of any kind, verified as by :func:`open_package`."""
+    return Package(*_opened(Path(path), tuple(LAYOUTS)))
+
+
+def _opened(path: Path, kinds: tuple[str, ...]) -> tuple[Path, ModelCard | VirtualCard, Mapping[str, bytes]]:
     members = read_archive(path)
     block = _our_block(path, members)
     _check_version(path, block)
-    _check_kind(path, block, kind)
+    kind = _kind(path, block, kinds)
     _check_checksum(path, block)
-    _check_hashes(path, block, members)
-    card = _card(path, block)
+    _check_hashes(path, block, members, LAYOUTS[kind])
+    card = _card(path, block, _CARDS[kind])
     prove(path, card, members)
-    return ModelPackage(path, card, members)
+    return path, card, members
 
 
 def _our_block(path: Path, members: Mapping[str, bytes]) -> dict[str, Any]:
@@ -111,9 +151,13 @@ def _check_version(path: Path, block: Mapping[str, Any]) -> None:
         )
 
 
-def _check_kind(path: Path, block: Mapping[str, Any], wanted: str) -> None:
-    if block.get("kind") != wanted:
-        raise InputError(f"{path} is a {block.get('kind')} model, and a {wanted} model is wanted; name another file.")
+def _kind(path: Path, block: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
+    """The kind of the package, if it is one of those wanted."""
+    kind = block.get("kind")
+    if kind in wanted and kind in LAYOUTS:
+        return str(kind)
+    found = f"{path} {KIND_WORDS[kind]}" if kind in KIND_WORDS else f"{path} is a {kind} model, which is not known here"
+    raise InputError(f"{found}, and a model is wanted that {KIND_WORDS[wanted[0]]}; name another file.")
 
 
 def _check_checksum(path: Path, block: Mapping[str, Any]) -> None:
@@ -125,11 +169,11 @@ def _check_checksum(path: Path, block: Mapping[str, Any]) -> None:
         raise InputError(f"The card of {path} was changed after it was written (its checksum differs); {_AGAIN}.")
 
 
-def _check_hashes(path: Path, block: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
+def _check_hashes(path: Path, block: Mapping[str, Any], members: Mapping[str, bytes], layout: Layout) -> None:
     stated = block.get("files")
     if not isinstance(stated, dict):
         raise InputError(f"{path} does not list its files; {_AGAIN}.")
-    missing = sorted({*stated, *REQUIRED} - set(members))
+    missing = sorted({*stated, *layout.required} - set(members))
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; {_AGAIN}.")
     unknown = sorted(set(members) - {RDF, *stated})
@@ -142,8 +186,8 @@ def _check_hashes(path: Path, block: Mapping[str, Any], members: Mapping[str, by
         )
 
 
-def _card(path: Path, block: Mapping[str, Any]) -> ModelCard:
+def _card(path: Path, block: Mapping[str, Any], card: type[ModelCard] | type[VirtualCard]) -> ModelCard | VirtualCard:
     try:
-        return ModelCard.from_dict({key: value for key, value in block.items() if key not in ("files", "checksum")})
+        return card.from_dict({key: value for key, value in block.items() if key not in ("files", "checksum")})
     except InputError as error:
         raise InputError(f"{path} cannot be used. {error}") from error

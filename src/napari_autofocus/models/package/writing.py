@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,13 @@ from torch import nn
 from napari_autofocus.files import replacing
 from napari_autofocus.models.package.archive import write_archive
 from napari_autofocus.models.package.card import ModelCard
-from napari_autofocus.models.package.export import OPSET, ExportedNetwork, export_defocus, export_importance
+from napari_autofocus.models.package.export import (
+    OPSET,
+    ExportedNetwork,
+    export_defocus,
+    export_importance,
+    export_refocus,
+)
 from napari_autofocus.models.package.members import (
     DEFOCUS_GRAPH,
     DEFOCUS_WEIGHTS,
@@ -26,14 +31,23 @@ from napari_autofocus.models.package.members import (
     IMPORTANCE_WEIGHTS,
     RDF,
     README,
+    REFOCUS_GRAPH,
+    REFOCUS_WEIGHTS,
     TEST_INPUT,
     TEST_OUTPUT,
     TRAINING,
 )
 from napari_autofocus.models.package.plain_yaml import write_yaml
 from napari_autofocus.models.package.rdf import rdf_of
-from napari_autofocus.models.package.reading import ModelPackage, open_package
+from napari_autofocus.models.package.reading import (
+    ModelPackage,
+    VirtualPackage,
+    open_any_package,
+    open_package,
+    open_virtual_package,
+)
 from napari_autofocus.models.package.readme import readme_of
+from napari_autofocus.models.package.virtual_card import VirtualCard
 
 
 def write_package(
@@ -68,8 +82,43 @@ def write_package(
         If the file cannot be written, or the written package does not answer as the networks do.
     """
     exported = export_defocus(defocus, card, half=half), export_importance(importance, card, half=half)
-    training = {"record": card.training.model_dump(mode="json"), "history": dict(history or {})}
-    return _write(Path(path), card, {**_members(*exported), TRAINING: _json(training)})
+    _write(Path(path), card, {**_members(*exported), TRAINING: _training(card, history)})
+    return open_package(path, kind=card.kind)
+
+
+def write_virtual_package(
+    path: Path | str,
+    card: VirtualCard,
+    *,
+    network: nn.Module,
+    history: Mapping[str, Any] | None = None,
+    half: bool = True,
+) -> VirtualPackage:
+    """Write a virtual refocuser as one file and open it again, as :func:`write_package` does.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Pairs of shots (N, 2C, Y, X) to images and uncertainties (N, C + 1, Y, X), as in
+        :mod:`napari_autofocus.models.tsva`. It is not changed.
+    path, card, history, half
+        As for :func:`write_package`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or the written package does not answer as the network does.
+    """
+    exported = export_refocus(network, card, half=half)
+    members = {
+        REFOCUS_GRAPH: exported.graph,
+        REFOCUS_WEIGHTS: exported.weights,
+        TEST_INPUT: _npy(exported.test_input),
+        TEST_OUTPUT: _npy(exported.test_output),
+        TRAINING: _training(card, history),
+    }
+    _write(Path(path), card, members)
+    return open_virtual_package(path)
 
 
 def with_card(package: ModelPackage, path: Path | str, card: ModelCard) -> ModelPackage:
@@ -81,15 +130,20 @@ def with_card(package: ModelPackage, path: Path | str, card: ModelCard) -> Model
         If the file cannot be written.
     """
     kept = {name: content for name, content in package.members.items() if name not in (RDF, README)}
-    return _write(Path(path), card, kept)
+    _write(Path(path), card, kept)
+    return open_package(path, kind=card.kind)
 
 
-def _write(path: Path, card: ModelCard, members: Mapping[str, bytes]) -> ModelPackage:
+def _write(path: Path, card: ModelCard | VirtualCard, members: Mapping[str, bytes]) -> None:
+    """Write the file; it takes its name once it opens."""
     members = {README: readme_of(card).encode(), **members}
     with replacing(path) as temporary:
         write_archive(temporary, {RDF: write_yaml(rdf_of(card, members, opset=OPSET)), **members})
-        written = open_package(temporary)
-    return replace(written, path=path)
+        open_any_package(temporary)
+
+
+def _training(card: ModelCard | VirtualCard, history: Mapping[str, Any] | None) -> bytes:
+    return _json({"record": card.training.model_dump(mode="json"), "history": dict(history or {})})
 
 
 def _members(defocus: ExportedNetwork, importance: ExportedNetwork) -> dict[str, bytes]:

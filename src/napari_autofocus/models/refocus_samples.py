@@ -1,0 +1,153 @@
+"""What virtual refocusing learns from: places seen in two shots either side of focus, several times, and in focus.
+
+From the simulation they come without noise (the camera's is added anew each time a sample is shown); from z-stacks
+with the noise they were taken with. Stored in shards that appear whole or not at all, read through memory maps.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.files import flush_to_disk
+
+FULL_SCALE = 65535
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class RefocusSample:
+    """One place of a slide.
+
+    Parameters
+    ----------
+    truth : np.ndarray, shape (Y, X, C), uint16
+        In focus; 65535 is full light.
+    shots : np.ndarray, shape (pairs, 2, Y, X, C), uint16
+        Two shots of each pair.
+    half_um, error_um : np.ndarray, shape (pairs,)
+        Half of the distance of the two shots, and the middle between them against best focus, µm.
+    noisy : bool
+        Whether a camera's noise is in the images already.
+    slide, stain : str
+        Samples of one slide stay together when data are split.
+    """
+
+    truth: npt.NDArray[np.uint16]
+    shots: npt.NDArray[np.uint16]
+    half_um: npt.NDArray[np.float32]
+    error_um: npt.NDArray[np.float32]
+    noisy: bool
+    slide: str
+    stain: str = ""
+
+
+def write_refocus_shard(folder: Path, samples: Iterable[RefocusSample]) -> Path:
+    """Write one shard; samples of one shape and number of pairs.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, because the disk is full for instance; nothing is left of it then.
+    """
+    kept = list(samples)
+    unfinished = folder.with_name(folder.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(parents=True)
+        np.save(unfinished / "truths.npy", np.stack([sample.truth for sample in kept]))
+        np.save(unfinished / "shots.npy", np.stack([sample.shots for sample in kept]))
+        np.save(unfinished / "half_um.npy", np.stack([sample.half_um for sample in kept]).astype(np.float32))
+        np.save(unfinished / "error_um.npy", np.stack([sample.error_um for sample in kept]).astype(np.float32))
+        np.save(unfinished / "noisy.npy", np.array([sample.noisy for sample in kept], bool))
+        names = {"slides": [sample.slide for sample in kept], "stains": [sample.stain for sample in kept]}
+        (unfinished / "names.json").write_text(json.dumps({"format": _FORMAT, **names}), encoding="utf-8")
+        for path in unfinished.iterdir():
+            flush_to_disk(path)
+        return unfinished.rename(folder)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror or error}); is the disk full? Make room, then start again."
+        ) from error
+
+
+class RefocusDataset:
+    """All finished shards of a folder as one sequence of places.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``shard-*`` folders.
+
+    Raises
+    ------
+    InputError
+        If there is none, one cannot be read, or one was written by another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        found = sorted(p for p in folder.glob("shard-*") if p.is_dir() and p.suffix != ".part")
+        if not found:
+            raise InputError(f"{folder} holds no training data (no shard-* folder); write some first.")
+        names = [_names_in(path) for path in found]
+        self._truths = [_array(path / "truths.npy", mapped=True) for path in found]
+        self._shots = [_array(path / "shots.npy", mapped=True) for path in found]
+        self.half_um = np.concatenate([_array(path / "half_um.npy") for path in found])
+        self.error_um = np.concatenate([_array(path / "error_um.npy") for path in found])
+        self.noisy = np.concatenate([_array(path / "noisy.npy") for path in found])
+        self.slides = np.concatenate([np.array(each["slides"]) for each in names])
+        self.stains = np.concatenate([np.array(each["stains"]) for each in names])
+        self._starts = np.cumsum([0] + [len(part) for part in self._truths])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of shots of each place."""
+        return int(self.half_um.shape[1])
+
+    @property
+    def side_px(self) -> int:
+        """Side of a stored place, px."""
+        return int(self._truths[0].shape[1])
+
+    @property
+    def channels(self) -> int:
+        """Channels of a shot."""
+        return int(self._truths[0].shape[-1])
+
+    def place(self, index: int, pair: int) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
+        """The image in focus (Y, X, C) and two shots (2, Y, X, C) of a place, on disk still."""
+        shard = int(np.searchsorted(self._starts, index, side="right")) - 1
+        at = index - self._starts[shard]
+        return self._truths[shard][at], self._shots[shard][at, pair]
+
+
+def _names_in(folder: Path) -> dict[str, Any]:
+    try:
+        names = dict(json.loads((folder / "names.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} cannot be read ({error}); delete it and make it again.") from error
+    if names.get("format") != _FORMAT:
+        raise InputError(
+            f"{folder} was written as training data of format {names.get('format')}, this version reads {_FORMAT};"
+            " delete it and make it again."
+        )
+    return names
+
+
+def _array(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path} is no readable array ({error}); delete its folder and make it again.") from error
