@@ -7,23 +7,22 @@ by an error of N(0, 1) µm.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.models.refocus_samples import FULL_SCALE, RefocusSample
-from napari_autofocus.models.simulated_fields import FIELDS_OF_ONE_OPTICS, off_nominal
+from napari_autofocus.models.simulated_fields import FIELDS_OF_ONE_OPTICS, drawn_place, off_nominal
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation import Optics, Scene, Specimen, Topography
 from napari_autofocus.simulation.camera import WELL_EXPOSED
 from napari_autofocus.simulation.layers import has_content
 
 UInt16 = npt.NDArray[np.uint16]
-
-_PLACES_TRIED = 8
 
 
 @dataclass(frozen=True)
@@ -70,16 +69,75 @@ class SimulatedPlaces:
     off_nominal_share: float = 0.3
 
 
+@dataclass(frozen=True, eq=False)
+class KnownShots:
+    """Two shots of a field, and the same camera's image of it in focus.
+
+    Parameters
+    ----------
+    first, second, truth : np.ndarray, shape (Y, X, 3)
+        As the camera gave them.
+    light : np.ndarray, shape (Y, X, 3), float32
+        The truth without noise, as a share of full scale.
+    half_um, error_um : float
+        Half of the distance of the two shots, and the middle between them against best focus, µm.
+    slide, stain, density : str
+        What is seen.
+    """
+
+    first: npt.NDArray[Any]
+    second: npt.NDArray[Any]
+    truth: npt.NDArray[Any]
+    light: npt.NDArray[np.float32]
+    half_um: float
+    error_um: float
+    slide: str
+    stain: str
+    density: str
+
+
 def simulate_places(settings: SimulatedPlaces, seeds: Iterable[int]) -> Iterator[RefocusSample]:
     """Places with their truth, several for each seed."""
     for seed in seeds:
         yield from _simulate_field(settings, seed)
 
 
+def simulate_shots(
+    settings: SimulatedPlaces, seeds: Iterable[int], half_um: Sequence[float], *, shape: tuple[int, int] | None = None
+) -> Iterator[KnownShots]:
+    """Pairs of shots of whole fields through the preset's optics and the usual camera, to measure on.
+
+    Parameters
+    ----------
+    settings : SimulatedPlaces
+        Stains, densities, and how far the middle of the shots misses focus.
+    seeds : iterable of int
+        One slide each.
+    half_um : sequence of float
+        Half the distance of the two shots: one pair for each, all with the field's own error, µm.
+    shape : tuple of int, optional
+        Height and width of a shot, px; that of the settings unless given.
+    """
+    optics = Optics(Objective.parse(settings.objective))
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 32])
+        density = str(rng.choice(settings.densities, p=settings.density_shares))
+        stain = str(rng.choice(settings.stains))
+        scene = Scene(Specimen(stain, density, seed, _tilted(rng)), optics, shape=shape or settings.shape)
+        at = drawn_place(scene, rng)
+        focus, error = scene.best_focus_um(*at), float(rng.normal(0, settings.error_um))
+        truth = scene.snap(*at, focus, rng=rng)
+        shading = scene.camera.shading(scene.shape)[..., None]
+        light = np.minimum(scene.render(*at, focus) * shading * np.float32(WELL_EXPOSED), 1)
+        for half in half_um:
+            first, second = (scene.snap(*at, focus + error + side * half, rng=rng) for side in (-1, 1))
+            yield KnownShots(first, second, truth, light, half, error, f"simulated-{seed}", stain, density)
+
+
 def _simulate_field(settings: SimulatedPlaces, seed: int) -> Iterator[RefocusSample]:
     rng = np.random.default_rng([seed, 30])
     scene, stain = _scene(settings, seed, rng)
-    at = _somewhere(scene, rng)
+    at = drawn_place(scene, rng)
     focus = scene.best_focus_um(*at)
     half = rng.uniform(*settings.half_um, settings.pairs).astype(np.float32)
     error = (rng.standard_normal(settings.pairs) * settings.error_um).astype(np.float32)
@@ -104,25 +162,18 @@ def _scene(settings: SimulatedPlaces, seed: int, rng: np.random.Generator) -> tu
     optics = _optics(settings.objective, nominal, seed // FIELDS_OF_ONE_OPTICS)
     density = str(rng.choice(settings.densities, p=settings.density_shares))
     stain = str(rng.choice(settings.stains))
+    return Scene(Specimen(stain, density, seed, _tilted(rng)), optics, shape=settings.shape), stain
+
+
+def _tilted(rng: np.random.Generator) -> Topography:
     angle, slope = rng.uniform(0, 2 * math.pi), rng.uniform(0, 1.5)
-    tilted = Topography(slope * math.cos(angle), slope * math.sin(angle))
-    return Scene(Specimen(stain, density, seed, tilted), optics, shape=settings.shape), stain
+    return Topography(slope * math.cos(angle), slope * math.sin(angle))
 
 
 @lru_cache(maxsize=4)
 def _optics(objective: str, nominal: bool, run: int) -> Optics:
     lens = Objective.parse(objective)
     return Optics(lens) if nominal else off_nominal(lens, np.random.default_rng([run, 31]))
-
-
-def _somewhere(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
-    """A place on the slide with content, if a few tries find any."""
-    at = (0.0, 0.0)
-    for _ in range(_PLACES_TRIED):
-        at = (float(rng.uniform(-3000, 3000)), float(rng.uniform(-3000, 3000)))
-        if has_content(scene.content_at(*at)).mean() > 0.005:
-            break
-    return at
 
 
 def _corners(

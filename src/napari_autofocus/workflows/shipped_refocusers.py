@@ -1,0 +1,321 @@
+"""Making the virtual refocusers that ship: simulated slides in, a measured package out, from a recipe and its seed.
+
+Takes hours of two CPU cores or minutes of a GPU, and goes on where it was stopped:
+``python -m napari_autofocus.workflows.shipped_refocusers tsva-20x --work build/models``. The two networks that it is
+compared with are taught alike by ``--compare``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from collections.abc import Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_autofocus import __version__
+from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.models.networks import network_card
+from napari_autofocus.models.package import CardOptics, TrainingRecord, VirtualCard, VirtualPackage
+from napari_autofocus.models.package.writing import write_virtual_package
+from napari_autofocus.models.refocus_evaluation import ShotsResult, as_light, evaluate_refocus, refocus_figures
+from napari_autofocus.models.refocus_samples import RefocusDataset, write_refocus_shard
+from napari_autofocus.models.refocus_task import RefocusTask
+from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_places, simulate_shots
+from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
+from napari_autofocus.models.tsva import METHODS, Method, TsvaNetwork, TsvaSettings
+from napari_autofocus.optics import Objective
+
+FIELDS_A_SHARD = 16
+
+
+@dataclass(frozen=True)
+class RefocusRecipe:
+    """How a virtual refocuser is made.
+
+    Parameters
+    ----------
+    name, description : str
+        As users see them.
+    places : SimulatedPlaces
+        Slides to learn from.
+    shards : int
+        Number of shards of 16 fields; field n has seed n.
+    network : TsvaSettings
+        What is taught.
+    training : TrainingSettings
+        How; its seed also draws the first weights.
+    evaluation_seed, checked_fields : int
+        First seed of the slides to measure on, and their number; far from those trained on.
+    checked_half_um : tuple of float
+        Half distances of the shots to measure on, µm.
+    """
+
+    name: str
+    description: str
+    places: SimulatedPlaces
+    shards: int
+    network: TsvaSettings
+    training: TrainingSettings
+    evaluation_seed: int = 800_000
+    checked_fields: int = 40
+    checked_half_um: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 3.0)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        RefocusRecipe(
+            name="tsva-20x",
+            description=(
+                "Two frames of a stained slide (H&E, cytology or blood) under a 20x/0.75 objective, 1 to 6 µm apart and"
+                " either side of focus, to the image in focus. Nothing moves. Taught on simulated slides only: check it"
+                " on your own microscope before you trust it."
+            ),
+            places=SimulatedPlaces(),
+            shards=24,
+            network=TsvaSettings(),
+            training=TrainingSettings(
+                samples=64_000,
+                batch=16,
+                learning_rate=2e-3,
+                weight_decay=1e-3,
+                hold=0.35,
+                averaging=0.995,
+                validate_every=3_200,
+            ),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class RefocusProgress:
+    """Where the making of a refocuser stands: one of its parts is set.
+
+    Parameters
+    ----------
+    shards : tuple of int or None
+        Shards of training data that are there, and that are wanted.
+    training : TrainingProgress or None
+        Of the network.
+    result : ShotsResult or None
+        Of a pair that was measured on.
+    """
+
+    shards: tuple[int, int] | None = None
+    training: TrainingProgress | None = None
+    result: ShotsResult | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Making:
+    """A recipe with the folder that its data and checkpoints lie in."""
+
+    recipe: RefocusRecipe
+    work: Path
+    device: str = "cpu"
+    processes: int = 2
+
+    @property
+    def data(self) -> Path:
+        """Folder of the training data."""
+        return self.work / "data"
+
+    def checkpoint(self, method: Method) -> Path:
+        """Checkpoint of the network of a method."""
+        return self.work / f"run-{method}.safetensors"
+
+    def simulate(self) -> Generator[RefocusProgress, None, None]:
+        """Write the training data that are not there yet."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._check_places()
+        wanted = self.recipe.shards
+        missing = [number for number in range(wanted) if not _shard(self.data, number).exists()]
+        yield RefocusProgress(shards=(wanted - len(missing), wanted))
+        # Fresh processes: a fork would inherit the threads of torch in an unknown state.
+        with ProcessPoolExecutor(self.processes, mp_context=get_context("spawn")) as pool:
+            coming = [pool.submit(_write_shard, self.recipe.places, self.data, number) for number in missing]
+            try:
+                for done, finished in enumerate(as_completed(coming), wanted - len(missing) + 1):
+                    finished.result()
+                    yield RefocusProgress(shards=(done, wanted))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _check_places(self) -> None:
+        """Data of another recipe must not be taken for this one's."""
+        note, wanted = self.work / "places.json", json.loads(json.dumps(asdict(self.recipe.places)))
+        if not note.exists():
+            note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        elif json.loads(note.read_text(encoding="utf-8")) != wanted:
+            raise InputError(
+                f"{self.work} holds training data of another recipe than {self.recipe.name} is now; delete it, or name"
+                " another folder."
+            )
+
+    def teach(self, method: Method) -> Generator[RefocusProgress, None, Trained]:
+        """Teach the network of a method; goes on from its checkpoint."""
+        settings = replace(self.recipe.training, device=self.device)
+        torch.manual_seed(settings.seed)
+        task = RefocusTask(
+            TsvaNetwork(replace(self.recipe.network, method=method)), RefocusDataset(self.data), seed=settings.seed
+        )
+        training = train(task, settings, self.checkpoint(method))
+        try:
+            while True:
+                yield RefocusProgress(training=next(training))
+        except StopIteration as finished:
+            trained: Trained = finished.value
+            return trained
+        finally:
+            training.close()
+
+    def measure(self, network: torch.nn.Module) -> Generator[RefocusProgress, None, dict[str, Any]]:
+        """Figures on slides that were not learned from."""
+        recipe = self.recipe
+        seeds = range(recipe.evaluation_seed, recipe.evaluation_seed + recipe.checked_fields)
+        shots = simulate_shots(recipe.places, seeds, recipe.checked_half_um)
+        found = []
+        for result in evaluate_refocus(recovering(network), shots):
+            found.append(result)
+            yield RefocusProgress(result=result)
+        return refocus_figures(found)
+
+
+def recovering(network: torch.nn.Module) -> Any:
+    """A network as a function of two shots; sides must be whole strides."""
+    plain = network.cpu().eval()
+
+    def recover(first: Any, second: Any) -> Any:
+        lit = [torch.from_numpy(as_light(shot)).permute(2, 0, 1) for shot in (first, second)]
+        with torch.inference_mode():
+            answer = plain(torch.cat(lit)[None])[0, : lit[0].shape[0]]
+        return answer.permute(1, 2, 0).numpy()
+
+    return recover
+
+
+def make_refocuser(making: Making, target: Path) -> Generator[RefocusProgress, None, VirtualPackage]:
+    """Make a refocuser from its recipe; whatever an earlier run finished is used.
+
+    Parameters
+    ----------
+    making : Making
+        What to make, and where.
+    target : Path
+        The package to write.
+
+    Yields
+    ------
+    RefocusProgress
+        Closing the generator stops; nothing finished is lost.
+    """
+    yield from making.simulate()
+    trained = yield from making.teach(making.recipe.network.method)
+    figures = yield from making.measure(trained.network)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    card = _card(making.recipe, trained, figures)
+    return write_virtual_package(target, card, network=trained.network, history={"refocus": trained.history})
+
+
+def _card(recipe: RefocusRecipe, trained: Trained, figures: dict[str, Any]) -> VirtualCard:
+    places, objective = recipe.places, Objective.parse(recipe.places.objective)
+    return VirtualCard(
+        name=recipe.name,
+        description=recipe.description,
+        optics=CardOptics.of(objective),
+        stains=places.stains,
+        dof_um=objective.dof_um,
+        half_um=places.half_um,
+        error_um=places.error_um,
+        stride_px=recipe.network.stride_px,
+        network=network_card(trained.network),
+        evaluation=figures,
+        training=TrainingRecord(
+            seed=recipe.training.seed,
+            minutes=trained.seconds / 60,
+            finished=datetime.datetime.now(tz=datetime.UTC).date(),
+            code_version=__version__,
+            patches_seen=trained.samples,
+            details={
+                "simulated_fields": recipe.shards * FIELDS_A_SHARD,
+                "places": json.loads(json.dumps(asdict(places))),
+                "training": json.loads(json.dumps(asdict(recipe.training))),
+                "retreats": trained.retreats,
+                "torch": str(torch.__version__),
+            },
+        ),
+    )
+
+
+def _write_shard(places: SimulatedPlaces, data: Path, number: int) -> None:
+    seeds = range(number * FIELDS_A_SHARD, (number + 1) * FIELDS_A_SHARD)
+    write_refocus_shard(_shard(data, number), simulate_places(places, seeds))
+
+
+def _shard(data: Path, number: int) -> Path:
+    return data / f"shard-{number:04d}"
+
+
+_KNOWN = ("samples", "seconds", "loss", "learning_rate")
+
+
+def _words(step: RefocusProgress) -> Iterator[str]:
+    if step.shards is not None:
+        yield f"simulated {step.shards[0]} of {step.shards[1]} shards"
+    if step.training is not None and step.training.validated:
+        at = step.training
+        figures = " ".join(f"{name} {value:.4g}" for name, value in at.figures.items() if name not in _KNOWN)
+        yield f"{at.samples} of {at.total}, loss {at.loss:.3f}, {at.seconds_left / 60:.0f} min left; {figures}"
+    if step.result is not None:
+        gain = step.result.recovered_db - step.result.sharper_db
+        yield f"measured ±{step.result.half_um:g} µm on {step.result.stain}: {gain:+.2f} dB"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make refocusers by name; progress goes to standard error."""
+    parser = argparse.ArgumentParser(prog="make models", description="Make the virtual refocusers that ship.")
+    parser.add_argument("names", nargs="*", default=sorted(RECIPES), help="which; all unless named")
+    parser.add_argument("--work", type=Path, default=Path("build/models"), help="folder that earlier runs are found in")
+    parser.add_argument("--out", type=Path, default=None, help="folder of the packages; the shipped ones' unless given")
+    parser.add_argument("--device", default="cpu", help="that training runs on: cpu, cuda, mps")
+    parser.add_argument("--processes", type=int, default=2, help="that simulate at the same time")
+    parser.add_argument("--compare", action="store_true", help="teach the networks it is compared with as well")
+    wanted = parser.parse_args(arguments)
+    try:
+        _make(wanted)
+    except AutofocusError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _make(wanted: argparse.Namespace) -> None:
+    out = wanted.out or Path(str(files("napari_autofocus.models"))) / "shipped"
+    for name in wanted.names:
+        if name not in RECIPES:
+            raise InputError(f"There is no recipe for {name}; choose among {', '.join(sorted(RECIPES))}.")
+        making = Making(RECIPES[name], wanted.work / name, wanted.device, wanted.processes)
+        _tell(name, make_refocuser(making, out / f"{name}.zip"))
+        for method in METHODS if wanted.compare else ():
+            if method != RECIPES[name].network.method:
+                _tell(f"{name} {method}", making.teach(method))
+
+
+def _tell(name: str, steps: Generator[RefocusProgress, None, Any]) -> None:
+    for step in steps:
+        for words in _words(step):
+            print(f"{name}: {words}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
