@@ -117,3 +117,18 @@ class TorchEngine:
         with self._torch.inference_mode():
             answer = network(self._torch.from_numpy(values).to(self._device))  # type: ignore[operator]
         return np.asarray(answer.float().cpu().numpy())
+
+
+def engine_for(
+    package: ModelPackage, *, providers: Sequence[str] | None = None, device: str | None = None
+) -> OnnxEngine | TorchEngine:
+    """What runs a package: onnxruntime, or torch where a device is named.
+
+    Raises
+    ------
+    InputError
+        If both are named, or what is named is not there.
+    """
+    if device is not None and providers is not None:
+        raise InputError("A model runs either with onnxruntime's providers or on a torch device; name one of the two.")
+    return OnnxEngine(package, providers=providers) if device is None else TorchEngine(package, device)

@@ -6,9 +6,11 @@ ours.
 
 from __future__ import annotations
 
-from napari_autofocus.errors import OpticsRefused
+import math
+
+from napari_autofocus.errors import InputError, OpticsRefused
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.package.card import CardOptics, Colour, ModelCard
+from napari_autofocus.models.package.card import CardOptics, Colour, PackageCard
 from napari_autofocus.optics import Objective
 
 MAGNIFICATION_TOLERANCE = 0.01
@@ -17,18 +19,23 @@ NA_TOLERANCE = 0.05
 """Relative. Depth of field goes with NA², so this is 10 % of it."""
 PIXEL_TOLERANCE = 0.05
 """Relative. Cameras and tube lenses of one kind differ by less; a binned or resampled image by far more."""
+DISTANCE_TOLERANCE = 0.1
+"""Relative. What two shots differ by goes with their distance, and so does what is read from it."""
 
+_CONSEQUENCES = {"virtual": "the image may then show what is not there"}
+"""By the kind of the model; otherwise :data:`_WRONG_SIGN`."""
+_WRONG_SIGN = "then even the sign of the defocus may be wrong"
 _COLOURS: dict[Colour, str] = {"rgb": "an RGB image", "mono": "a grey image"}
 
 
 def check_optics(
-    card: ModelCard, optics: ImageOptics | None, colour: Colour, *, insist: bool = False
+    card: PackageCard, optics: ImageOptics | None, colour: Colour, *, insist: bool = False
 ) -> tuple[str, ...]:
     """Refuse optics that are unknown or differ from the model's, or return what to warn of where the user insists.
 
     Parameters
     ----------
-    card : ModelCard
+    card : PackageCard
         What the model was made for.
     optics : ImageOptics or None
         What is known of the frame's optics.
@@ -51,11 +58,44 @@ def check_optics(
     if found and not insist:
         raise OpticsRefused(
             f"The model {card.name} refuses this frame. {' '.join(found)} State the right optics"
-            " (--objective, --pixel-um), use a model made for them, or insist (insist=True, --insist): then even the"
-            " sign of the defocus may be wrong.",
+            " (--objective, --pixel-um), use a model made for them, or insist (insist=True, --insist):"
+            f" {_CONSEQUENCES.get(card.kind, _WRONG_SIGN)}.",
             found,
         )
     return found
+
+
+def check_distance(card: PairCard, dz_um: float, *, insist: bool = False) -> tuple[str, ...]:
+    """Refuse a distance of two shots that is not the model's, or return what to warn of where the user insists.
+
+    Parameters
+    ----------
+    card : PairCard
+        What the model was made for.
+    dz_um : float
+        Defocus of the second shot minus the first's, µm; either sign.
+    insist : bool
+        Do not refuse.
+
+    Raises
+    ------
+    InputError
+        If it is zero or no number; and without ``insist`` where it differs from the model's.
+    """
+    if not math.isfinite(dz_um) or dz_um == 0:
+        raise InputError(
+            f"Two shots lie a known distance apart; found {dz_um} µm. State the defocus of the second minus the"
+            f" first's (dz_um, --dz-um), {card.dz_um:g} or -{card.dz_um:g} µm for the model {card.name}."
+        )
+    if abs(abs(dz_um) - card.dz_um) <= DISTANCE_TOLERANCE * card.dz_um * (1 + 1e-9):
+        return ()
+    found = f"The two shots are {abs(dz_um):.4g} µm apart; the model was made for {card.dz_um:.4g} µm."
+    if not insist:
+        raise InputError(
+            f"The model {card.name} refuses these shots. {found} Take them that far apart, or insist (insist=True,"
+            " --insist): then the defocus may be wrong."
+        )
+    return (found,)
 
 
 def differences(wanted: CardOptics, optics: ImageOptics | None, colour: Colour) -> tuple[str, ...]:

@@ -225,3 +225,10 @@ class ModelCard(PackageCard):
     def dof_um(self) -> float:
         """Depth of field that the model's figures are counted in, µm."""
         return self.decision.dof_um
+
+
+class PairCard(ModelCard):
+    """All that is said about a model that tells defocus from two shots; :attr:`dz_um` is always stated."""
+
+    kind: Literal["two-shot"] = "two-shot"
+    dz_um: Positive
