@@ -93,7 +93,8 @@ class Shot:
     z_um : float
         Drive position read back, µm.
     phase : str
-        What the frame was for: ``shot``, ``verify``, ``second``, ``probe``, ``edge``, ``scan`` or ``neighbour``.
+        What the frame was for: ``shot``, ``verify``, ``second``, ``probe``, ``edge``, ``scan``, ``neighbour``,
+        ``apart`` (the first of two shots, read with the next one) or ``again`` (two shots below focus).
     verdict : str
         Of the estimate; empty where none was made.
     defocus_um, uncertainty_um : float or None
@@ -124,7 +125,7 @@ class RefocusRecord:
     Parameters
     ----------
     method : str
-        ``one-shot``; followed by ``sweep`` where one had to help (``one-shot, sweep``).
+        ``one-shot`` or ``two-shot``; followed by what had to help (``one-shot, two-shot, sweep``).
     outcome : str
         ``focused`` (verified by a second shot), ``already_in_focus`` (nothing moved), ``skipped_no_content`` (no
         content to focus on), ``refused`` (no move by an estimate that is not to be trusted), ``reverted`` (back at the
@@ -144,7 +145,7 @@ class RefocusRecord:
     verdict : str
         On the first estimate.
     model, fingerprint : str
-        Name of the model, and the SHA-256 that tells it from any other.
+        Name of the model, and the SHA-256 that tells it from any other; those of two where a second one helped.
     warnings : tuple of str
         What the estimates warned of.
     reasons : tuple of str

@@ -612,7 +612,7 @@ def near(defocus_um: float) -> FocusEstimate:
 def test_an_unsure_frame_near_focus_counts_where_the_pictures_agree(
     monkeypatch: pytest.MonkeyPatch, sharper: bool | None, outcome: str, left_um: float
 ) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.refocus_run.RefocusRun.sharper_than_start", lambda _: sharper)
+    monkeypatch.setattr("napari_autofocus.routines.refocus_belief.sharper_than_start", lambda _: sharper)
     microscope = stand(5.0)
     record = run(microscope, model(calls={0: lambda d: flat_at(d - left_um), 1: near}))
     assert record.outcome == outcome
@@ -623,7 +623,7 @@ def test_an_unsure_frame_near_focus_counts_where_the_pictures_agree(
 
 
 def test_a_blurred_copy_of_the_first_frame_is_not_in_focus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.refocus_run.RefocusRun.sharper_than_start", lambda _: False)
+    monkeypatch.setattr("napari_autofocus.routines.refocus_belief.sharper_than_start", lambda _: False)
     microscope = stand(5.0)
     record = run(microscope, model())
     assert record.outcome == "reverted"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fake_microscope import run_to_end
 
+from fake_pair import FakePair
 from fake_predictor import FakePredictor
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
 from napari_autofocus.microscope.faults import Fault, FaultKind
@@ -16,6 +17,7 @@ from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.routines.refocus import RefocusConfig, RefocusStep, refocus
+from napari_autofocus.routines.two_shot import refocus_by_pair
 from rigs import RigMaker, TextureScene
 
 LIMITS_UM = (-8.0, 9.0)
@@ -27,12 +29,22 @@ KINDS = [kind for part in get_args(FaultKind) for kind in (get_args(part) or (pa
 
 def truth(rig: SimulatedRig, errors: list[float]) -> FakePredictor:
     """Reads the true defocus, with a stated error for each frame in turn."""
+    return FakePredictor(_reader(rig, errors))
+
+
+def truth_of_two(rig: SimulatedRig, errors: list[float]) -> FakePair:
+    """The same by two shots."""
+    read = _reader(rig, errors)
+    return FakePair(lambda first, second, _: read(second))
+
+
+def _reader(rig: SimulatedRig, errors: list[float]) -> Callable[[np.ndarray], FocusEstimate]:
     left = iter(errors)
 
     def read(_: np.ndarray) -> FocusEstimate:
         return FocusEstimate("flat", rig.true_defocus_um() + next(left, 0.0), 0.05, direction_probability=0.99)
 
-    return FakePredictor(read)
+    return read
 
 
 class Stand:
@@ -56,9 +68,15 @@ class Stand:
         schedule._camera = [f for f in faults if f.kind in ("snap-timeout", "zero-frame", "stale-frame")]
         schedule._stage = [f for f in faults if f.kind.startswith("stage")]
 
-    def run(self, errors: list[float], until: Callable[[RefocusStep], bool] = lambda _: False) -> RefocusRecord:
+    def run(
+        self, errors: list[float], until: Callable[[RefocusStep], bool] = lambda _: False, *, by_pair: bool = False
+    ) -> RefocusRecord:
         kept: list[RefocusRecord] = []
-        steps = refocus(self.rig.microscope, truth(self.rig, errors), CONFIG, keep=kept.append)
+        microscope, keep = self.rig.microscope, kept.append
+        if by_pair:
+            steps = refocus_by_pair(microscope, truth_of_two(self.rig, errors), CONFIG, keep=keep)
+        else:
+            steps = refocus(microscope, truth(self.rig, errors), CONFIG, keep=keep)
         for step in steps:
             if until(step):
                 steps.close()
@@ -89,6 +107,27 @@ def test_every_fault_has_a_named_outcome_and_breaks_no_limit(
 ) -> None:
     stand = Stand(make_rig, direction, [Fault(kind, at, times)])
     stand.check(stand.run([-1.5, 0.0]))
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("times", [1, 1000])
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fault_during_two_shots_has_a_named_outcome_and_breaks_no_limit(
+    make_rig: RigMaker, kind: Any, at: int, times: int, direction: int
+) -> None:
+    stand = Stand(make_rig, direction, [Fault(kind, at, times)])
+    stand.check(stand.run([-0.5, 0.0], by_pair=True))
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("step", range(5))
+def test_stopping_two_shots_at_any_step_restores_the_start(make_rig: RigMaker, step: int, direction: int) -> None:
+    stand = Stand(make_rig, direction, [])
+    record = stand.run([-0.5, 0.0], until=lambda progress: progress.index == step, by_pair=True)
+    stand.check(record)
+    if record.outcome == "cancelled":
+        assert stand.rig.true_defocus_um() == pytest.approx(stand.defocus_um, abs=0.15)
 
 
 @pytest.mark.parametrize("direction", [1, -1])

@@ -12,6 +12,7 @@ from napari_autofocus.focus.estimate import refocus_z_um
 from napari_autofocus.microscope.protocol import Frame, SlideMicroscope
 from napari_autofocus.routines.refocus_config import RefocusStep
 from napari_autofocus.routines.refocus_run import RefocusRun
+from napari_autofocus.routines.two_shot_seeing import see
 
 Steps = Generator[RefocusStep, None, None]
 
@@ -58,7 +59,7 @@ def _visit(
         microscope.move_xy_to(here_um[0] + side[0] * width_um, here_um[1] + side[1] * height_um)
     except MoveRefused:
         return  # beyond the limits of the stage there is no neighbour
-    yield run.look("neighbour")
+    yield from see(run, "neighbour")
     if run.estimate.trusted and run.estimate.defocus_um is not None:
         found[side] = refocus_z_um(run.newest.z_um, run.estimate.defocus_um, run.direction)
 

@@ -1,7 +1,8 @@
 """Refocus by a model: shot, estimate, decide, move, verify by a second shot, accept; correct again or go back.
 
 It never ends worse than it began: whatever is not verified by a frame taken afterwards is undone. What happens to
-fields without a single focus, without content and without an answer is in ``refocus_help.py`` and ``neighbours.py``.
+fields without a single focus, without content and without an answer is in ``refocus_help.py`` and ``neighbours.py``;
+how two shots are taken, where a model of two is at hand, in ``two_shot_seeing.py``.
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ import math
 from collections.abc import Callable, Generator
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.estimate import FocusPredictor, refocus_z_um
+from napari_autofocus.focus.estimate import FocusPredictor, PairPredictor, refocus_z_um
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.routines.looking import estimate_frame
 from napari_autofocus.routines.neighbours import look_around
+from napari_autofocus.routines.refocus_belief import blurred_since_start, contradicts, doubt, may_be_play
 from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
-from napari_autofocus.routines.refocus_help import ask_sweep, find_direction, second_shot, step_into_range
+from napari_autofocus.routines.refocus_help import find_direction, give_up, second_shot, step_into_range
+from napari_autofocus.routines.refocus_record import record_of
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
 from napari_autofocus.routines.refocus_scan import judge_scan, scan_field
+from napari_autofocus.routines.two_shot_seeing import look_from_below, see, wants_below
 
 __all__ = ["Proposal", "RefocusConfig", "RefocusStep", "propose", "refocus"]
+
+DISTANCE_BORNE = 0.1
+"""How far the distance of two shots may be set from the model's own, as a share of it."""
 
 Steps = Generator[RefocusStep, None, None]
 
@@ -32,6 +39,7 @@ def refocus(
     *,
     proposal: Proposal | None = None,
     keep: Callable[[RefocusRecord], None] | None = None,
+    pair: PairPredictor | None = None,
 ) -> Generator[RefocusStep, None, RefocusRecord]:
     """Bring a field into focus by what a model reads in a frame of it.
 
@@ -49,6 +57,9 @@ def refocus(
         A proposal to carry out: its frame counts as the first shot, unless the stage has moved since.
     keep : callable, optional
         Told the record however the run ends, cancelled runs included (a closed generator returns nothing).
+    pair : PairPredictor, optional
+        Reads two shots where the model of one is unsure or contradicts itself, before any sweep; the record's method
+        is then ``one-shot, two-shot``.
 
     Yields
     ------
@@ -69,14 +80,40 @@ def refocus(
     """
     if config.neighbours and not hasattr(microscope, "move_xy_to"):
         raise InputError("This microscope cannot move its slide; refocus without looking at neighbouring fields.")
-    run = RefocusRun(microscope, predictor, config)
+    if pair is not None:
+        check_pair(pair, config)
+    record = yield from carry_out(RefocusRun(microscope, predictor, config, pair), proposal, keep)
+    return record
+
+
+def check_pair(pair: PairPredictor, config: RefocusConfig) -> None:
+    """Raises InputError if a model of two shots cannot bear the distance that is set for them."""
+    own_um, set_um = pair.card.dz_um, config.dz_um
+    if set_um is not None and not config.insist and not abs(set_um - own_um) <= DISTANCE_BORNE * own_um + 1e-9:
+        raise InputError(
+            f"The model {pair.name} reads two shots {own_um:g} µm apart, give or take {DISTANCE_BORNE:.0%}; found"
+            f" {set_um:g} µm."
+        )
+
+
+def carry_out(
+    run: RefocusRun, proposal: Proposal | None = None, keep: Callable[[RefocusRecord], None] | None = None
+) -> Generator[RefocusStep, None, RefocusRecord]:
+    """Look and act until the run has an outcome; whatever ends it, its record is told.
+
+    Raises
+    ------
+    InputError
+        If a model refuses the frames.
+    """
     try:
         yield from run.guard.supervise(_look_and_act(run, proposal))
     except InputError:
-        keep = keep if run.guard.drive.moves else None  # told by the error: there was no run
+        has_read = any(look.estimate is not None for look in run.looks)
+        keep = keep if run.guard.drive.moves and has_read else None  # told by the error: there was no run
         raise
     finally:
-        record = run.record()
+        record = record_of(run)
         if keep is not None:
             keep(record)
     return record
@@ -129,7 +166,10 @@ def propose(
 def _look_and_act(run: RefocusRun, proposal: Proposal | None) -> Steps:
     """The first shot, then whatever its verdict asks for, until the run has an outcome."""
     run.guard.check_start()
-    yield run.first(proposal)
+    if run.by_pair:
+        yield from see(run, "shot")
+    else:
+        yield run.first(proposal)
     while run.guard.outcome is None:
         yield from _act(run)
 
@@ -144,7 +184,7 @@ def _act(run: RefocusRun) -> Steps:
     elif verdict == "out_of_range":
         yield from step_into_range(run)
     elif verdict == "unsure":
-        yield from second_shot(run)
+        yield from _look_twice(run)
     elif verdict == "uneven" and run.config.uneven == "leave":
         run.end("refused", _sentences(run))
     elif verdict == "uneven":
@@ -161,9 +201,17 @@ def _act(run: RefocusRun) -> Steps:
         yield from _correct(run)
 
 
+def _look_twice(run: RefocusRun) -> Steps:
+    """The estimate is unsure: two shots decide, where a model of two is at hand."""
+    if run.by_pair or run.may_ask_pair:
+        yield from give_up(run, "refused", _sentences(run))
+    else:
+        yield from second_shot(run)
+
+
 def _skip(run: RefocusRun) -> Steps:
     """There is nothing to focus on here; neighbouring fields may tell, if they may be asked."""
-    if run.guard.drive.moves:
+    if run.guard.drive.moves and not run.stands_at_start:
         run.end("reverted", f"The frame after the move shows no content to judge it by. {_sentences(run)}")
     elif run.config.neighbours:
         yield from look_around(run)
@@ -174,12 +222,12 @@ def _skip(run: RefocusRun) -> Steps:
 def _rest(run: RefocusRun) -> Steps:
     """The newest frame is in focus: no move was needed, or one that led here by another way than a correction."""
     value, dof_um = run.estimate.defocus_um or 0.0, run.dof_um
-    if run.guard.drive.moves == 0:
+    if run.guard.drive.moves == 0 or (run.by_pair and run.stands_at_start):
         run.end(
             "already_in_focus", f"The defocus is {value:+.2f} µm ({value / dof_um:+.2f} depths of field).", stay=True
         )
     else:
-        yield from _judge(run, run.looks[0])
+        yield from _judge(run, run.base)
 
 
 def _scan(run: RefocusRun) -> Steps:
@@ -195,34 +243,38 @@ def _scan(run: RefocusRun) -> Steps:
 
 
 def _correct(run: RefocusRun) -> Steps:
-    """Move by the newest estimate and verify by one more frame; as often as the settings allow."""
+    """Move by the newest estimate and verify what is there; as often as the settings allow."""
+    if wants_below(run):
+        above = yield from look_from_below(run)
+        if why := contradicts(run, above):
+            yield from give_up(run, "reverted", why)
+        return
     base, target_um = run.newest, run.target_um()
     run.require_near(target_um)
-    run.guard.go(target_um)
     run.corrections += 1
-    yield run.look("verify")
+    yield from see(run, "verify", target_um)
     yield from _judge(run, base)
 
 
 def _judge(run: RefocusRun, base: Look) -> Steps:
     """Accept the place where the newest frame was taken, leave it to one more correction, or give it up."""
-    doubt = run.doubt(base)
-    if doubt and run.may_be_play(base):
-        run.guard.reasons.append(f"{doubt} The drive may have had play in it; correcting once more.")
+    why = doubt(run, base)
+    if why and may_be_play(run, base):
+        run.guard.reasons.append(f"{why} The drive may have had play in it; correcting once more.")
         return
-    if doubt:
-        yield from ask_sweep(run, "reverted", doubt)
+    if why:
+        yield from give_up(run, "reverted", why)
         return
     value, is_last = run.estimate.defocus_um or 0.0, run.corrections >= run.config.most_corrections
     if run.is_in_focus() or (is_last and abs(value) <= run.dof_um / 2):
-        if blurred := run.blurred_since_start():
-            yield from ask_sweep(run, "reverted", blurred)
+        if blurred := blurred_since_start(run):
+            yield from give_up(run, "reverted", blurred)
             return
         left = f"{value:+.2f} µm ({value / run.dof_um:+.2f} depths of field)"
         run.end("focused", f"Verified: {left} are left.", stay=True)
     elif is_last:
         why = f"After {run.corrections} corrections {value:+.2f} µm are left; the drive may be unsteady."
-        yield from ask_sweep(run, "reverted", why)
+        yield from give_up(run, "reverted", why)
     else:
         run.guard.home_um = run.newest.z_um
         if run.estimate.verdict == "unsure":  # near focus, sharper than before: its side is the better guess

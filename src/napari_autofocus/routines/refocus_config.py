@@ -15,12 +15,14 @@ from napari_autofocus.microscope.protocol import Frame, Image
 from napari_autofocus.routines.sweep_config import SweepConfig
 
 Uneven = Literal["best-plane", "composite", "leave"]
-Phase = Literal["shot", "verify", "second", "probe", "edge", "scan", "neighbour", "sweep", "composite"]
+Phase = Literal[
+    "shot", "verify", "second", "probe", "edge", "scan", "neighbour", "sweep", "composite", "apart", "again"
+]
 
 
 @dataclass(frozen=True, eq=False)
 class RefocusConfig:
-    """How to refocus. All numbers are ours.
+    """How to refocus, by one shot or by two. All numbers are ours.
 
     Parameters
     ----------
@@ -33,14 +35,17 @@ class RefocusConfig:
     focus_direction : int
         +1 or −1, used where the drive does not know; 0 to find it out by ``probe_um``.
     probe_um : float
-        Length of the small move that finds out an unknown direction, µm; 0 forbids it, and the run is refused.
+        Length of the small move that finds out an unknown direction, µm; 0 forbids it, and the run is refused. Two
+        shots need a step of their own length then, to either side.
     accept_dof : float
         Residual defocus that counts as in focus, in depths of field.
     most_corrections : int
         Moves by an estimate in one run, at most, the first included.
     second_shot_um : float
         Where a frame leaves the model unsure, one more is taken so far away from it, µm, sample and objective apart;
-        0 forbids it.
+        0 forbids it. Where a model of two shots is at hand, that decides instead.
+    dz_um : float or None
+        Distance of two shots, µm, no farther from the model's own than it bears; None for the model's own.
     sweep : SweepConfig or None
         The sweep that helps where estimates cannot; None: no sweep.
     uneven : {'best-plane', 'composite', 'leave'}
@@ -71,6 +76,7 @@ class RefocusConfig:
     accept_dof: float = 0.3
     most_corrections: int = 3
     second_shot_um: float = 2.0
+    dz_um: float | None = None
     sweep: SweepConfig | None = None
     uneven: Uneven = "best-plane"
     neighbours: int = 0
@@ -92,8 +98,9 @@ class RefocusConfig:
             self._check(name, getattr(self, name), least=None)
         for name in ("probe_um", "second_shot_um"):
             self._check(name, getattr(self, name), least=0.0)
-        if self.largest_move_um is not None:
-            self._check("largest_move_um", self.largest_move_um, least=None)
+        for name in ("largest_move_um", "dz_um"):
+            if (given := getattr(self, name)) is not None:
+                self._check(name, given, least=None)
 
     def _check(self, name: str, value: float, *, least: float | None) -> None:
         """``least`` None: must be positive."""
@@ -110,7 +117,8 @@ class RefocusStep:
     ----------
     phase : str
         What the frame was for: ``shot`` (the first), ``verify``, ``second``, ``probe``, ``edge``, ``scan``,
-        ``neighbour``, ``sweep``; ``composite`` carries the all-in-focus image.
+        ``neighbour``, ``sweep``; ``apart``, the first of two shots; ``again``, two shots below focus; ``composite``
+        carries the all-in-focus image.
     frame : Frame
         The frame itself, to be shown.
     index : int
@@ -123,6 +131,8 @@ class RefocusStep:
         Of the frame, in a scan or a sweep.
     composite : np.ndarray or None
         All-in-focus image of an uneven field, shape of a frame.
+    first : Frame or None
+        The shot that was read together with ``frame``, where a model of two shots did.
     """
 
     phase: Phase
@@ -132,6 +142,7 @@ class RefocusStep:
     target_um: float | None = None
     sharpness: float | None = None
     composite: Image | None = field(default=None, repr=False)
+    first: Frame | None = field(default=None, repr=False)
 
     @property
     def z_um(self) -> float:

@@ -10,6 +10,7 @@ from napari_autofocus.records import Outcome, SweepRecord
 from napari_autofocus.routines.refocus_config import RefocusStep
 from napari_autofocus.routines.refocus_run import RefocusRun
 from napari_autofocus.routines.sweep import sweep
+from napari_autofocus.routines.two_shot_seeing import see
 
 Steps = Generator[RefocusStep, None, None]
 
@@ -25,8 +26,7 @@ def find_direction(run: RefocusRun) -> Steps:
         return
     run.tried.add("probe")
     way_um = length_um if run.may_go(before.z_um + length_um) else -length_um
-    run.guard.go(before.z_um + way_um)
-    yield run.look("probe")
+    yield from see(run, "probe", before.z_um + way_um)
     first, second = before.estimate, run.newest.estimate
     readable = second is not None and second.verdict in ("flat", "tilted", "uneven", "out_of_range")
     if first is None or second is None or not readable or first.defocus_um is None or second.defocus_um is None:
@@ -55,11 +55,10 @@ def step_into_range(run: RefocusRun) -> Steps:
         return
     run.tried.add("edge")
     low, high = run.guard.drive.limits_um
-    wished = run.newest.z_um - run.direction * math.copysign(run.predictor.card.range_um, value)
+    wished = run.newest.z_um - run.direction * math.copysign(run.card.range_um, value)
     target_um = min(max(wished, low), high)
     run.require_near(target_um)
-    run.guard.go(target_um)
-    yield run.look("edge")
+    yield from see(run, "edge", target_um)
 
 
 def second_shot(run: RefocusRun) -> Steps:
@@ -72,8 +71,17 @@ def second_shot(run: RefocusRun) -> Steps:
         yield from ask_sweep(run, "refused", " ".join(run.estimate.reasons))
         return
     run.tried.add("second")
-    run.guard.go(target_um)
-    yield run.look("second")
+    yield from see(run, "second", target_um)
+
+
+def give_up(run: RefocusRun, outcome: Outcome, why: str) -> Steps:
+    """Estimates have come to their end: two shots decide where they may, from the best place known; then a sweep."""
+    if not run.may_ask_pair:
+        yield from ask_sweep(run, outcome, why)
+        return
+    run.guard.reasons.append(f"{why} Two shots decide.")
+    run.use_pair()
+    yield from see(run, "second", run.guard.home_um)
 
 
 def ask_sweep(run: RefocusRun, outcome: Outcome, why: str) -> Steps:

@@ -9,9 +9,11 @@ import numpy as np
 
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.focus.fusion import best_plane, fuse
+from napari_autofocus.routines.refocus_belief import blurred_since_start, can_be_judged
 from napari_autofocus.routines.refocus_config import RefocusStep
 from napari_autofocus.routines.refocus_help import ask_sweep
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
+from napari_autofocus.routines.two_shot_seeing import see
 
 Steps = Generator[RefocusStep, None, None]
 
@@ -54,8 +56,7 @@ def scan_field(run: RefocusRun) -> Generator[RefocusStep, None, float | None]:
         why = f"Sharpness still rises at the end of the scan, {best.z_um:.2f} µm: the field's focus lies beyond."
         yield from ask_sweep(run, "reverted", why)
         return None
-    run.guard.go(best.z_um)
-    yield run.look("verify")
+    yield from see(run, "verify", best.z_um)
     return share
 
 
@@ -63,14 +64,14 @@ def judge_scan(run: RefocusRun, base: Look, share: float) -> Steps:
     """Stay at the best plane of a scan unless the model, or the pictures, say that the field is not in focus there."""
     before_um = base.estimate.defocus_um if base.estimate else None
     after_um, spread_um = run.estimate.defocus_um, run.estimate.spread_um or 0.0
-    if after_um is None or before_um is None or not run.can_be_judged():
+    if after_um is None or before_um is None or not can_be_judged(run):
         doubt = f"The frame at the best plane of the scan cannot be judged ({run.estimate.verdict.replace('_', ' ')})."
     elif abs(after_um) > max(run.dof_um, spread_um / 2):
         doubt = f"At the best plane of the scan most of the content is {after_um:+.2f} µm from focus, the model says."
     elif abs(after_um) > abs(before_um) + run.accept_um:
         doubt = f"At the best plane of the scan the defocus is {after_um:+.2f} µm; it was {before_um:+.2f} µm."
     else:
-        doubt = run.blurred_since_start()
+        doubt = blurred_since_start(run)
     if doubt:
         yield from ask_sweep(run, "reverted", doubt)
         return

@@ -26,7 +26,10 @@ PHASES = {
     "neighbour": "Looking at a neighbouring field",
     "sweep": "Sweeping",
     "composite": "All-in-focus image made",
+    "apart": "First of two shots",
+    "again": "Two shots below focus",
 }
+_SAME_UM = 0.05
 _ENDINGS = {
     "skipped_no_content": "No content to focus on",
     "refused": "Refused to move by this estimate",
@@ -72,7 +75,8 @@ def refocus_sentence(record: RefocusRecord) -> str:
     if record.outcome == "focused":
         return f"Moved {moved} in {record.moves} move{'s' * (record.moves != 1)}, {frames}; {_now(record)}."
     if record.outcome == "already_in_focus":
-        way = "nothing moved" if not record.moves else f"moved {moved}"
+        stood = abs(record.end_um - record.start_um) < _SAME_UM
+        way = "nothing moved" if not record.moves else "left there" if stood else f"moved {moved}"
         return f"Already in focus, {way}, {frames}; {_now(record)}."
     return f"{_ENDINGS[record.outcome]}: the drive stands at {plain_um(record.end_um)}, {frames}."
 
