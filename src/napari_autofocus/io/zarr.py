@@ -35,7 +35,7 @@ def is_zarr(folder: Path) -> bool:
 def images_in(folder: Path) -> list[Path]:
     """The images of a store: itself, or those below it (positions, wells). A damaged one is kept, to be reported."""
     try:
-        _multiscales(folder)
+        multiscales_of(folder)
     except InputError:
         below = [image for sub in sorted(folder.iterdir()) if sub.is_dir() for image in _images_below(sub)]
         return below or [folder]
@@ -52,7 +52,7 @@ def _images_below(folder: Path) -> list[Path]:
 
 def _has_multiscales(folder: Path) -> bool:
     try:
-        _multiscales(folder)
+        multiscales_of(folder)
     except InputError:
         return False
     return True
@@ -66,19 +66,19 @@ def open_zarr(folder: Path, *, channel: int | str | None = None) -> FileStack:
     InputError
         If the store is damaged, holds no OME image, or not one z-stack.
     """
-    attributes, multiscale = _multiscales(folder)
+    attributes, multiscale = multiscales_of(folder)
     own = own_facts(folder)
     with reading(folder, _WHAT):
-        axes = [_axis(axis) for axis in multiscale["axes"]]
+        axes = [axis_of(axis) for axis in multiscale["axes"]]
         dataset = multiscale["datasets"][0]
-        array = _array(folder, dataset["path"])
+        array = array_of(folder, dataset["path"])
         letters = "".join(letter for letter, _ in axes)
         if letters[-2:] != "YX" or array.ndim != len(letters):
             raise InputError(
                 f"{folder} has an array of shape {array.shape} for the axes {letters}; images with the axes (t, c, z,"
                 " y, x), in that order, are read."
             )
-        scale, offset = _transform(multiscale, dataset, len(letters))
+        scale, offset = transform_of(multiscale, dataset, len(letters))
         if channel is None and own.get("colour") == "rgb" and letters == "CZYX" and array.shape[0] == 3:
             stack = _with_lengths(_rgb_planes(array, folder), axes, scale, offset)
         else:
@@ -134,7 +134,7 @@ def _rgb_planes(array: Any, folder: Path) -> LazyPlanes:
     return LazyPlanes([partial(read, i) for i in range(array.shape[1])], (*array.shape[-2:], 3), array.dtype)
 
 
-def _multiscales(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def multiscales_of(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The OME attributes of a group, and its first multiscale image."""
     import zarr
 
@@ -150,13 +150,13 @@ def _multiscales(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return ome, multiscales[0]
 
 
-def _array(folder: Path, name: str) -> Any:
+def array_of(folder: Path, name: str) -> Any:
     import zarr
 
     return zarr.open_array(str(folder / name), mode="r")
 
 
-def _axis(axis: Any) -> tuple[str, str | None]:
+def axis_of(axis: Any) -> tuple[str, str | None]:
     """Letter and unit of an axis; versions before 0.4 give the bare name."""
     if isinstance(axis, str):
         return _LETTERS.get(axis, "Q"), None
@@ -167,7 +167,7 @@ def _channel_names(attributes: Mapping[str, Any]) -> list[str]:
     return [str(channel.get("label", "")) for channel in attributes.get("omero", {}).get("channels", [])]
 
 
-def _transform(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int) -> tuple[Plane, Plane]:
+def transform_of(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int) -> tuple[Plane, Plane]:
     """Scale and translation of the full resolution along each axis, in the axes' units."""
     scale, offset = np.ones(ndim), np.zeros(ndim)
     steps = [*dataset.get("coordinateTransformations", []), *multiscale.get("coordinateTransformations", [])]

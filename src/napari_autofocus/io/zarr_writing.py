@@ -111,9 +111,9 @@ class ZarrStackWriter:
         frames = self._in_order()
         with self._writing():
             self._group.attrs.update(self._attributes(frames))
-            _flush_folder(self._part)
+            flush_folder(self._part)
             self._part.rename(self._target)
-            _flush(self._target.parent)
+            flush_path(self._target.parent)
         return self._target.name
 
     def drop(self) -> None:
@@ -248,13 +248,13 @@ def _without_image(frame: Frame) -> Frame:
     return replace(frame, image=np.empty(0))
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Everything in a folder, on the disk: a power failure after this finds it whole."""
     for path in [*folder.rglob("*"), folder]:
-        _flush(path)
+        flush_path(path)
 
 
-def _flush(path: Path) -> None:
+def flush_path(path: Path) -> None:
     if path.is_dir() and os.name == "nt":  # Windows has no such thing for folders
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
