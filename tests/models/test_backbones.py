@@ -20,6 +20,7 @@ from napari_autofocus.models.backbones.layers import round_channels
 # Published, with 1000 outputs: https://docs.pytorch.org/vision/stable/models.html
 PARAMETERS = {
     "mobilenet_v2": 3_504_872,
+    "mobilenet_v2_narrow": 3_504_872,
     "mobilenet_v3_large": 5_483_032,
     "mobilenet_v3_small": 2_542_856,
     "resnet18": 11_689_512,
@@ -85,6 +86,8 @@ ORDER = {
     "resnet18": (122, ["conv1.weight", "bn1.weight"], "fc.bias"),
     "resnet34": (218, ["conv1.weight", "bn1.weight"], "fc.bias"),
 }
+# At width 1 nothing is narrowed.
+SHAPES["mobilenet_v2_narrow"], ORDER["mobilenet_v2_narrow"] = SHAPES["mobilenet_v2"], ORDER["mobilenet_v2"]
 FAMILIES = ["mobilenet_v3_small", "mobilenet_v2", "resnet18"]
 SMALL = "mobilenet_v3_small"
 
@@ -349,6 +352,15 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 def test_options_outside_their_range_are_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         build_backbone(**options)  # type: ignore[arg-type]
+
+
+def test_the_narrow_end_halves_a_narrow_network() -> None:
+    """101 outputs at width 0.4: what two shots are told by on light hardware."""
+    usual, narrow = (
+        sum(p.numel() for p in build_backbone(name, outputs=101, width=0.4).parameters())
+        for name in ("mobilenet_v2", "mobilenet_v2_narrow")
+    )
+    assert narrow < 500_000 < usual
 
 
 def test_another_backbone_is_one_registered_function(monkeypatch: pytest.MonkeyPatch) -> None:
