@@ -36,8 +36,8 @@ def _made_model(monkeypatch: pytest.MonkeyPatch) -> None:
             raise InputError(f"There is no model {name!r}; the installed one is made.")
         return MadePredictor()
 
-    module = types.ModuleType("napari_autofocus.models.predictor")
-    module.load_model = load  # type: ignore[attr-defined]
+    module = types.ModuleType("napari_autofocus.models.pair_predictor")
+    module.load_focus_model = load  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
 

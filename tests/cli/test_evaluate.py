@@ -18,7 +18,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
-from napari_autofocus.models import predictor as predictors
+from napari_autofocus.models import pair_predictor as predictors
 from napari_autofocus.optics import PRESETS
 
 MakeStack = Callable[..., ZStack]
@@ -51,7 +51,7 @@ def _no_real_model(monkeypatch: pytest.MonkeyPatch) -> None:
             raise InputError(f"There is no model {name!r}.")
         return AlwaysOne()
 
-    monkeypatch.setattr(predictors, "load_model", load)
+    monkeypatch.setattr(predictors, "load_focus_model", load)
 
 
 @pytest.fixture

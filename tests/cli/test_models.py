@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from napari_autofocus.cli import app
 from napari_autofocus.models import library
 from tiny_models import tiny_bytes, tiny_file
+from tiny_pairs import tiny_pair_file
 
 
 @pytest.fixture
@@ -56,3 +57,11 @@ def test_no_model_is_said_in_words(user_folder: Path) -> None:
     result = CliRunner().invoke(app, ["models"])
     assert (result.exit_code, result.stdout) == (0, "")
     assert "No model is installed." in result.stderr
+
+
+def test_models_of_two_shots_are_listed_with_their_kind_and_distance(user_folder: Path) -> None:
+    tiny_pair_file(user_folder)
+    row = next(line for line in CliRunner().invoke(app, ["models"]).stdout.splitlines() if "tiny-pair" in line)
+    assert "two-shot" in row
+    (model,) = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)["models"]
+    assert (model["kind"], model["dz_um"], model["half_um"]) == ("two-shot", 2.0, None)

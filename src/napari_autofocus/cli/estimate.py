@@ -1,4 +1,4 @@
-"""``napari-autofocus estimate``: how far single frames are out of focus, and in which direction."""
+"""``napari-autofocus estimate``: how far single frames, or the second of two, are out of focus, and which way."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from rich.text import Text
 
-    from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor
-    from napari_autofocus.workflows.estimates import EstimateResult, EstimateSettings, FrameFailed
+    from napari_autofocus.focus.estimate import FocusEstimate
+    from napari_autofocus.models.evaluation import AnyPredictor
+    from napari_autofocus.workflows.estimates import EstimateResult, EstimateSettings, FrameEstimated, FrameFailed
+
+    Work = Generator[FrameEstimated | FrameFailed, None, EstimateResult]
 
 OUTPUT = "Output"
+SHOTS = "Two shots of one field, for models that take two"
 OPTICS = "How the frames were taken, where files do not say it or are wrong"
 FILES = "Files that hold several images"
 
@@ -31,6 +37,18 @@ def estimate(
         str,
         typer.Option(help="Name of a model (the command models lists them), or its file.", show_default=False),
     ],
+    dz_um: Annotated[
+        float | None,
+        typer.Option(
+            "--dz-um",
+            help="Defocus of the second image minus the first's, in µm (2, say); otherwise as the files state their z.",
+            rich_help_panel=SHOTS,
+        ),
+    ] = None,
+    second_plane: Annotated[
+        int | None,
+        typer.Option(help="Which plane is the second shot, where --plane is the first.", rich_help_panel=SHOTS),
+    ] = None,
     objective: Annotated[
         str | None,
         typer.Option(help="Magnification and NA, as in 20x/0.75 or '100x/1.4 oil'.", rich_help_panel=OPTICS),
@@ -81,19 +99,22 @@ def estimate(
 
     A positive defocus means that sample and objective are too close. Only the patches that tell about focus are read.
     A model serves the optics it was made for: what the file does not say, --objective and --pixel-um do; other optics
-    are refused unless you --insist. One bad image does not stop the others (exit code 3); if all are bad the exit code
+    are refused unless you --insist. A model of two shots takes two images of one field, a known distance apart, and
+    tells the defocus of the second. One bad image does not stop the others (exit code 3); if all are bad the exit code
     is 2.
 
     Examples:
 
         napari-autofocus estimate frame.ome.tif --model brightfield-20x --plot pictures
         napari-autofocus estimate *.png --model brightfield-20x --objective 20x/0.75 --pixel-um 0.33 --json
+        napari-autofocus estimate a.ome.tif b.ome.tif --dz-um 2 --model two-shot-20x
+        napari-autofocus estimate stack.ome.tif --plane 3 --second-plane 5 --model two-shot-20x
     """
     settings = _settings(objective, pixel_um, insist, bit_depth, plane, channel)
     with reserved_stdout(as_json):
         _check_outputs(out, plot)
         predictor = _load(model)
-        result = _run(images, predictor, settings, plot)
+        result = _run(_work(images, predictor, settings, dz_um, second_plane), predictor.card.dof_um, plot)
         if result.estimated and out is not None:
             _write_table(out, result)
         if as_json:
@@ -137,21 +158,38 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
         raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
 
 
-def _load(model: str) -> FocusPredictor:
-    from napari_autofocus.models.predictor import load_model
+def _load(model: str) -> AnyPredictor:
+    from napari_autofocus.models.pair_predictor import load_focus_model
 
-    return load_model(model)
+    return load_focus_model(model)
 
 
-def _run(
-    images: list[Path], predictor: FocusPredictor, settings: EstimateSettings, plot: Path | None
-) -> EstimateResult:
+def _work(
+    images: list[Path],
+    predictor: AnyPredictor,
+    settings: EstimateSettings,
+    dz_um: float | None,
+    second_plane: int | None,
+) -> Work:
+    """What is to be done: one frame after the other, or two shots together."""
+    from napari_autofocus.focus.shot_pairs import takes_two_shots
     from napari_autofocus.workflows.estimates import estimate_frames
+    from napari_autofocus.workflows.pair_estimates import ShotFiles, estimate_shots
 
+    if takes_two_shots(predictor):
+        files = ShotFiles.of(images, settings.plane, second_plane, dz_um)
+        return estimate_shots(files, predictor, settings)
+    if dz_um is not None or second_plane is not None:
+        raise InputError(
+            f"The model {predictor.name} looks at one frame at a time; leave out --dz-um and --second-plane, or choose"
+            " a model of two shots (the command models lists them)."
+        )
+    return estimate_frames(images, predictor, settings)
+
+
+def _run(work: Work, dof_um: float, plot: Path | None) -> EstimateResult:
     pictures: set[str] = set()
-    dof_um = predictor.card.dof_um
     with progress_bar("estimating") as advance:
-        work = estimate_frames(images, predictor, settings)
         return run_to_end(work, lambda step: _follow(step, advance, plot, pictures, dof_um))
 
 
@@ -181,7 +219,7 @@ def _as_dictionary(result: EstimateResult) -> dict[str, Any]:
     from napari_autofocus.workflows.estimates import as_dictionary
 
     return {
-        "images": [as_dictionary(path, each) for path, each in result.estimated],
+        "images": [{**as_dictionary(path, each), **result.beside} for path, each in result.estimated],
         "failed": [{"path": failure.path, "reason": failure.reason} for failure in result.failed],
     }
 

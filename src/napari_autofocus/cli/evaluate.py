@@ -67,9 +67,10 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object instead of the table.", rich_help_panel=OUTPUT)
     ] = False,
 ) -> None:
-    """Compare what a model says about single frames with where stacks are in focus.
+    """Compare what a model says about single frames, or about two shots, with where stacks are in focus.
 
-    Each plane of each stack within the model's range is one frame. Best focus comes from a label store or a table
+    Each plane of each stack within the model's range is one frame; for a model of two shots it is the second one, and
+    the plane nearest to the model's distance below it is the first. Best focus comes from a label store or a table
     labels.csv (columns path, best_z_um; also slide, stain and density, if known) beside the stacks; what has no label
     is labelled by Brenner first. Stacks whose focus cannot be trusted are left out and counted. Accuracy is counted
     over the frames with an answer, refusals apart.
@@ -77,6 +78,7 @@ def evaluate(
     Examples:
 
         napari-autofocus evaluate brightfield-20x slides/ --out report
+        napari-autofocus evaluate two-shot-20x slides/
         napari-autofocus evaluate brightfield-20x /server/slides --scheduler tcp://head:8786
         napari-autofocus evaluate mine.zip slides/ --objective 20x/0.75 --pixel-um 0.33 --json
     """
@@ -127,11 +129,11 @@ def _check_out(out: Path | None) -> None:
 
 def _run(model: str, dataset: Path, settings: EvaluationSettings, workers: Workers) -> DatasetEvaluation:
     from napari_autofocus.models.dataset_evaluation import evaluate_dataset
-    from napari_autofocus.models.predictor import load_model
+    from napari_autofocus.models.pair_predictor import load_focus_model
     from napari_autofocus.workflows.spread_evaluating import spread_judge
     from napari_autofocus.workflows.spread_measuring import dataset_measurer
 
-    predictor = load_model(model)
+    predictor = load_focus_model(model)
     measure, judge = dataset_measurer(dataset, workers), spread_judge(model, predictor, workers)
     work = evaluate_dataset(predictor, dataset, settings, measure=measure, judge=judge)
     with progress_bar("evaluating") as advance:

@@ -11,11 +11,11 @@ from napari_autofocus.cli.output import print_json, reserved_stdout, say
 
 if TYPE_CHECKING:
     from napari_autofocus.models.library import InstalledModel
-    from napari_autofocus.models.package import ModelCard
+    from napari_autofocus.models.package import ModelCard, VirtualCard
 
-HEADINGS = ("name", "optics", "pixel", "range", "DOF", "error", "sign", "MB", "where")
+HEADINGS = ("name", "kind", "optics", "pixel", "range", "DOF", "error", "sign", "MB", "where")
 WIDTH_IN_A_PIPE = 160
-TEXT_HEADINGS = ("name", "optics", "where")
+TEXT_HEADINGS = ("name", "kind", "optics", "where")
 UNKNOWN = "–"
 
 
@@ -59,7 +59,9 @@ def _as_dictionary(model: InstalledModel) -> dict[str, Any]:
         "description": card and card.description,
         "optics": card and card.optics.model_dump(mode="json"),
         "stains": card and list(card.stains),
-        "range_um": card and card.range_um,
+        "range_um": getattr(card, "range_um", None),
+        "dz_um": getattr(card, "dz_um", None),
+        "half_um": getattr(card, "half_um", None),
         "dof_um": card and card.dof_um,
         "evaluation": card and card.evaluation,
     }
@@ -84,17 +86,24 @@ def _print_table(found: list[InstalledModel]) -> None:
             say(f"{model.name} is broken: {model.fault}")
 
 
-def _cells(card: ModelCard | None) -> tuple[str, ...]:
+def _cells(card: ModelCard | VirtualCard | None) -> tuple[str, ...]:
     if card is None:
         return ("broken", *[UNKNOWN] * (len(HEADINGS) - 4))
     return (
+        card.kind,
         f"{card.optics.objective.name}, {card.optics.colour}",
         f"{card.optics.pixel_size_um:.4g}",
-        f"±{card.range_um:g}",
+        _reach(card),
         f"{card.dof_um:g}",
         _figure(card.evaluation.get("mae_um"), ".2f"),
         _figure(card.evaluation.get("direction_success"), ".1%"),
     )
+
+
+def _reach(card: ModelCard | VirtualCard) -> str:
+    """How far from focus a model answers; of a virtual one, how far from focus its shots may lie."""
+    reach_um = getattr(card, "range_um", None) or getattr(card, "half_um", (0.0,))[-1]
+    return f"±{reach_um:g}"
 
 
 def _figure(value: Any, spelling: str) -> str:

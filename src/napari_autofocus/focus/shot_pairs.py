@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.estimate import PatchPrediction
+from napari_autofocus.focus.estimate import FocusPredictor, PairPredictor, PatchPrediction
 
 Float32 = npt.NDArray[np.float32]
 Window = tuple[slice, slice]
@@ -31,6 +31,11 @@ LEAST_LIKENESS = 0.5
 _APART_PX = 2
 _SHADING_PX = 33
 _REDUCTION = 8
+
+
+def takes_two_shots(predictor: FocusPredictor | PairPredictor) -> TypeGuard[PairPredictor]:
+    """Whether a predictor is asked about two shots, not one."""
+    return hasattr(predictor, "estimate_pair")
 
 
 def suggested_dz_um(dof_um: float) -> float:

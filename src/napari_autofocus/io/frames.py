@@ -34,12 +34,18 @@ class Frame:
         Size of a pixel in the sample, µm, which files state more often than the lens.
     source : str
         Where the frame comes from, for messages and pictures.
+    z_um : float or None
+        Position of the focus drive, µm, where the file states it.
+    focus_direction : int
+        +1 if a growing z brings sample and objective together, -1 if apart; +1 unless the file says otherwise.
     """
 
     image: Plane
     lens: Objective | None = None
     pixel_size_um: float | None = None
     source: str = ""
+    z_um: float | None = None
+    focus_direction: int = 1
 
     @property
     def objective(self) -> Objective | None:
@@ -79,7 +85,9 @@ def open_frame(path: PathLike, *, plane: int | None = None, channel: int | str |
     _check_plane(source, len(said[0].planes), plane)
     read = [np.asarray(each.planes[plane or 0]) for each in said]
     image = read[0] if len(read) == 1 else np.stack(read, axis=-1)
-    return Frame(_checked(image, source), said[0].objective, said[0].pixel_size_um, source)
+    z_um = None if said[0].z_um is None else float(said[0].z_um[plane or 0])
+    found = said[0].objective, said[0].pixel_size_um, source, z_um, said[0].focus_direction
+    return Frame(_checked(image, source), *found)
 
 
 def _said(place: Path, position: int | None, channel: int | str | None) -> list[FileStack]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
-from napari_autofocus.focus.estimate import FocusPredictor
-from napari_autofocus.models.evaluation import Evaluation, FieldDone, evaluate
+from napari_autofocus.focus.shot_pairs import takes_two_shots
+from napari_autofocus.models.evaluation import AnyPredictor, Evaluation, FieldDone, Known, evaluate
+from napari_autofocus.models.labelled_pairs import count_pairs, known_pairs
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,
@@ -83,6 +85,12 @@ class DatasetEvaluation:
     skipped: tuple[StackSkipped, ...]
 
     @property
+    def dz_um(self) -> tuple[float, float] | None:
+        """Least and largest distance of two shots that were judged together, µm; None for a model of one shot."""
+        distances = [result.dz_um for result in self.evaluation.results if result.dz_um is not None]
+        return (min(distances), max(distances)) if distances else None
+
+    @property
     def unreadable(self) -> tuple[StackSkipped, ...]:
         """The stacks whose files are bad."""
         return tuple(stack for stack in self.skipped if stack.kind == "unreadable")
@@ -93,6 +101,7 @@ class DatasetEvaluation:
             **self.evaluation.to_json(),
             "stacks": len(self.dataset.stacks),
             "labelled_by": self.dataset.how_labelled,
+            **({"dz_um": list(self.dz_um)} if self.dz_um else {}),
             "skipped": [{"path": stack.path, "reason": stack.reason, "kind": stack.kind} for stack in self.skipped],
             "labels_without_stack": list(self.dataset.without_stack),
         }
@@ -114,15 +123,22 @@ class DatasetEvaluation:
 
     def notes(self) -> list[str]:
         """What a reader of the figures has to know of the data, a sentence each."""
+        kinds = Counter(stack.kind for stack in self.skipped)
         by_brenner, stacks = self.dataset.how_labelled.get("Brenner", 0), len(self.dataset.stacks)
-        untrusted = len(self.skipped) - len(self.unreadable)
         unused, some = len(self.dataset.without_stack), ", ".join(self.dataset.without_stack[:3])
         said = [
             (by_brenner, f"Labelled by Brenner, because nobody else did: {by_brenner} of {stacks} stacks."),
-            (untrusted, f"Left out because their focus cannot be trusted: {untrusted} stacks."),
+            (kinds["untrusted"], f"Left out because their focus cannot be trusted: {kinds['untrusted']} stacks."),
+            (kinds["unpaired"], f"Left out because their planes make no pairs: {kinds['unpaired']} stacks."),
+            (self.dz_um is not None, f"Pairs of planes of one stack, {_apart(self.dz_um)} µm apart."),
             (unused, f"Rows of the labels that name no stack of the data set: {unused} ({some})."),
         ]
         return [sentence for counted, sentence in said if counted]
+
+
+def _apart(dz_um: tuple[float, float] | None) -> str:
+    low, high = dz_um or (0.0, 0.0)
+    return f"{low:.2f}" if high - low < 0.005 else f"{low:.2f} to {high:.2f}"
 
 
 Judged = tuple[Evaluation, list[StackSkipped]]
@@ -132,7 +148,7 @@ Judge = Callable[[LabelledDataset, EvaluationSettings], Generator[FrameJudged, N
 
 
 def evaluate_dataset(
-    predictor: FocusPredictor,
+    predictor: AnyPredictor,
     folder: Path,
     settings: EvaluationSettings | None = None,
     *,
@@ -141,9 +157,11 @@ def evaluate_dataset(
 ) -> Generator[PlaneRead | StackSkipped | LabelledStack | FrameJudged, None, DatasetEvaluation]:
     """Compare a predictor with the labels of a folder of stacks; each plane within the model's range is one frame.
 
+    For a model of two shots it is the second one, and the plane nearest to the model's Δ below it is the first.
+
     Parameters
     ----------
-    predictor : FocusPredictor
+    predictor : FocusPredictor or PairPredictor
         Who is asked.
     folder : Path
         The data set.
@@ -179,16 +197,26 @@ def evaluate_dataset(
     return DatasetEvaluation(evaluation, dataset, tuple(skipped))
 
 
-def judge_with(predictor: FocusPredictor) -> Judge:
+def count_known(predictor: AnyPredictor, dataset: LabelledDataset) -> int:
+    """How many frames, or pairs of them, a predictor will be asked about, if none turns out to be bad."""
+    if takes_two_shots(predictor):
+        return count_pairs(dataset, predictor.card.range_um, predictor.card.dz_um)
+    return count_frames(dataset, predictor.card.range_um)
+
+
+def judge_with(predictor: AnyPredictor) -> Judge:
     """A judge that asks a predictor here, about one frame after the other."""
 
     def judge(dataset: LabelledDataset, settings: EvaluationSettings) -> Generator[FrameJudged, None, Judged]:
         range_um, bad = predictor.card.range_um, list[StackSkipped]()
-        frames = known_frames(
-            dataset, range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um, on_skip=bad.append
-        )
+        said: dict[str, Any] = {"lens": settings.lens, "pixel_size_um": settings.pixel_size_um, "on_skip": bad.append}
+        frames: Iterator[Known]
+        if takes_two_shots(predictor):
+            frames = known_pairs(dataset, range_um, predictor.card.dz_um, **said)
+        else:
+            frames = known_frames(dataset, range_um, **said)
         evaluation = yield from _judged(
-            evaluate(predictor, frames, insist=settings.insist), count_frames(dataset, range_um)
+            evaluate(predictor, frames, insist=settings.insist), count_known(predictor, dataset)
         )
         return evaluation, bad
 

@@ -13,10 +13,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, ImageOptics
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, ImageOptics, PairPredictor
+from napari_autofocus.focus.shot_pairs import takes_two_shots
 from napari_autofocus.models.metrics import FieldResult, by_defocus, grouped, summary
 
-__all__ = ["Evaluation", "FieldDone", "FieldResult", "KnownFrame", "KnownPair", "evaluate", "result_of"]
+__all__ = [
+    "AnyPredictor",
+    "Evaluation",
+    "FieldDone",
+    "FieldResult",
+    "Known",
+    "KnownFrame",
+    "KnownPair",
+    "asked",
+    "evaluate",
+    "result_of",
+]
+
+AnyPredictor = FocusPredictor | PairPredictor
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +91,9 @@ class KnownPair:
     optics: ImageOptics | None = None
 
 
+Known = KnownFrame | KnownPair
+
+
 @dataclass(frozen=True)
 class FieldDone:
     """Progress: one more frame was judged, ``done`` so far."""
@@ -125,16 +143,16 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: FocusPredictor, frames: Iterable[KnownFrame], *, insist: bool = False
+    predictor: AnyPredictor, frames: Iterable[Known], *, insist: bool = False
 ) -> Generator[FieldDone, None, Evaluation]:
     """Ask a predictor about each frame, one at a time, and keep what it says beside the truth.
 
     Parameters
     ----------
-    predictor : FocusPredictor
+    predictor : FocusPredictor or PairPredictor
         Who is asked.
-    frames : iterable of KnownFrame
-        Taken one by one, so that they need not all fit into memory.
+    frames : iterable of KnownFrame or KnownPair
+        Frames for one, pairs for the other; taken one by one, so that they need not all fit into memory.
     insist : bool
         Ask even where the optics are unknown or unlike the model's.
 
@@ -155,7 +173,7 @@ def evaluate(
     results: list[FieldResult] = []
     warnings: dict[str, None] = {}
     for frame in frames:
-        estimate = predictor.estimate(frame.image, optics=frame.optics, insist=insist)
+        estimate = asked(predictor, frame, insist=insist)
         warnings.update(dict.fromkeys(estimate.warnings))
         results.append(result_of(estimate, frame))
         yield FieldDone(results[-1], len(results))
@@ -163,7 +181,23 @@ def evaluate(
     return Evaluation(predictor.name, tuple(results), card.dof_um, card.range_um, tuple(warnings))
 
 
-def result_of(estimate: FocusEstimate, frame: KnownFrame) -> FieldResult:
+def asked(predictor: AnyPredictor, known: Known, *, insist: bool = False) -> FocusEstimate:
+    """What a predictor says of a frame, or of a pair.
+
+    Raises
+    ------
+    InputError
+        If it is of the other kind, or refuses.
+    """
+    if takes_two_shots(predictor) and isinstance(known, KnownPair):
+        return predictor.estimate_pair(known.first, known.second, dz_um=known.dz_um, optics=known.optics, insist=insist)
+    if not takes_two_shots(predictor) and isinstance(known, KnownFrame):
+        return predictor.estimate(known.image, optics=known.optics, insist=insist)
+    needs = "two shots" if takes_two_shots(predictor) else "one shot"
+    raise InputError(f"The model {predictor.name} takes {needs}, and {known.source} gives the other; choose another.")
+
+
+def result_of(estimate: FocusEstimate, frame: Known) -> FieldResult:
     """An estimate beside its truth; of a refusal without a number, the number that its patches would have given."""
     return FieldResult(
         source=frame.source,
@@ -178,6 +212,7 @@ def result_of(estimate: FocusEstimate, frame: KnownFrame) -> FieldResult:
         verdict=estimate.verdict,
         chosen=len(estimate.chosen_patches),
         seconds=estimate.seconds,
+        dz_um=frame.dz_um if isinstance(frame, KnownPair) else None,
     )
 
 

@@ -50,6 +50,8 @@ class FieldResult:
         Number of patches that the estimate rests on.
     seconds : float or None
         Time the estimate took.
+    dz_um : float or None
+        Of two shots: defocus of the second minus the first's, µm.
     """
 
     source: str
@@ -64,6 +66,7 @@ class FieldResult:
     verdict: str = "flat"
     chosen: int = 0
     seconds: float | None = None
+    dz_um: float | None = None
 
     @property
     def refused(self) -> bool:

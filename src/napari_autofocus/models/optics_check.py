@@ -10,7 +10,7 @@ import math
 
 from napari_autofocus.errors import InputError, OpticsRefused
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.package.card import CardOptics, Colour, PackageCard
+from napari_autofocus.models.package.card import CardOptics, Colour, PackageCard, PairCard
 from napari_autofocus.optics import Objective
 
 MAGNIFICATION_TOLERANCE = 0.01

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from napari_autofocus.models.engines import Engine, engine_for
 from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.optics_check import check_distance, check_optics
-from napari_autofocus.models.package import ModelPackage, open_any_package, open_package
+from napari_autofocus.models.package import ModelCard, ModelPackage, open_any_package, open_package
 from napari_autofocus.models.package.card import PairCard
 from napari_autofocus.models.patch_reading import Choice, PatchReader
 from napari_autofocus.models.predictor import ModelPredictor
@@ -59,9 +59,11 @@ def load_focus_model(name_or_path: str | os.PathLike[str]) -> ModelPredictor | P
         In one sentence, if there is no such model, or it tells no defocus.
     """
     path = find_model(name_or_path)
-    if open_any_package(path).card.kind == "two-shot":
-        return PairModelPredictor(open_package(path, kind="two-shot"))
-    return ModelPredictor(open_package(path))
+    package = open_any_package(path)
+    if not isinstance(package.card, ModelCard):
+        return ModelPredictor(open_package(path))  # which tells what the model does instead
+    known = cast("ModelPackage", package)
+    return PairModelPredictor(known) if package.card.kind == "two-shot" else ModelPredictor(known)
 
 
 class PairModelPredictor:

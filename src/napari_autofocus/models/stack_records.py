@@ -98,13 +98,13 @@ class StackSkipped:
 
     Parameters
     ----------
-    kind : {'unreadable', 'untrusted'}
-        Whether its file is bad, or its focus is not known well enough.
+    kind : {'unreadable', 'untrusted', 'unpaired'}
+        Whether its file is bad, its focus is not known well enough, or its planes do not lie as far apart as wanted.
     """
 
     path: str
     reason: str
-    kind: Literal["unreadable", "untrusted"]
+    kind: Literal["unreadable", "untrusted", "unpaired"]
 
 
 @dataclass(frozen=True)

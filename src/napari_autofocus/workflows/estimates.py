@@ -6,8 +6,8 @@ Also the estimates as plain dictionaries, as a table and in a line of words.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +109,14 @@ class FrameFailed:
 
 @dataclass(frozen=True, eq=False)
 class EstimateResult:
-    """Path and estimate of every frame that was read, in the order given, and every one that could not be."""
+    """Path and estimate of every frame that was read, in the order given, and every one that could not be.
+
+    ``beside`` is what JSON says beside every estimate: of two shots, which the first was and how far apart they were.
+    """
 
     estimated: tuple[tuple[str, FocusEstimate], ...]
     failed: tuple[FrameFailed, ...]
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 def estimate_frames(
@@ -158,13 +162,23 @@ def estimate_frame(
     path: str | Path, predictor: FocusPredictor, settings: EstimateSettings
 ) -> tuple[Frame, FocusEstimate]:
     """Open one frame and tell its defocus. Raises InputError if it cannot be read or its optics are refused."""
-    frame = open_frame(path, plane=settings.plane, channel=settings.channel)
+    frame, image = read_frame(path, settings, settings.plane)
+    return frame, predictor.estimate(image, optics=ImageOptics(frame.objective), insist=settings.insist)
+
+
+def read_frame(path: str | Path, settings: EstimateSettings, plane: int | None) -> tuple[Frame, npt.NDArray[Any]]:
+    """A frame with the optics that were stated, and its image as shares of full scale where a bit depth was.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or its optics are unknown and nobody insists.
+    """
+    frame = open_frame(path, plane=plane, channel=settings.channel)
     frame = frame.with_optics(settings.lens, settings.pixel_size_um)
     if frame.objective is None and not settings.insist:
         raise InputError(_missing_optics(frame))
-    image = frame.image if settings.bit_depth is None else _of_full_scale(frame, settings.bit_depth)
-    optics = ImageOptics(frame.objective)
-    return frame, predictor.estimate(image, optics=optics, insist=settings.insist)
+    return frame, frame.image if settings.bit_depth is None else _of_full_scale(frame, settings.bit_depth)
 
 
 def _of_full_scale(frame: Frame, bit_depth: int) -> npt.NDArray[np.float32]:

@@ -9,10 +9,18 @@ from pathlib import Path
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import open_stack
-from napari_autofocus.models.dataset_evaluation import EvaluationSettings, FrameJudged, Judge, Judged, judge_with
+from napari_autofocus.models.dataset_evaluation import (
+    EvaluationSettings,
+    FrameJudged,
+    Judge,
+    Judged,
+    count_known,
+    judge_with,
+)
 from napari_autofocus.models.evaluation import Evaluation
-from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, count_frames
-from napari_autofocus.models.predictor import ModelPredictor, load_model
+from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack
+from napari_autofocus.models.pair_predictor import PairModelPredictor, load_focus_model
+from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.workflows.focus_book import state_of
 from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
 
@@ -36,14 +44,14 @@ class EvaluationJob:
     settings: EvaluationSettings
 
 
-def spread_judge(model: str, predictor: ModelPredictor, workers: Workers) -> Judge:
+def spread_judge(model: str, predictor: ModelPredictor | PairModelPredictor, workers: Workers) -> Judge:
     """A judge whose frames are shared among workers; with little to do, the predictor is asked here.
 
     Parameters
     ----------
     model : str
         Name or file of the predictor's model; a file has to be where workers see it.
-    predictor : ModelPredictor
+    predictor : ModelPredictor or PairModelPredictor
         The model, opened.
     workers : Workers
         Who works.
@@ -55,7 +63,7 @@ def spread_judge(model: str, predictor: ModelPredictor, workers: Workers) -> Jud
             return (yield from judge_with(predictor)(dataset, settings))
         name = str(Path(model).absolute()) if Path(model).exists() else model
         jobs = [_job(name, stack, settings) for stack in dataset.stacks]
-        found = yield from _shared(jobs, sizes, workers, count_frames(dataset, predictor.card.range_um))
+        found = yield from _shared(jobs, sizes, workers, count_known(predictor, dataset))
         parts = [evaluation for evaluation, _ in found]
         warnings = dict.fromkeys(warning for part in parts for warning in part.warnings)
         results = tuple(result for part in parts for result in part.results)
@@ -81,8 +89,8 @@ def judge_job(job: EvaluationJob) -> Judged:
 
 
 @lru_cache(maxsize=1)
-def _model(name: str) -> ModelPredictor:
-    return load_model(name).on_one_thread()
+def _model(name: str) -> ModelPredictor | PairModelPredictor:
+    return load_focus_model(name).on_one_thread()
 
 
 def _job(model: str, stack: LabelledStack, settings: EvaluationSettings) -> EvaluationJob:
