@@ -18,9 +18,10 @@ from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.importance import ImportanceSettings
 from napari_autofocus.models.package import open_package
+from napari_autofocus.models.packaging import calibrate
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.tasks import Holding
-from napari_autofocus.models.teaching import FrameSeen, TeachingPlan, calibrate, first_networks, teach
+from napari_autofocus.models.teaching import FrameSeen, TeachingPlan, first_networks, teach
 from napari_autofocus.models.training import TrainingSettings
 from tiny_models import OPTICS, flat_frame, tiny_file
 

@@ -19,7 +19,7 @@ from napari_autofocus.models.simulated_fields import FIELDS_OF_ONE_OPTICS, Simul
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, TeachingPlan
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import PRESETS
-from napari_autofocus.workflows import shipped_models
+from napari_autofocus.workflows import shipped_data, shipped_models
 from napari_autofocus.workflows.shipped_models import FIELDS_A_SHARD, RECIPES, Recipe, ShardWritten, make_model
 
 BRIEF = TrainingSettings(samples=8, batch=4, validate_every=8)
@@ -55,7 +55,7 @@ def _small_frames(*args: Any, **kind: Any) -> Iterator[KnownFrame]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of nine fields (slides 13 and 17 are held back), and frames of 256 px."""
     monkeypatch.setattr(shipped_models, "FIELDS_A_SHARD", 9)
-    monkeypatch.setattr(shipped_models, "ProcessPoolExecutor", Threads)
+    monkeypatch.setattr(shipped_data, "ProcessPoolExecutor", Threads)
     monkeypatch.setattr(shipped_models, "simulate_frames", _small_frames)
 
 

@@ -30,7 +30,8 @@ def train(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Model to begin with: its name (see the command models), or its file. Without it, begin anew.",
+            help="Model to begin with: its name (see the command models), or its file; one of two shots learns from"
+            " planes as far apart as its shots. Without it, begin anew, with one shot.",
             rich_help_panel=TEACHING,
         ),
     ] = None,

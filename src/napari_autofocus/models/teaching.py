@@ -1,4 +1,4 @@
-"""From training data to a model package: teach both stages, calibrate the decision, measure, write.
+"""From training data to networks that can be packaged (``packaging.py``): teach both stages.
 
 Where the data and the known frames come from is not known here: from the simulation for the models that ship
 (``workflows/shipped_models.py``), from a user's own z-stacks otherwise (``workflows/own_models.py``).
@@ -7,8 +7,8 @@ Where the data and the known frames come from is not known here: from the simula
 from __future__ import annotations
 
 import datetime
-from collections.abc import Generator, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,17 +17,12 @@ import torch
 
 from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.calibration import FEWEST_FIELDS, CalibrationSamples, fit_calibration
-from napari_autofocus.focus.estimate import Calibration
-from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.evaluation import FieldResult, KnownFrame, evaluate
+from napari_autofocus.models.evaluation import FieldResult
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.networks import load_networks, rescaled
-from napari_autofocus.models.package import ModelCard, ModelPackage, TrainingRecord
-from napari_autofocus.models.package.writing import with_card, write_package
-from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.models.package import ModelPackage, TrainingRecord
 from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
 
@@ -150,16 +145,17 @@ def teach(
         seen = Trained(importance, 0, 0.0, [])
     else:
         looking = ImportanceTask(importance, data, seed=plan.importance_training.seed, holding=holding)
-        seen = yield from _stage("importance", looking, plan.importance_training, work)
+        seen = yield from teach_stage("importance", looking, plan.importance_training, work)
     judging = DefocusTask(defocus, data, dof_um=dof_um, seed=plan.defocus_training.seed, holding=holding)
-    judged = yield from _stage("defocus", judging, plan.defocus_training, work)
+    judged = yield from teach_stage("defocus", judging, plan.defocus_training, work)
     return Taught(plan, seen, judged)
 
 
-def _stage(
-    stage: Stage, task: ImportanceTask | DefocusTask, settings: TrainingSettings, work: Path
+def teach_stage(
+    stage: Stage, task: ImportanceTask | DefocusTask, settings: TrainingSettings, work: Path, run: str = ""
 ) -> Generator[StageProgress, None, Trained]:
-    training = train(task, settings, work / f"{stage}.safetensors")
+    """Teach one stage; a run that was stopped goes on from its checkpoint, named like the stage unless ``run`` is."""
+    training = train(task, settings, work / f"{run or stage}.safetensors")
     try:
         while True:
             yield StageProgress(stage, next(training))
@@ -199,7 +195,7 @@ def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tupl
 
 
 def networks_of(base: ModelPackage) -> tuple[DefocusNetwork, ImportanceNetwork]:
-    """The networks of a single shot that a package holds. Raises InputError if it holds others."""
+    """The networks of both stages that a package holds. Raises InputError if it holds others."""
     defocus, importance = load_networks(base)
     if isinstance(defocus, DefocusNetwork) and isinstance(importance, ImportanceNetwork):
         return defocus, importance
@@ -223,92 +219,6 @@ def sides_exchanged(plan: TeachingPlan, base: ModelPackage, data: Dataset) -> bo
 
 
 _ASKED_FIRST = 256
-
-
-def calibrate(
-    predictor: ModelPredictor, frames: Iterable[KnownFrame], *, otherwise: Calibration | None = None
-) -> Generator[FrameSeen, None, Calibration]:
-    """Fit how far a predictor's fields can be trusted, on frames it was not taught with.
-
-    Frames seen through even optics teach when not to believe in a direction, and that only. Frames without content,
-    and beyond the model's range, say nothing about it and are passed over. Where fewer than fifty are left,
-    ``otherwise`` is what holds, if it is given.
-    """
-    features: list[FieldFeatures] = []
-    mirrored: list[FieldFeatures] = []
-    truths: list[float] = []
-    for number, frame in enumerate(frames, 1):
-        estimate = predictor.estimate(frame.image, optics=frame.optics, insist=True)
-        found = field_features(
-            estimate.patches,
-            predictor.card.decision,
-            field_shape=(frame.image.shape[0], frame.image.shape[1]),
-            pixel_size_um=predictor.card.optics.pixel_size_um,
-        )
-        if found is not None and not frame.signed:
-            mirrored.append(found)
-        elif found is not None and abs(frame.true_um) <= predictor.card.range_um:
-            features.append(found)
-            truths.append(frame.true_um)
-        yield FrameSeen("calibrating", number)
-    if otherwise is not None and len(features) < FEWEST_FIELDS:
-        return otherwise
-    return fit_calibration(CalibrationSamples.of(features, np.array(truths), mirrored))
-
-
-def package(
-    path: Path,
-    card: ModelCard,
-    taught: Taught,
-    *,
-    calibration_frames: Iterable[KnownFrame],
-    evaluation_frames: Iterable[KnownFrame],
-    otherwise: Calibration | None = None,
-) -> Generator[FrameSeen, None, ModelPackage]:
-    """Write a model as one file: first with a calibration that claims little, then calibrated and measured.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    card : ModelCard
-        What is said about the model; calibration and evaluation are filled in here.
-    taught : Taught
-        Both stages.
-    calibration_frames, evaluation_frames : iterable of KnownFrame
-        Frames of slides that were not trained on; no slide in both.
-    otherwise : Calibration, optional
-        What holds where there are too few frames to calibrate with; without it that is an error.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written, or there are too few frames to calibrate with.
-    """
-    draft = write_package(
-        path.with_name(f".{path.name}.draft"),
-        card,
-        defocus=taught.defocus.network,
-        importance=taught.importance.network,
-        history=taught.history(),
-    )
-    try:
-        calibration = yield from calibrate(ModelPredictor(draft), calibration_frames, otherwise=otherwise)
-        decision = replace(card.decision, calibration=calibration)
-        measured = yield from _measured(ModelPredictor(draft, decision=decision), evaluation_frames)
-    finally:
-        draft.path.unlink(missing_ok=True)
-    return with_card(draft, path, card.model_copy(update={"decision": decision, "evaluation": measured}))
-
-
-def _measured(predictor: ModelPredictor, frames: Iterable[KnownFrame]) -> Generator[FrameSeen, None, dict[str, Any]]:
-    judging = evaluate(predictor, frames, insist=True)
-    while True:
-        try:
-            step = next(judging)
-        except StopIteration as finished:
-            return dict(finished.value.to_json())
-        yield FrameSeen("evaluating", step.done, result=step.result)
 
 
 def _plain(value: Any) -> Any:

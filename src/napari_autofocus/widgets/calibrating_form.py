@@ -79,7 +79,7 @@ class CalibrationForm(QWidget):
 
     def _on_listed(self, found: list[InstalledModel]) -> None:
         for model in found:
-            if model.card is not None:
+            if model.card is not None and model.card.kind == "one-shot":
                 self.base_box.addItem(model.name, str(model.path))
         self.base_box.setCurrentIndex(min(1, self.base_box.count() - 1))
 

@@ -13,7 +13,8 @@ from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.models.library import InstalledModel, installed_models
 from napari_autofocus.models.optics_check import differences
 from napari_autofocus.models.package import ModelCard
-from napari_autofocus.models.predictor import ModelPredictor, load_model
+from napari_autofocus.models.pair_predictor import PairModelPredictor, load_focus_model
+from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, connect_while_alive, label, row, snug
 from napari_autofocus.widgets.readings import broken_sentence, card_details, card_sentence
@@ -27,7 +28,7 @@ class _Opened:
     """A model that was opened from a file, or why it was not."""
 
     path: Path
-    model: ModelPredictor | None
+    model: ModelPredictor | PairModelPredictor | None
     fault: str = ""
 
 
@@ -54,13 +55,15 @@ class ModelChoice(QWidget):
         self._build(theme)
         self._arrange()
         self._connect()
-        self._show_model(self._state.model)
+        self._show_model(self._state.chosen)
         session.analysis.call(lambda: list(installed_models()), done=self._on_listed, failed=self.message.fail)
 
     # layout
 
     def _build(self, theme: str) -> None:
-        self.box = choice([], "Model that tells the defocus; drop a model file (.zip) anywhere on this panel")
+        self.box = choice(
+            [], "Model that tells the defocus, from one shot or two; drop a model file (.zip) anywhere on this panel"
+        )
         self.open_button = button("Open…", "Use a model from a file (.zip)")
         self.details_button = button("Card", "All that is known about the model: optics, range, measured accuracy")
         self.card_line = label("", wrap=True)
@@ -123,11 +126,11 @@ class ModelChoice(QWidget):
         self._session.analysis.call(lambda: _open(path), done=self._on_opened)
 
     def _on_listed(self, found: list[InstalledModel]) -> None:
-        self._installed = [model for model in found if model.card is not None]
+        self._installed = [model for model in found if model.card is not None and model.card.kind == "one-shot"]
         for model in self._installed:
             self._list(model.name, model.path)
         self.box.setToolTip("\n".join([self.box.toolTip(), *(broken_sentence(m) for m in found if m.card is None)]))
-        self._show_model(self._state.model)
+        self._show_model(self._state.chosen)
         self._use_default()
 
     def _use_default(self) -> None:
@@ -135,7 +138,7 @@ class ModelChoice(QWidget):
         if self._by_user or not self._installed or self._session.is_closed:
             return
         wished = _fitting(self._installed, self._state.objective).path
-        if wished not in (self._used, self._wanted) and (self._used is not None or self._state.model is None):
+        if wished not in (self._used, self._wanted) and (self._used is not None or self._state.chosen is None):
             self._load(wished)
 
     def _on_chosen(self, index: int) -> None:
@@ -149,7 +152,7 @@ class ModelChoice(QWidget):
         self._wanted = None
         if opened.model is None:
             self.message.fail(opened.fault)
-            self._show_model(self._state.model)
+            self._show_model(self._state.chosen)
             return
         self._used = opened.path
         self.message.say("")
@@ -163,7 +166,7 @@ class ModelChoice(QWidget):
 
     # what is said of it
 
-    def _show_model(self, model: ModelPredictor | None) -> None:
+    def _show_model(self, model: ModelPredictor | PairModelPredictor | None) -> None:
         self._adopt(model)
         self.details_button.setEnabled(model is not None)
         self.box.setCurrentIndex(self._place(self._used))
@@ -171,7 +174,7 @@ class ModelChoice(QWidget):
         self.card_line.setToolTip(self._details())
         self._check_optics()
 
-    def _adopt(self, model: ModelPredictor | None) -> None:
+    def _adopt(self, model: ModelPredictor | PairModelPredictor | None) -> None:
         """A model that another panel put to use stays until the user chooses again."""
         package = getattr(model, "package", None)
         if package is None or package.path == self._used:
@@ -188,7 +191,7 @@ class ModelChoice(QWidget):
         return next((place for place in range(self.box.count()) if self.box.itemData(place) == path), -1)
 
     def _details(self) -> str:
-        model = self._state.model
+        model = self._state.chosen
         if model is None:
             return ""
         size = self._used.stat().st_size if self._used is not None and self._used.is_file() else None
@@ -196,7 +199,7 @@ class ModelChoice(QWidget):
 
     def _on_details_clicked(self) -> None:
         """A box of its own that does not hold up what runs."""
-        model = self._state.model
+        model = self._state.chosen
         if model is not None:
             box = QMessageBox(self.window())
             box.setWindowTitle(f"Model {model.name}")
@@ -224,7 +227,7 @@ class ModelChoice(QWidget):
 
     def _check_optics(self) -> None:
         """What can be told before an image has been looked at."""
-        model, optics = self._state.model, self._state.optics_of(None)
+        model, optics = self._state.chosen, self._state.optics_of(None)
         known = model is not None and optics is not None
         self._tell_differences(_unlike(model.card, optics.objective) if known else ())
 
@@ -238,16 +241,20 @@ class ModelChoice(QWidget):
 def _open(path: Path) -> _Opened:
     """Runs beside the GUI; a listener that knew the path by itself would outlive a panel that is closed meanwhile."""
     try:
-        return _Opened(path, load_model(path))
+        return _Opened(path, load_focus_model(path))
     except AutofocusError as error:
         return _Opened(path, None, str(error))
 
 
 def _fitting(models: list[InstalledModel], objective: Objective | None) -> InstalledModel:
-    shipped = [model for model in models if model.place == "shipped"] or models
+    """The first shipped model of one shot, which needs no move to answer, that fits the objective."""
+    wished = [model for model in models if isinstance(model.card, ModelCard) and model.card.kind == "one-shot"]
+    wished = wished or models
+    shipped = [model for model in wished if model.place == "shipped"] or wished
     if objective is None:
         return shipped[0]
-    return next((model for model in shipped if model.card and not _unlike(model.card, objective)), shipped[0])
+    fits = (m for m in shipped if isinstance(m.card, ModelCard) and not _unlike(m.card, objective))
+    return next(fits, shipped[0])
 
 
 def _unlike(card: ModelCard, objective: Objective | None) -> tuple[str, ...]:

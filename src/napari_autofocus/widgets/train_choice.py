@@ -13,6 +13,7 @@ from napari_autofocus.models.library import InstalledModel, installed_models, us
 from napari_autofocus.widgets.folds import Fold
 from napari_autofocus.widgets.forms import button, choice, columns_form, label, number, row
 from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.train_kinds import SCRATCH, bases_of, kind_choice, offer_kinds
 from napari_autofocus.widgets.train_names import free_name, name_like, target_of
 from napari_autofocus.widgets.train_summary import DatasetSummary
 from napari_autofocus.widgets.train_words import folder_words, minutes
@@ -21,12 +22,6 @@ from napari_autofocus.workflows.training_steps import DatasetSeen
 
 FOLDS = 3
 """Models of a cross-validation."""
-KINDS = (
-    ("One shot, with content importance", "one-shot", ""),
-    ("Two shots", "two-shot", "comes with the two-shot models"),
-    ("Virtual refocusing (TSVA)", "tsva", "comes with the two-shot models"),
-)
-_SCRATCH = "From scratch"
 _AUTO = "auto"
 _OBJECTIVE_TIP = (
     "Magnification / numerical aperture, as in 20x/0.75, where the files do not state it; empty: what they say"
@@ -56,6 +51,7 @@ class TrainingChoice(QWidget):
         self.dataset: Path | None = None
         self.folder = user_folder()
         self._named_by_user = False
+        self._models: list[InstalledModel] = []
         self._build(theme)
         self._arrange()
         self._connect()
@@ -69,12 +65,8 @@ class TrainingChoice(QWidget):
         self.dataset_button = button("Choose…", "Choose a folder of z-stacks, labelled or not, to learn from")
         self.dataset_label = label("no folder chosen", tip="Folder of z-stacks to learn from")
         self.summary = DatasetSummary(self._session, theme)
-        self.base_box = choice([(_SCRATCH, None)], "Model to begin with: it needs minutes; from scratch takes hours")
-        self.kind_box = choice([(name, kind) for name, kind, _ in KINDS], "What kind of model to train")
-        for index, (name, _, reason) in enumerate(KINDS):
-            if reason:
-                self.kind_box.setItemText(index, f"{name}: {reason}")
-                self.kind_box.model().item(index).setEnabled(False)
+        self.base_box = choice([(SCRATCH, None)], "Model to begin with: it needs minutes; from scratch takes hours")
+        self.kind_box = kind_choice()
         self.minutes_box = number(5, 0.1, 10_000, 1, "min", "Time to teach; reading and measuring come on top, min")
         self.minutes_box.setDecimals(1)
         self.folds_box = QCheckBox("Cross-validate")
@@ -128,6 +120,7 @@ class TrainingChoice(QWidget):
         self.dataset_button.clicked.connect(self._on_dataset_clicked)
         self.folder_button.clicked.connect(self._on_folder_clicked)
         self.base_box.activated.connect(self._on_base_chosen)
+        self.kind_box.activated.connect(self._on_kind_chosen)
         self.name_edit.textEdited.connect(self._on_name_edited)
         self.minutes_box.valueChanged.connect(self._on_minutes_changed)
         for edited in (self.objective_edit.editingFinished, self.pixel_box.valueChanged):
@@ -184,13 +177,20 @@ class TrainingChoice(QWidget):
     # what happens
 
     def _on_models_listed(self, found: list[InstalledModel]) -> None:
-        names = {str(model.path): model.name for model in found if model.card is not None}
+        self._models = found
+        offer_kinds(self.kind_box, found)
+        self._list_bases()
+
+    def _list_bases(self) -> None:
         self.base_box.clear()
-        for path, name in names.items():
+        for name, path in bases_of(self._models, self.kind_box.currentData()):
             self.base_box.addItem(name, path)
-        self.base_box.addItem(_SCRATCH, None)
         used = self._session.focus.model
         self.base_box.setCurrentIndex(max(self.base_box.findText(used.name), 0) if used is not None else 0)
+
+    def _on_kind_chosen(self, _: int) -> None:
+        self._list_bases()
+        self._look()
 
     def _on_dataset_clicked(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Choose a folder of z-stacks", str(self.dataset or ""))

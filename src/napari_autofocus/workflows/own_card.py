@@ -29,10 +29,13 @@ def card_of(own: OwnPlan, name: str, taught: Taught) -> ModelCard:
     base, looking, held = own.base, own.plan.importance, own.split.evaluation
     begun = f", beginning with {base.card.name}" if base is not None else ""
     measured = f"measured on {len(held)} that were held out" if held else "measured on each of them, held out in turn"
+    shots = "One frame to its" if own.dz_um is None else f"Two frames {own.dz_um:g} µm apart to the second's"
     return ModelCard(
         name=name,
+        kind="one-shot" if own.dz_um is None else "two-shot",
+        dz_um=own.dz_um,
         description=(
-            f"One frame to its signed defocus within ±{own.range_um:g} µm. Taught on"
+            f"{shots} signed defocus within ±{own.range_um:g} µm. Taught on"
             f" {len(own.split.training)} z-stacks from one's own microscope{begun}, and {measured}. {own.split.note}"
         ),
         optics=own.optics,
@@ -61,4 +64,6 @@ def notes_of(own: OwnPlan, frames: int, calibrated: bool) -> list[str]:
         )
     if own.featureless:
         notes.append(f"Left out because no patch of theirs shows focus: {own.featureless} stacks.")
+    if own.unpaired:
+        notes.append(f"Left out because no two of their planes lie {own.dz_um:g} µm apart: {own.unpaired} stacks.")
     return notes

@@ -20,16 +20,16 @@ from napari_autofocus.focus.estimate import DecisionSettings, PatchPrediction
 from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.distributed import is_main
-from napari_autofocus.models.evaluation import Evaluation, FieldResult, KnownFrame, result_of
+from napari_autofocus.models.evaluation import Evaluation, FieldResult, Known, KnownPair, asked, result_of
 from napari_autofocus.models.labelled_stacks import LabelledStack
 from napari_autofocus.models.package import ModelCard
 from napari_autofocus.models.package.writing import write_package
-from napari_autofocus.models.predictor import ModelPredictor
-from napari_autofocus.models.tasks import Holding
-from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, teach
+from napari_autofocus.models.packaging import predictor_of
+from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught
 from napari_autofocus.workflows.cross_validation import CrossValidation, estimate_error
 from napari_autofocus.workflows.own_card import card_of, decision_of
 from napari_autofocus.workflows.own_plan import OwnPlan
+from napari_autofocus.workflows.own_teaching import teach_own
 
 FoldProgress = StageProgress | FrameSeen
 
@@ -47,7 +47,7 @@ class FoldStep:
 class Answer:
     """What a model that had not seen a frame's stack said about its patches."""
 
-    frame: KnownFrame
+    frame: Known
     patches: tuple[PatchPrediction, ...]
     field_shape: tuple[int, int]
 
@@ -73,15 +73,7 @@ def answers_of_fold(
         Folder of this fold's checkpoints; what was taught is not taught again.
     """
     held = own.split.folds[number]
-    taught = yield from teach(
-        own.plan,
-        data,
-        work,
-        dof_um=own.dof_um,
-        base=own.base,
-        keep_importance=own.keeps_importance,
-        holding=Holding(most=768, slides=tuple(str(stack.path) for stack in held)),
-    )
+    taught = yield from teach_own(own, data, work, held)
     if not is_main():
         return ()  # the main process asks, while the others wait with the next fold
     return (yield from _asked(own, held, taught, say(taught), work / "draft.zip"))
@@ -92,13 +84,12 @@ def _asked(
 ) -> Generator[FoldProgress, None, tuple[Answer, ...]]:
     written = write_package(draft, card, defocus=taught.defocus.network, importance=taught.importance.network)
     try:
-        predictor = ModelPredictor(written)
+        predictor = predictor_of(written)
         dataset, frames = own.frames(held)
         answers: list[Answer] = []
         for frame in own.known_frames(dataset):
-            patches = predictor.estimate(frame.image, insist=True).patches
-            shape = (frame.image.shape[0], frame.image.shape[1])
-            answers.append(Answer(replace(frame, image=_FORGOTTEN), tuple(patches), shape))
+            patches = asked(predictor, frame, insist=True).patches
+            answers.append(Answer(_without_pixels(frame), tuple(patches), _shape(frame)))
             yield FrameSeen("evaluating", len(answers), frames)
         return tuple(answers)
     finally:
@@ -106,6 +97,17 @@ def _asked(
 
 
 _FORGOTTEN = np.empty((0, 0), np.uint8)
+
+
+def _without_pixels(frame: Known) -> Known:
+    if isinstance(frame, KnownPair):
+        return replace(frame, first=_FORGOTTEN, second=_FORGOTTEN)
+    return replace(frame, image=_FORGOTTEN)
+
+
+def _shape(frame: Known) -> tuple[int, int]:
+    height, width = (frame.second if isinstance(frame, KnownPair) else frame.image).shape[:2]
+    return height, width
 
 
 def calibrated(answers: Sequence[Answer], decision: DecisionSettings, pixel_size_um: float) -> DecisionSettings:

@@ -27,18 +27,15 @@ from napari_autofocus.models.labelled_stacks import (
     StackSkipped,
     read_dataset,
 )
-from napari_autofocus.models.library import find_model
-from napari_autofocus.models.package import ModelPackage, open_package
+from napari_autofocus.models.package import ModelPackage
 from napari_autofocus.models.package.writing import write_package
-from napari_autofocus.models.tasks import Holding
+from napari_autofocus.models.packaging import package
 from napari_autofocus.models.teaching import (
     FrameSeen,
     StageProgress,
     Taught,
     check_device,
-    package,
     sides_exchanged,
-    teach,
 )
 from napari_autofocus.workflows.cross_validation import CrossValidation
 from napari_autofocus.workflows.own_card import card_of, notes_of
@@ -47,11 +44,13 @@ from napari_autofocus.workflows.own_folds import Crossed, FoldStep, cross_valida
 from napari_autofocus.workflows.own_plan import (
     OwnPlan,
     OwnSettings,
+    base_of,
     prepare,
     reading_of,
 )
 from napari_autofocus.workflows.own_split import BEYOND, Split
 from napari_autofocus.workflows.own_stacks import StackStored, store_patches
+from napari_autofocus.workflows.own_teaching import teach_own
 
 __all__ = ["FoldStep", "OwnModel", "OwnStep", "train_own"]
 
@@ -143,17 +142,17 @@ def train_own(
         with main_first():
             check_target(target)
             check_device(settings.device)
-            base = open_package(find_model(settings.base)) if settings.base is not None else None
+            base = base_of(settings)
             if work is None:
                 work = Path(cleaning.enter_context(_temporary()))
             found = yield from read_dataset(dataset, reading_of(settings, base), measure=measure)
             own = prepare(dataset, found, settings, base)
             claim(work, own)
             data = yield from _stored(own, work / "data")
-        if own.base is not None:
+        if own.base is not None and own.dz_um is None:  # two shots tell the sides of focus apart by themselves
             own = replace(own, plan=replace(own.plan, mirrored=sides_exchanged(own.plan, own.base, data)))
         crossed = (yield from cross_validate(own, name, data, work)) if own.split.folds else None
-        taught = yield from _teach(own, data, work)
+        taught = yield from teach_own(own, data, work, own.split.watched)
         if not is_main():
             raise PartDone("The main process packages and measures the model.")
         if crossed is not None:
@@ -170,22 +169,8 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
 def _stored(own: OwnPlan, folder: Path) -> Generator[StackStored, None, Dataset]:
     stacks = (*own.split.training, *own.split.watched)
     reach_um = min(BEYOND * own.range_um, own.plan.defocus.reach_um)
-    yield from store_patches(stacks, folder, range_um=reach_um, seed=own.settings.seed)
+    yield from store_patches(stacks, folder, range_um=reach_um, seed=own.settings.seed, dz_um=own.dz_um)
     return Dataset(folder)
-
-
-def _teach(own: OwnPlan, data: Dataset, work: Path) -> Generator[StageProgress, None, Taught]:
-    return (
-        yield from teach(
-            own.plan,
-            data,
-            work,
-            dof_um=own.dof_um,
-            base=own.base,
-            keep_importance=own.keeps_importance,
-            holding=Holding(most=768, slides=tuple(str(stack.path) for stack in own.split.watched)),
-        )
-    )
 
 
 def _package_crossed(own: OwnPlan, target: Path, name: str, taught: Taught, crossed: Crossed) -> OwnModel:

@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusSettings
-from napari_autofocus.models.evaluation import KnownFrame
+from napari_autofocus.models.evaluation import Known
 from napari_autofocus.models.importance import ImportanceSettings
+from napari_autofocus.models.labelled_pairs import count_pairs, known_pairs, planes_apart
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,
@@ -21,7 +23,8 @@ from napari_autofocus.models.labelled_stacks import (
     count_frames,
     known_frames,
 )
-from napari_autofocus.models.package import CardOptics, ModelPackage
+from napari_autofocus.models.library import find_model
+from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, open_any_package, open_package
 from napari_autofocus.models.teaching import TeachingPlan, networks_of
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import Objective
@@ -120,6 +123,8 @@ class OwnPlan:
         Networks, and how they are taught.
     featureless : int
         Number of stacks left out because no patch of theirs shows focus.
+    unpaired : int
+        Number of stacks left out because no two of their planes lie as far apart as two shots are.
     """
 
     source: Path
@@ -132,25 +137,61 @@ class OwnPlan:
     range_um: float
     plan: TeachingPlan
     featureless: int
+    unpaired: int = 0
 
     @property
     def keeps_importance(self) -> bool:
         """Whether stage one stays as it is in the base."""
         return _keeps_importance(self.base, self.split)
 
+    @property
+    def dz_um(self) -> float | None:
+        """Of a model of two shots: defocus of the second minus the first's, µm; None of others."""
+        return distance_of(self.base, self.dof_um)
+
     def frames(self, stacks: tuple[LabelledStack, ...]) -> tuple[LabelledDataset, int]:
-        """Stacks as a data set of their own, and how many frames it gives."""
+        """Stacks as a data set of their own, and how many frames (or pairs of them) it gives."""
         part = LabelledDataset(stacks, ())
+        if self.dz_um is not None:
+            return part, count_pairs(part, self.range_um, self.dz_um)
         return part, count_frames(part, self.range_um)
 
-    def known_frames(self, stacks: LabelledDataset) -> Iterator[KnownFrame]:
-        """Every plane of such stacks that lies within the range, as a frame of known defocus."""
-        settings = self.settings
-        yield from known_frames(stacks, self.range_um, lens=settings.lens, pixel_size_um=settings.pixel_size_um)
+    def known_frames(self, stacks: LabelledDataset) -> Iterator[Known]:
+        """Every plane of such stacks that lies within the range, as a frame of known defocus, or as the second shot."""
+        said: dict[str, Any] = {"lens": self.settings.lens, "pixel_size_um": self.settings.pixel_size_um}
+        if self.dz_um is not None:
+            yield from known_pairs(stacks, self.range_um, self.dz_um, **said)
+        else:
+            yield from known_frames(stacks, self.range_um, **said)
 
 
 def _keeps_importance(base: ModelPackage | None, split: Split) -> bool:
-    return base is not None and len(split.training) < FEWEST_TO_LOOK
+    """What is worth reading shows in one shot: a model of two leaves that as it is."""
+    return base is not None and (base.card.kind == "two-shot" or len(split.training) < FEWEST_TO_LOOK)
+
+
+def base_of(settings: OwnSettings) -> ModelPackage | None:
+    """The model to begin with, of one shot or of two.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or it tells no defocus.
+    """
+    if settings.base is None:
+        return None
+    path = find_model(settings.base)
+    package = open_any_package(path)
+    if not isinstance(package.card, ModelCard):
+        return open_package(path)  # which tells what the model does instead
+    return cast("ModelPackage", package)
+
+
+def distance_of(base: ModelPackage | None, dof_um: float) -> float | None:
+    """Distance of the two shots of a model to be: as many depths of field as the base's, µm; None for one shot."""
+    if base is None or base.card.dz_um is None:
+        return None
+    return base.card.dz_um * dof_um / base.card.dof_um
 
 
 def reading_of(settings: OwnSettings, base: ModelPackage | None) -> ReadingSettings:
@@ -187,14 +228,16 @@ def prepare(source: Path, found: LabelledDataset, settings: OwnSettings, base: M
             " images; choose another base, or train without one."
         )
     range_um = _range(usable, settings, base, objective.dof_um)
+    featureless, whole = len(found.stacks) - len(usable), len(usable)
+    usable = _paired(source, usable, range_um, distance_of(base, objective.dof_um))
     if settings.folds:
         split = fold_stacks(usable, settings.folds, settings.seed)
     else:
         split = split_stacks(usable, range_um, settings.seed)
     keeps = _keeps_importance(base, split)
     plan = _plan(settings, optics, objective.dof_um, range_um, base, keeps)
-    featureless = len(found.stacks) - len(usable)
-    return OwnPlan(source, found, settings, base, split, optics, objective.dof_um, range_um, plan, featureless)
+    left = featureless, whole - len(usable)
+    return OwnPlan(source, found, settings, base, split, optics, objective.dof_um, range_um, plan, *left)
 
 
 _COLOURS = {"rgb": "colour", "mono": "grey"}
@@ -219,6 +262,19 @@ def _usable(source: Path, found: LabelledDataset) -> list[LabelledStack]:
             f" {source} has {len(usable)} that can be used ({left_out} were left out): add some."
         )
     return usable
+
+
+def _paired(source: Path, usable: list[LabelledStack], range_um: float, dz_um: float | None) -> list[LabelledStack]:
+    """Of stacks for a model of two shots, those with planes that far apart."""
+    if dz_um is None:
+        return usable
+    paired = [stack for stack in usable if planes_apart(stack, range_um, dz_um)]
+    if len(paired) < LEAST_STACKS:
+        raise InputError(
+            f"A model of two shots learns from planes {dz_um:g} µm apart; only {len(paired)} of the {len(usable)}"
+            f" stacks of {source} have any, and {LEAST_STACKS} are needed: take stacks whose step divides {dz_um:g} µm."
+        )
+    return paired
 
 
 def _range(usable: list[LabelledStack], settings: OwnSettings, base: ModelPackage | None, dof_um: float) -> float:

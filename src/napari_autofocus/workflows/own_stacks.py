@@ -9,13 +9,16 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.models.dataset import Picking, write_shard
+from napari_autofocus.models.labelled_pairs import planes_apart
 from napari_autofocus.models.labelled_stacks import LabelledStack, optics_of
 from napari_autofocus.models.optics_check import differences
 from napari_autofocus.models.package import CardOptics
@@ -121,7 +124,7 @@ def patch_focus_um(stack: LabelledStack) -> FloatArray:
 
 
 def store_patches(
-    stacks: Sequence[LabelledStack], folder: Path, *, range_um: float, seed: int
+    stacks: Sequence[LabelledStack], folder: Path, *, range_um: float, seed: int, dz_um: float | None = None
 ) -> Generator[StackStored, None, None]:
     """Write patches and overviews of stacks as shards, one a stack; those that are there already are kept.
 
@@ -135,35 +138,52 @@ def store_patches(
         Planes within ± this are learned from, µm.
     seed : int
         Picks planes and patches.
+    dz_um : float, optional
+        Store pairs of planes that far apart, µm, the first one's channels before the second's.
     """
     grids = [stack.focus.grid for stack in stacks if stack.focus is not None]
     side = min(_TILE, *(min(grid.shape) for grid in grids))
     tiles = sum(
-        int((np.abs(stack.defocus_um) <= range_um).sum()) * len(_tiles(grid, side))
-        for stack, grid in zip(stacks, grids, strict=True)
+        len(_shots(stack, range_um, dz_um)) * len(_tiles(grid, side)) for stack, grid in zip(stacks, grids, strict=True)
     )
     picking = Picking(
         patches_per_plane=min(max(MOST_PATCHES // max(tiles, 1), 1), side**2),
         least_importance=LEAST_IMPORTANCE,
-        overviews_per_field=3,
+        overviews_per_field=3 if dz_um is None else 0,
     )
     for number, stack in enumerate(stacks):
         shard = folder / f"shard-{number:04d}"
         if not shard.exists():
             rng = np.random.default_rng([seed, number])
-            write_shard(shard, _samples(stack, range_um, side, rng), picking, rng)
+            write_shard(shard, _samples(stack, _shots(stack, range_um, dz_um), side, rng), picking, rng)
         yield StackStored(number + 1, len(stacks))
 
 
-def _samples(stack: LabelledStack, range_um: float, side: int, rng: np.random.Generator) -> Iterator[FieldSample]:
+def _shots(stack: LabelledStack, range_um: float, dz_um: float | None) -> list[tuple[int, ...]]:
+    """What is shown together: single planes within ±range, or two; the label is that of the last."""
+    if dz_um is None:
+        return [(int(index),) for index in np.flatnonzero(np.abs(stack.defocus_um) <= range_um)]
+    return [(first, second) for first, second, _ in planes_apart(stack, range_um, dz_um)]
+
+
+def _joined(stack: LabelledStack, planes: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Planes as the channels of one image."""
+    read = [stack.stack.plane(index) for index in planes]
+    return read[0] if len(read) == 1 else np.dstack(read)
+
+
+def _samples(
+    stack: LabelledStack, shots: list[tuple[int, ...]], side: int, rng: np.random.Generator
+) -> Iterator[FieldSample]:
     """Square parts of a stack, a few planes at a time and in any order, so that a stack larger than memory works."""
     assert stack.focus is not None
     grid, best = stack.focus.grid, patch_focus_um(stack)
     importance = np.array([patch.importance for patch in stack.patches], np.float32).reshape(grid.shape)
-    planes = rng.permutation(np.flatnonzero(np.abs(stack.defocus_um) <= range_um))
-    for start in range(0, planes.size, _PLANES_AT_ONCE):
-        some = planes[start : start + _PLANES_AT_ONCE]
-        frames = [stack.stack.plane(int(index)) for index in some]
+    order = rng.permutation(len(shots))
+    for start in range(0, order.size, _PLANES_AT_ONCE):
+        together = [shots[number] for number in order[start : start + _PLANES_AT_ONCE]]
+        frames = [_joined(stack, planes) for planes in together]
+        some = [planes[-1] for planes in together]
         away = stack.stack.focus_direction * (stack.stack.z_um[some, None, None] - best)
         for rows, columns in _tiles(grid, side):
             y, x = _pixels(grid, rows, 0), _pixels(grid, columns, 1)

@@ -2,19 +2,18 @@
 
 Takes hours of two CPU cores or minutes of a GPU, and goes on where it was stopped:
 ``python -m napari_autofocus.workflows.shipped_models brightfield-20x --work build/models``.
+Models of two shots are in ``shipped_pairs.py``, virtual refocusers in ``shipped_refocusers.py``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Generator, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +25,23 @@ from napari_autofocus.models.dataset import Dataset, Picking, write_shard
 from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage
+from napari_autofocus.models.packaging import package
 from napari_autofocus.models.simulated_fields import (
     FIELDS_OF_ONE_OPTICS,
     SimulatedFields,
     simulate_fields,
     simulate_frames,
 )
-from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, package, teach
+from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, teach
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.shipped_data import ShardWritten, check_fields, shard_of, write_shards
+from napari_autofocus.workflows.shipped_pairs import PAIR_RECIPES, make_pair_model
 
 FIELDS_A_SHARD = 48
+
+
+__all__ = ["RECIPES", "Recipe", "ShardWritten", "main", "make_model"]
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,8 @@ RECIPES = {
 }
 
 
-@dataclass(frozen=True)
-class ShardWritten:
-    """Progress: so many shards of training data are there."""
-
-    done: int
-    total: int
+NAMES = {*RECIPES, *PAIR_RECIPES}
+"""Of all models that this module makes."""
 
 
 def make_model(
@@ -135,8 +136,8 @@ def make_model(
     data = work / "data"
     for folder in (data, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    _check_fields(recipe, work / "fields.json")
-    yield from _simulate(recipe, data, processes)
+    check_fields(recipe.name, recipe.fields, work / "fields.json")
+    yield from write_shards(partial(_write_shard, recipe.fields), data, recipe.shards, processes)
     taught = yield from teach(_on(recipe.plan, device), Dataset(data), work, dof_um=_objective(recipe).dof_um)
     return (
         yield from package(
@@ -149,39 +150,9 @@ def make_model(
     )
 
 
-def _check_fields(recipe: Recipe, file: Path) -> None:
-    """Note which slides the training data are drawn from; data of another recipe must not be taken for this one's."""
-    wanted = json.loads(json.dumps(asdict(recipe.fields)))
-    if not file.exists():
-        file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-    elif json.loads(file.read_text(encoding="utf-8")) != wanted:
-        raise InputError(
-            f"{file.parent} holds training data of another recipe than {recipe.name} is now; delete it, or name another"
-            " folder."
-        )
-
-
-def _simulate(recipe: Recipe, data: Path, processes: int) -> Generator[ShardWritten, None, None]:
-    missing = [number for number in range(recipe.shards) if not _shard(data, number).exists()]
-    yield ShardWritten(recipe.shards - len(missing), recipe.shards)
-    # Fresh processes: a fork would inherit the threads of torch in an unknown state.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        coming = [pool.submit(_write_shard, recipe.fields, data, number) for number in missing]
-        try:
-            for done, finished in enumerate(as_completed(coming), recipe.shards - len(missing) + 1):
-                finished.result()
-                yield ShardWritten(done, recipe.shards)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _write_shard(fields: SimulatedFields, data: Path, number: int) -> None:
     seeds = range(number * FIELDS_A_SHARD, (number + 1) * FIELDS_A_SHARD)
-    write_shard(_shard(data, number), simulate_fields(fields, seeds), Picking(), np.random.default_rng([0, number]))
-
-
-def _shard(data: Path, number: int) -> Path:
-    return data / f"shard-{number:04d}"
+    write_shard(shard_of(data, number), simulate_fields(fields, seeds), Picking(), np.random.default_rng([0, number]))
 
 
 def _frames(recipe: Recipe, first_seed: int) -> Iterator[KnownFrame]:
@@ -244,7 +215,7 @@ def _words(step: ShardWritten | StageProgress | FrameSeen) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Make models by name; progress goes to standard error."""
     parser = argparse.ArgumentParser(prog="make models", description="Make the models that ship.")
-    parser.add_argument("names", nargs="*", default=sorted(RECIPES), help="which; all unless named")
+    parser.add_argument("names", nargs="*", default=sorted(NAMES), help="which; all unless named")
     parser.add_argument("--work", type=Path, default=Path("build/models"), help="folder that earlier runs are found in")
     parser.add_argument("--out", type=Path, default=None, help="folder of the packages; the shipped ones' unless given")
     parser.add_argument("--device", default="cpu", help="that training runs on: cpu, cuda, mps")
@@ -261,11 +232,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _make(wanted: argparse.Namespace) -> None:
     out = wanted.out or Path(str(files("napari_autofocus.models"))) / "shipped"
     for name in wanted.names:
-        if name not in RECIPES:
-            raise InputError(f"There is no recipe for {name}; choose among {', '.join(sorted(RECIPES))}.")
-        steps = make_model(
-            RECIPES[name], wanted.work / name, out / f"{name}.zip", device=wanted.device, processes=wanted.processes
-        )
+        if name not in NAMES:
+            raise InputError(f"There is no recipe for {name}; choose among {', '.join(sorted(NAMES))}.")
+        how = {"device": wanted.device, "processes": wanted.processes}
+        target = out / f"{name}.zip"
+        if name in PAIR_RECIPES:
+            recipe = PAIR_RECIPES[name]
+            steps = make_pair_model(recipe, wanted.work / recipe.folder, target, **how)
+        else:
+            steps = make_model(RECIPES[name], wanted.work / name, target, **how)
         for step in steps:
             print(f"{name}: {_words(step)}", file=sys.stderr, flush=True)
 

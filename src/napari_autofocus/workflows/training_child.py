@@ -109,13 +109,11 @@ def look(request: TrainingRequest) -> _Telling:
     """Read a data set and tell what is in it, before anything is taught. Raises InputError."""
     _check(request)
     from napari_autofocus.models.labelled_stacks import read_dataset
-    from napari_autofocus.models.library import find_model
-    from napari_autofocus.models.package import open_package
-    from napari_autofocus.workflows.own_plan import reading_of
+    from napari_autofocus.workflows.own_plan import base_of, reading_of
     from napari_autofocus.workflows.training_told import seen_in, settings_of, told
 
-    base = open_package(find_model(request.base)) if request.base is not None else None
-    reading = read_dataset(request.dataset, reading_of(settings_of(request), base))
+    settings = settings_of(request)
+    reading = read_dataset(request.dataset, reading_of(settings, base_of(settings)))
     while True:
         try:
             yield told(next(reading))

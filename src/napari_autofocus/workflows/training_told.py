@@ -11,13 +11,11 @@ from pathlib import Path
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.devices import training_devices
 from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, PlaneRead, optics_of
-from napari_autofocus.models.library import find_model
 from napari_autofocus.models.metrics import FieldResult
-from napari_autofocus.models.package import open_package
 from napari_autofocus.models.teaching import FrameSeen, StageProgress
 from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep
-from napari_autofocus.workflows.own_plan import OwnPlan, OwnSettings, prepare
+from napari_autofocus.workflows.own_plan import OwnPlan, OwnSettings, base_of, prepare
 from napari_autofocus.workflows.own_stacks import StackStored
 from napari_autofocus.workflows.training_request import TrainingRequest
 from napari_autofocus.workflows.training_steps import Answer, DatasetSeen, Learning, OpticsKnown, TrainingMade, Working
@@ -132,10 +130,10 @@ def _thinned(results: tuple[FieldResult, ...]) -> Iterator[Answer]:
 
 def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
     """What a data set holds, and whether anything can be taught of it as asked for."""
-    base = open_package(find_model(request.base)) if request.base is not None else None
+    settings = settings_of(request)
     summary, refusal, inside = "", "", f"{request.dataset}{os.sep}"
     try:
-        summary = _summary(prepare(request.dataset, found, settings_of(request), base))
+        summary = _summary(prepare(request.dataset, found, settings, base_of(settings)))
     except InputError as error:
         refusal = str(error)
     return DatasetSeen(
@@ -151,4 +149,5 @@ def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
 def _summary(own: OwnPlan) -> str:
     colour = "colour" if own.optics.colour == "rgb" else "grey"
     optics = f"{own.optics.objective.name} at {own.optics.pixel_size_um:.3g} µm a pixel, {colour}"
-    return f"{optics}; model for ±{own.range_um:g} µm"
+    pairs = f" from planes {own.dz_um:g} µm apart" if own.dz_um is not None else ""
+    return f"{optics}; model for ±{own.range_um:g} µm{pairs}"

@@ -1,0 +1,46 @@
+"""Kinds of models that can be trained, and what each may begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from qtpy.QtWidgets import QComboBox
+
+from napari_autofocus.models.library import InstalledModel
+from napari_autofocus.widgets.forms import choice
+
+SCRATCH = "From scratch"
+_KINDS = (
+    ("One shot, with content importance", "one-shot"),
+    ("Two shots", "two-shot"),
+    ("Virtual refocusing (TSVA)", "virtual"),
+)
+_WITHOUT = {
+    "two-shot": "no model of two shots is installed to begin with",
+    "virtual": "not from one's own stacks yet",
+}
+
+
+def kind_choice() -> QComboBox:
+    """A box of all kinds; only that of one shot can be chosen until :func:`offer_kinds` is told the models."""
+    box = choice(_KINDS, "What kind of model to train")
+    offer_kinds(box, ())
+    return box
+
+
+def offer_kinds(box: QComboBox, models: Sequence[InstalledModel]) -> None:
+    """Let those kinds be chosen that can be trained with what is installed; the others say why not."""
+    installed = {model.card.kind for model in models if model.card is not None}
+    for place, (name, kind) in enumerate(_KINDS):
+        possible = kind == "one-shot" or (kind == "two-shot" and kind in installed)
+        box.setItemText(place, name if possible else f"{name}: {_WITHOUT[kind]}")
+        box.model().item(place).setEnabled(possible)
+
+
+def bases_of(models: Sequence[InstalledModel], kind: str) -> Iterator[tuple[str, str | None]]:
+    """Name and file of what a model of a kind may begin with; only one of a single shot may begin with nothing."""
+    for model in models:
+        if model.card is not None and model.card.kind == kind:
+            yield model.name, str(model.path)
+    if kind == "one-shot":
+        yield SCRATCH, None
