@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from napari_autofocus.cli import app
 from napari_autofocus.records import RefocusRecord
 from tiny_models import tiny_file
+from tiny_pairs import PAIR, tiny_pair_file
 
 CONTRACT = {"start_um", "end_um", "frames", "moves", "outcome", "seconds"}
 KEYS = CONTRACT | {"verdict", "reasons", "warnings", "start_z_um", "end_z_um", "stain", "density", "model"}
@@ -214,3 +215,70 @@ def test_a_proposal_needs_no_limits_and_no_yes(core: Path, tiny: Path) -> None:
     (proposal,) = found["proposals"]
     assert proposal["z_um"] == pytest.approx(3.3)
     assert proposal["start_um"] is None
+
+
+# Two shots.
+
+
+@pytest.fixture
+def two_shots(tmp_path: Path) -> Path:
+    """A model of two shots that reads a defocus from how much redder the second is."""
+    return tiny_pair_file(tmp_path)
+
+
+def with_two(model: Path, *arguments: object) -> Result:
+    return refocus("--model", model, "--shape", "160x192", *arguments)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_model_of_two_shots_refocuses_by_two(two_shots: Path, direction: int, tmp_path: Path) -> None:
+    records = tmp_path / "runs.jsonl"
+    found = told(with_two(two_shots, "--runs", 2, "--focus-direction", direction, "--records", records, "--json"))
+    for run in found["runs"]:
+        assert set(run) >= KEYS
+        assert (run["model"], run["method"]) == (PAIR, "two-shot")
+        assert run["frames"] >= 2
+    for line in records.read_text().splitlines():
+        first, second, *_ = RefocusRecord.from_json(line).shots
+        assert (first.phase, second.phase) == ("apart", "shot")
+        assert direction * (second.z_um - first.z_um) == pytest.approx(2.0, abs=0.01)
+
+
+def test_the_distance_of_two_shots_can_be_set(two_shots: Path, tmp_path: Path) -> None:
+    records = tmp_path / "runs.jsonl"
+    told(with_two(two_shots, "--dz-um", 1.9, "--records", records, "--json"))
+    first, second, *_ = RefocusRecord.from_json(records.read_text()).shots
+    assert second.z_um - first.z_um == pytest.approx(1.9, abs=0.01)
+
+
+def test_a_fallback_is_not_asked_where_one_shot_is_sure(two_shots: Path) -> None:
+    found = told(simulated("--seed", 3, "--fallback", two_shots, "--json"))
+    assert found["runs"][0]["method"] == "one-shot"
+    assert found["runs"][0]["outcome"] in ("focused", "already_in_focus")
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--propose",), "without --propose it may move"),
+        (("--fallback", PAIR), "takes two shots already"),
+        (("--dz-um", 5), "2 µm apart, give or take 10%; found 5 µm"),
+    ],
+)
+def test_what_two_shots_cannot_do_is_one_sentence(two_shots: Path, options: tuple[object, ...], what: str) -> None:
+    result = with_two(two_shots, *options)
+    assert result.exit_code == 2
+    assert what in " ".join(result.stderr.split())
+
+
+def test_a_fallback_of_one_shot_is_refused(tiny: Path) -> None:
+    result = simulated("--fallback", tiny)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_fallback_for_other_optics_is_refused_before_anything_is_looked_at(two_shots: Path) -> None:
+    result = simulated("--objective", "20x/0.75", "--pixel-um", "0.34", "--fallback", two_shots)
+    assert (result.exit_code, "pixel size" in result.stderr) in ((0, False), (2, True))
+    result = simulated("--objective", "40x/0.95", "--insist", "--fallback", two_shots)
+    assert result.exit_code == 0

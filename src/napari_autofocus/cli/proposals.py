@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 from napari_autofocus.cli.output import print_json
 
 if TYPE_CHECKING:
-    from napari_autofocus.models.predictor import ModelPredictor
     from napari_autofocus.routines.refocus_config import Proposal
 
 
-def tell_proposals(
-    proposals: Sequence[tuple[Proposal, dict[str, Any]]], predictor: ModelPredictor, as_json: bool
-) -> None:
-    """Print proposals with what is known of their truth."""
+def tell_proposals(proposals: Sequence[tuple[Proposal, dict[str, Any]]], dof_um: float, as_json: bool) -> None:
+    """Print proposals with what is known of their truth; ``dof_um`` is the model's depth of field."""
     if as_json:
         print_json({"proposals": [_described(proposal, truth) for proposal, truth in proposals]})
         return
     for index, (proposal, truth) in enumerate(proposals):
-        print(f"{index + 1}: {_words(proposal, truth, predictor.card.dof_um)}")
+        print(f"{index + 1}: {_words(proposal, truth, dof_um)}")
         for warning in proposal.estimate.warnings:
             print(f"  Warning: {warning}")
 

@@ -1,4 +1,4 @@
-"""``napari-autofocus refocus``: focus a simulated or a real microscope by a model, from one frame."""
+"""``napari-autofocus refocus``: focus a simulated or a real microscope by a model, from one frame or from two."""
 
 from __future__ import annotations
 
@@ -35,10 +35,13 @@ from napari_autofocus.errors import InputError
 if TYPE_CHECKING:
     from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.microscope.protocol import Microscope
+    from napari_autofocus.models.pair_predictor import PairModelPredictor
     from napari_autofocus.models.predictor import ModelPredictor
     from napari_autofocus.optics import Objective
     from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig
     from napari_autofocus.routines.sweep_config import SweepConfig
+
+    Model = ModelPredictor | PairModelPredictor
 
 METHOD = "Method"
 DEFAULT_EXPOSURE_MS = 25.0
@@ -47,7 +50,11 @@ DEFAULT_EXPOSURE_MS = 25.0
 def refocus(
     model: Annotated[
         str,
-        typer.Option(help="Name of a model (the command models lists them), or its file.", show_default=False),
+        typer.Option(
+            help="Name of a model (the command models lists them), or its file. One of two shots moves apart by their"
+            " distance and back before it answers.",
+            show_default=False,
+        ),
     ],
     microscope: MicroscopeName = SIMULATED,
     runs: Annotated[
@@ -58,6 +65,21 @@ def refocus(
     propose: Annotated[
         bool, typer.Option("--propose", help="Say where the drive would go, and move nothing.", rich_help_panel=METHOD)
     ] = False,
+    fallback: Annotated[
+        str | None,
+        typer.Option(
+            help="A model of two shots that decides where --model is unsure or contradicts itself.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
+    dz_um: Annotated[
+        float | None,
+        typer.Option(
+            "--dz-um",
+            help="Distance of two shots, in µm; the model's own unless given, and no farther from it than a tenth.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
     sweep: Annotated[
         bool,
         typer.Option(
@@ -121,10 +143,11 @@ def refocus(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Focus a microscope, simulated or real, by a model: one frame, one move, and a second frame that proves it.
+    """Focus a microscope, simulated or real, by a model: look, move, and look again to prove it.
 
-    The model reads from one frame how far the field is out of focus and in which direction. The drive goes there, and
-    the second frame must agree; otherwise it is corrected, or goes back to where it started and the reasons are told.
+    The model reads how far the field is out of focus and in which direction, from one frame, or from two taken a short
+    step apart. The drive goes there, and what is seen there must agree; otherwise it is corrected, or goes back to
+    where it started and the reasons are told.
     Fields without content are left alone. Other optics than the model's are refused unless you --insist.
 
     In the JSON object start_um and end_um are the true defocus before and after, known on the simulated microscope
@@ -134,10 +157,11 @@ def refocus(
     Examples:
 
         napari-autofocus refocus --model brightfield-20x --runs 5 --seed 3
+        napari-autofocus refocus --model brightfield-20x --fallback two-shot-20x --stain ihc --runs 5
         napari-autofocus refocus --model brightfield-20x --microscope MMConfig.cfg --objective 20x/0.75 --range-um 20
     """
     from napari_autofocus.focus.estimate import ImageOptics
-    from napari_autofocus.models.predictor import load_model
+    from napari_autofocus.models.pair_predictor import load_focus_model
     from napari_autofocus.routines.refocus_config import RefocusConfig
     from napari_autofocus.workflows.trial_slides import TrialSlides
 
@@ -145,29 +169,31 @@ def refocus(
         require_folder(records)
         _require_positive("--pixel-um", pixel_um)
         stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
-        predictor = load_model(model)
+        predictor = load_focus_model(model)
+        pair = _fallback(predictor, fallback, propose)
         settings: dict[str, Any] = {
             "insist": insist,
             "focus_direction": focus_direction or 0,
             "sweep": _sweep(predictor, timeout_s) if sweep else None,
             "uneven": uneven,
             "timeout_s": timeout_s,
+            "dz_um": dz_um,
         }
         ended: list[tuple[Any, dict[str, Any]]]
         if microscope == SIMULATED:
             lens = _simulated_lens(objective, pixel_um, predictor)
             size, lit_ms = parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS
             slides = TrialSlides(stain, density, lens, seed, size, lit_ms, stains=predictor.card.stains)
-            routine = _routine(predictor, RefocusConfig(optics=ImageOptics(lens), **settings), propose)
+            routine = _routine(predictor, pair, RefocusConfig(optics=ImageOptics(lens), **settings), propose)
             ended = runs_on_simulated(stand, slides, routine)
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the model.
             with connected(stand, moves=not propose) as real:
                 optics = _real_optics(objective, pixel_um, real)
-                routine = _routine(predictor, RefocusConfig(optics=optics, **settings), propose)
+                routine = _routine(predictor, pair, RefocusConfig(optics=optics, **settings), propose)
                 ended = [_looked_at(real, routine)] if propose else runs_on_real(real, stand, routine)
         if propose:
-            tell_proposals(ended, predictor, as_json)
+            tell_proposals(ended, predictor.card.dof_um, as_json)
             return
         tell_runs(ended, f"Refocusing by {predictor.name}", predictor.card.dof_um, records, as_json)
     if any(record.outcome == "failed" for record, _ in ended):
@@ -179,7 +205,7 @@ def _require_positive(option: str, value_um: float | None) -> None:
         raise InputError(f"{option} must be a positive number of µm; found {value_um:g}.")
 
 
-def _simulated_lens(objective: str | None, pixel_um: float | None, predictor: ModelPredictor) -> Objective:
+def _simulated_lens(objective: str | None, pixel_um: float | None, predictor: Model) -> Objective:
     """The lens of the simulated microscope: the model's unless another is stated."""
     from napari_autofocus.optics import Objective
 
@@ -201,7 +227,7 @@ def _real_optics(objective: str | None, pixel_um: float | None, microscope: Micr
     return ImageOptics(Objective.parse(objective, pixel_size_um=pixel_um))
 
 
-def _sweep(predictor: ModelPredictor, timeout_s: float) -> SweepConfig:
+def _sweep(predictor: Model, timeout_s: float) -> SweepConfig:
     """The search that helps: over the model's range, at steps of its depth of field."""
     from napari_autofocus.routines.sweep_config import SweepConfig
 
@@ -209,14 +235,36 @@ def _sweep(predictor: ModelPredictor, timeout_s: float) -> SweepConfig:
     return SweepConfig(dof_um=card.dof_um, range_um=card.range_um, timeout_s=timeout_s)
 
 
-def _routine(
-    predictor: ModelPredictor, config: RefocusConfig, propose: bool
-) -> Callable[[Microscope], Generator[Any, None, Any]]:
-    """What to run: a refocus, or what only says where it would go."""
-    from napari_autofocus.routines import refocus
+def _fallback(predictor: Model, name: str | None, propose: bool) -> PairModelPredictor | None:
+    """The model that decides where the first one leaves doubt."""
+    from napari_autofocus.focus.shot_pairs import takes_two_shots
+    from napari_autofocus.models.pair_predictor import load_pair_model
 
-    run = refocus.propose if propose else refocus.refocus
-    return lambda microscope: run(microscope, predictor, config)
+    if takes_two_shots(predictor):
+        if propose:
+            raise InputError(f"{predictor.name} takes two shots, a move apart; without --propose it may move.")
+        if name is not None:
+            raise InputError(f"{predictor.name} takes two shots already; name a model of one shot, or no --fallback.")
+    return None if name is None else load_pair_model(name)
+
+
+def _routine(
+    predictor: Model, pair: PairModelPredictor | None, config: RefocusConfig, propose: bool
+) -> Callable[[Microscope], Generator[Any, None, Any]]:
+    """What to run: a refocus by one shot or by two, or what only says where it would go."""
+    from napari_autofocus.models.optics_check import check_optics
+    from napari_autofocus.models.pair_predictor import PairModelPredictor
+    from napari_autofocus.routines import refocus, two_shot
+
+    if isinstance(predictor, PairModelPredictor):
+        two = predictor
+        return lambda microscope: two_shot.refocus_by_pair(microscope, two, config)
+    one = predictor
+    if propose:
+        return lambda microscope: refocus.propose(microscope, one, config)
+    if pair is not None:  # before anything moves; the colour is seen in the frame
+        check_optics(pair.card, config.optics, pair.card.optics.colour, insist=config.insist)
+    return lambda microscope: refocus.refocus(microscope, one, config, pair=pair)
 
 
 def _looked_at(
