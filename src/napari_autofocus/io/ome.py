@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -122,6 +123,12 @@ class OmeDescription:
     ----------
     shape : tuple of int
         (Z, Y, X) or (Z, Y, X, C).
+    z_um : np.ndarray, shape (Z,)
+        Position of each plane, µm; empty where nobody knows it.
+    text : str
+        What the image is, for people.
+    entries : mapping of str
+        What else programs of ours want to know, by name.
     """
 
     name: str
@@ -131,6 +138,16 @@ class OmeDescription:
     pixel_size_um: float | None
     objective: Objective | None
     focus_direction: int
+    text: str = ""
+    entries: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def entries_in(xml: str) -> dict[str, str]:
+        """The entries of a document that this program wrote; empty of any other."""
+        root = ET.fromstring(xml)
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+        return _own_annotation(root)
 
     def to_xml(self) -> bytes:
         """The document, in ASCII (µ escaped), as TIFF's description wants it."""
@@ -138,6 +155,8 @@ class OmeDescription:
         if self.objective is not None:
             self._add_instrument(root, self.objective)
         image = ET.SubElement(root, "Image", ID="Image:0", Name=self.name)
+        if self.text:
+            ET.SubElement(image, "Description").text = self.text
         if self.objective is not None:
             ET.SubElement(image, "InstrumentRef", ID="Instrument:0")
             ET.SubElement(image, "ObjectiveSettings", ID="Objective:0:0")
@@ -187,7 +206,7 @@ class OmeDescription:
             }
             if self.objective.stated_dof_um is not None:
                 entries["stated_dof_um"] = repr(float(self.objective.stated_dof_um))
-        for key, value in entries.items():
+        for key, value in (entries | dict(self.entries)).items():
             ET.SubElement(values, "M", K=key).text = str(value)
 
 

@@ -7,7 +7,7 @@ Everything is measured where the image shows something: empty glass is always ri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -31,10 +31,19 @@ LEAST_LIKENESS = 0.5
 """Shots whose structures correlate less are not taken for shots of one field."""
 LEAST_CONTRAST = 0.02
 """Standard deviation within a block, as a share of full scale, from which it shows something."""
-MOST_DOUBT = 0.35
-"""Uncertainty over contrast, in the median block that shows something."""
+MOST_DOUBT = 2.6
+"""Uncertainty over fine detail, in the median block that shows much."""
+MOST_SHARE = 0.65
+"""Uncertainty over contrast, in the same blocks."""
+BRIGHT_ON_DARK = 0.5
+"""Skewness of the grey values above which an image is bright on dark, as in fluorescence."""
+_DARK_FIELD = {"fluorescence", "beads"}
+_FINE_PX = 3.0
+_SHOWING_MOST = 60.0
+"""Percentile of the blocks' contrast above which a block shows much."""
 _BLOCK_PX = 32
 _MOST_BLOCKS = 4096
+_MOST_PIXELS = 250_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,11 @@ class Findings:
     content : float
         Share of the image that shows something.
     doubt : float
-        Uncertainty over contrast in the median block that shows something; 0 where none does.
+        Uncertainty over fine detail in the median block that shows much; 0 where none shows anything.
+    doubt_share : float
+        The same over contrast.
+    skewness : float
+        Of the grey values: negative where things are dark on bright.
     same : bool
         Whether the two shots are one and the same image.
     """
@@ -59,6 +72,8 @@ class Findings:
     shift_px: float = 0.0
     content: float = 0.0
     doubt: float = 0.0
+    doubt_share: float = 0.0
+    skewness: float = 0.0
     same: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +92,7 @@ def sharper_of(shots: Shots) -> int:
 
 
 def judge(
-    shots: Shots, image: npt.NDArray[Any], uncertainty: Float32, shift: Shift
+    shots: Shots, image: npt.NDArray[Any], uncertainty: Float32, shift: Shift, stains: Collection[str] = ()
 ) -> tuple[RefocusVerdict, tuple[str, ...], Findings]:
     """Say whether to trust a recovered image.
 
@@ -91,46 +106,62 @@ def judge(
         Standard deviation expected of a pixel, as a share of full scale.
     shift : Shift
         Of the second shot against the first, as it was measured.
+    stains : collection of str
+        What the model knows; empty if nobody says.
 
     Returns
     -------
     verdict, reasons, findings
     """
-    contrast, doubt = _blocks(image, uncertainty, shots[0].full_scale)
-    shown = contrast >= LEAST_CONTRAST
+    blocks = _blocks(image, uncertainty, shots[0].full_scale)
     findings = Findings(
         likeness=shift.quality,
         shift_px=shift.length_px,
-        content=float(shown.mean()),
-        doubt=float(np.median(doubt[shown] / contrast[shown])) if shown.any() else 0.0,
+        content=float((blocks.contrast >= LEAST_CONTRAST).mean()),
+        doubt=blocks.doubt_over(blocks.detail),
+        doubt_share=blocks.doubt_over(blocks.contrast),
+        skewness=_skewness(shots[0].pixels),
         same=bool(np.array_equal(shots[0].pixels, shots[1].pixels)),
     )
-    reasons = tuple(_reasons(findings, shots[0].shape))
+    reasons = tuple(_reasons(findings, shots[0].shape, stains))
     return "doubtful" if reasons else "recovered", reasons, findings
 
 
-def _reasons(found: Findings, shape: tuple[int, int]) -> Iterator[str]:
+def _reasons(found: Findings, shape: tuple[int, int], stains: Collection[str]) -> Iterator[str]:
     if not found.content:
-        yield "The image shows nothing that focus could be told by; nothing can be recovered where nothing is."
+        yield "The image shows nothing that focus could be told by, so there is nothing to recover."
         return
     if found.same:
-        yield "Both shots are one and the same image, and one shot does not tell what is missing; give two."
+        yield "Both shots are one and the same image; give two shots, one either side of focus."
     if found.likeness < LEAST_LIKENESS:
         yield (
-            f"The shots have little in common (correlation {found.likeness:.2f}; {LEAST_LIKENESS:g} is the least):"
-            " they are of two places, or one is far out of focus; take both of one field, a few µm apart."
+            f"The shots have little in common (correlation {found.likeness:.2f}; at least {LEAST_LIKENESS:g}):"
+            " they show two places, or one is far out of focus; take both of one field, a few µm apart."
         )
     elif found.shift_px > _most_shift(shape):
         yield (
             f"The second shot lies {found.shift_px:.1f} px aside, more than the {_most_shift(shape):.0f} px that are"
             " taken out; align the shots first."
         )
-    if found.doubt > MOST_DOUBT:
+    if _other_kind(found.skewness, stains):
         yield (
-            f"The model expects errors of {100 * found.doubt:.0f} % of the contrast (at most"
-            f" {100 * MOST_DOUBT:.0f} % are usual): both shots may be far out of focus or on one side of it, or the"
-            " stain is none it knows; what it adds may be invented."
+            f"The model knows {', '.join(sorted(stains))}, and this image is"
+            f" {'bright on dark' if found.skewness > 0 else 'dark on bright'}; use a model that was taught on such."
         )
+    if found.doubt > MOST_DOUBT or found.doubt_share > MOST_SHARE:
+        yield (
+            f"The model expects errors of {found.doubt:.1f} times the fine detail and {found.doubt_share:.2f} times the"
+            f" contrast that it shows (up to {MOST_DOUBT:g} and {MOST_SHARE:g} are usual): the shots are too far out of"
+            " focus, or the stain is none it knows; what it adds may be invented."
+        )
+
+
+def _other_kind(skewness: float, stains: Collection[str]) -> bool:
+    """Whether an image is bright on dark and the model knows none such, or the other way round."""
+    dark = _DARK_FIELD.intersection(stains)
+    if not stains or (dark and not _DARK_FIELD.issuperset(stains)):
+        return False
+    return skewness < -BRIGHT_ON_DARK if dark else skewness > BRIGHT_ON_DARK
 
 
 def _most_shift(shape: tuple[int, int]) -> float:
@@ -144,8 +175,31 @@ def _brenner(image: npt.NDArray[Any]) -> float:
     return float(down + right)
 
 
-def _blocks(image: npt.NDArray[Any], uncertainty: Float32, full_scale: float) -> tuple[Float32, Float32]:
-    """Contrast and uncertainty of evenly spread blocks of the image, as shares of full scale, shape (N,) each."""
+def _skewness(image: npt.NDArray[Any]) -> float:
+    step = max(1, math.isqrt(image.shape[0] * image.shape[1] // _MOST_PIXELS))
+    grey = np.asarray(to_grey(np.ascontiguousarray(image[::step, ::step])), np.float64)
+    around = grey - grey.mean()
+    spread = float(np.sqrt(np.mean(around**2)))
+    return float(np.mean(around**3)) / spread**3 if spread > 0 else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """Contrast, fine detail and uncertainty of evenly spread blocks, shares of full scale, shape (N,) each."""
+
+    contrast: npt.NDArray[np.float64]
+    detail: npt.NDArray[np.float64]
+    uncertainty: npt.NDArray[np.float64]
+
+    def doubt_over(self, shown: npt.NDArray[np.float64]) -> float:
+        """Uncertainty over what is shown, in the median block that shows much."""
+        much = self.contrast >= max(LEAST_CONTRAST, float(np.percentile(self.contrast, _SHOWING_MOST)))
+        if not much.any():
+            return 0.0
+        return float(np.median(self.uncertainty[much] / np.maximum(shown[much], 1e-6)))
+
+
+def _blocks(image: npt.NDArray[Any], uncertainty: Float32, full_scale: float) -> _Blocks:
     sides = [min(_BLOCK_PX, side) for side in image.shape[:2]]
     counts = [side // own for side, own in zip(image.shape[:2], sides, strict=True)]
     step = math.ceil(math.sqrt(counts[0] * counts[1] / _MOST_BLOCKS))
@@ -153,7 +207,7 @@ def _blocks(image: npt.NDArray[Any], uncertainty: Float32, full_scale: float) ->
     for row, column in np.ndindex(*(-(-count // step) for count in counts)):
         y, x = row * step * sides[0], column * step * sides[1]
         part = slice(y, y + sides[0]), slice(x, x + sides[1])
-        grey = np.asarray(to_grey(np.asarray(image[part], np.float32)))
-        found.append((float(grey.std()) / full_scale, float(np.sqrt(np.mean(np.square(uncertainty[part]))))))
-    contrast, doubt = np.array(found, np.float32).T
-    return contrast, doubt
+        grey = to_grey(np.asarray(image[part], np.float32)) / np.float32(full_scale)
+        detail = grey - cv2.GaussianBlur(grey, (0, 0), _FINE_PX)
+        found.append((grey.std(), np.sqrt(np.mean(detail**2)), np.sqrt(np.mean(uncertainty[part] ** 2))))
+    return _Blocks(*np.array(found, np.float64).T)

@@ -57,7 +57,7 @@ class VirtualImage:
     uncertainty : np.ndarray, shape (Y, X), float32
         Standard deviation that is expected of a pixel, as a share of full scale.
     shift_px : tuple of float
-        How far (down, right) the second shot lay against the first; taken out where the verdict does not say otherwise.
+        How far (down, right) the second shot lay against the first.
     sharper : int
         Which shot is the sharper one by Brenner, 0 or 1: the image is that one, changed.
     verdict : {'recovered', 'doubtful'}
@@ -72,6 +72,8 @@ class VirtualImage:
         Time it took.
     findings : Findings
         The numbers behind the verdict.
+    shift_taken_out : bool
+        Whether the second shot was moved.
     """
 
     image: npt.NDArray[Any]
@@ -84,6 +86,7 @@ class VirtualImage:
     model: str = ""
     seconds: float = 0.0
     findings: Findings = field(default_factory=Findings)
+    shift_taken_out: bool = False
 
     @property
     def trusted(self) -> bool:
@@ -170,7 +173,7 @@ class VirtualRefocuser:
             The image, not clipped, and its uncertainty.
         """
         answer = self.engine.recover(padded(shots, self.card.stride_px)[None])[0]
-        return answer[:, : shots.shape[1], : shots.shape[2]]
+        return np.asarray(answer[:, : shots.shape[1], : shots.shape[2]])
 
     def refocus(
         self,
@@ -221,7 +224,7 @@ class VirtualRefocuser:
         shift = shift_between(shots[0].pixels, shots[1].pixels) if register else UNMOVED
         taken_out = shift if may_be_taken_out(shift, shots[0].shape) else UNMOVED
         image, uncertainty = yield from self._tiles(shots, taken_out, *tiles)
-        verdict, reasons, findings = judge(shots, image, uncertainty, shift)
+        verdict, reasons, findings = judge(shots, image, uncertainty, shift, self.card.stains)
         return VirtualImage(
             image=image,
             uncertainty=uncertainty,
@@ -233,6 +236,7 @@ class VirtualRefocuser:
             model=self.name,
             seconds=time.perf_counter() - start,
             findings=findings,
+            shift_taken_out=taken_out is shift,
         )
 
     def _tiles(
