@@ -21,10 +21,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from napari_autofocus.models.pair_predictor import PairModelPredictor, load_pair_model
 
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.models.evaluation import KnownPair
+from napari_autofocus.models.pair_predictor import PairModelPredictor, load_pair_model
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.models.simulated_pairs import PairOptics, SimulatedPairs, simulate_pairs
 
@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results" / "two_shot.json"
 FIRST_SEED = 910_000
 RANGE_UM = 10.0
 DRAWS = 6
-ONE_DENSITY = {"densities": ("dense",), "density_shares": (1.0,)}
+
 
 Estimate = Callable[[KnownPair], FocusEstimate]
 
@@ -46,7 +46,8 @@ def main() -> None:
     chosen = parser.parse_args()
     full, small = (load_pair_model(name).on_one_thread() for name in (chosen.model, chosen.small))
     one_shot = load_model("brightfield-20x").on_one_thread()
-    dense, unseen = replace(SimulatedPairs(), **ONE_DENSITY), replace(SimulatedPairs(stains=("ihc",)), **ONE_DENSITY)
+    dense = SimulatedPairs(densities=("dense",), density_shares=(1.0,))
+    unseen = replace(dense, stains=("ihc",))
     fields = chosen.fields
     kept = list(_pairs(dense, fields))
     tables: dict[str, Any] = {

@@ -95,10 +95,10 @@ def _network(method: Method, work: Path) -> Any:
     steps = Making(RECIPE, work).teach(method)
     while True:
         try:
-            progress = next(steps).training
+            progress = next(steps)
         except StopIteration as finished:
             return finished.value.network
-        if progress is not None and progress.samples < progress.total:
+        if progress.validated:
             print(f"{method}: taught {progress.samples} of {progress.total}", flush=True)
 
 

@@ -11,11 +11,10 @@ import argparse
 import datetime
 import json
 import sys
-from collections.abc import Generator, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.resources import files
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_p
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
 from napari_autofocus.models.tsva import METHODS, Method, TsvaNetwork, TsvaSettings
 from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.shipped_data import ShardWritten, check_fields, shard_of, write_shards
 
 FIELDS_A_SHARD = 16
 
@@ -97,23 +97,8 @@ RECIPES = {
 }
 
 
-@dataclass(frozen=True)
-class RefocusProgress:
-    """Where the making of a refocuser stands: one of its parts is set.
-
-    Parameters
-    ----------
-    shards : tuple of int or None
-        Shards of training data that are there, and that are wanted.
-    training : TrainingProgress or None
-        Of the network.
-    result : ShotsResult or None
-        Of a pair that was measured on.
-    """
-
-    shards: tuple[int, int] | None = None
-    training: TrainingProgress | None = None
-    result: ShotsResult | None = None
+RefocusProgress = ShardWritten | TrainingProgress | ShotsResult
+"""Where the making of a refocuser stands: data are written, a network is taught, a pair was measured on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,61 +119,28 @@ class Making:
         """Checkpoint of the network of a method."""
         return self.work / f"run-{method}.safetensors"
 
-    def simulate(self) -> Generator[RefocusProgress, None, None]:
+    def simulate(self) -> Generator[ShardWritten, None, None]:
         """Write the training data that are not there yet."""
         self.data.mkdir(parents=True, exist_ok=True)
-        self._check_places()
-        wanted = self.recipe.shards
-        missing = [number for number in range(wanted) if not _shard(self.data, number).exists()]
-        yield RefocusProgress(shards=(wanted - len(missing), wanted))
-        # Fresh processes: a fork would inherit the threads of torch in an unknown state.
-        with ProcessPoolExecutor(self.processes, mp_context=get_context("spawn")) as pool:
-            coming = [pool.submit(_write_shard, self.recipe.places, self.data, number) for number in missing]
-            try:
-                for done, finished in enumerate(as_completed(coming), wanted - len(missing) + 1):
-                    finished.result()
-                    yield RefocusProgress(shards=(done, wanted))
-            finally:
-                pool.shutdown(cancel_futures=True)
+        check_fields(self.recipe.name, self.recipe.places, self.work / "places.json")
+        write = partial(_write_shard, self.recipe.places)
+        yield from write_shards(write, self.data, self.recipe.shards, self.processes)
 
-    def _check_places(self) -> None:
-        """Data of another recipe must not be taken for this one's."""
-        note, wanted = self.work / "places.json", json.loads(json.dumps(asdict(self.recipe.places)))
-        if not note.exists():
-            note.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-        elif json.loads(note.read_text(encoding="utf-8")) != wanted:
-            raise InputError(
-                f"{self.work} holds training data of another recipe than {self.recipe.name} is now; delete it, or name"
-                " another folder."
-            )
-
-    def teach(self, method: Method) -> Generator[RefocusProgress, None, Trained]:
+    def teach(self, method: Method) -> Generator[TrainingProgress, None, Trained]:
         """Teach the network of a method; goes on from its checkpoint."""
         settings = replace(self.recipe.training, device=self.device)
         torch.manual_seed(settings.seed)
         task = RefocusTask(
             TsvaNetwork(replace(self.recipe.network, method=method)), RefocusDataset(self.data), seed=settings.seed
         )
-        training = train(task, settings, self.checkpoint(method))
-        try:
-            while True:
-                yield RefocusProgress(training=next(training))
-        except StopIteration as finished:
-            trained: Trained = finished.value
-            return trained
-        finally:
-            training.close()
+        return (yield from train(task, settings, self.checkpoint(method)))
 
-    def measure(self, network: torch.nn.Module) -> Generator[RefocusProgress, None, dict[str, Any]]:
+    def measure(self, network: torch.nn.Module) -> Generator[ShotsResult, None, dict[str, Any]]:
         """Figures on slides that were not learned from."""
         recipe = self.recipe
         seeds = range(recipe.evaluation_seed, recipe.evaluation_seed + recipe.checked_fields)
         shots = simulate_shots(recipe.places, seeds, recipe.checked_half_um)
-        found = []
-        for result in evaluate_refocus(recovering(network), shots):
-            found.append(result)
-            yield RefocusProgress(result=result)
-        return refocus_figures(found)
+        return refocus_figures((yield from evaluate_refocus(recovering(network), shots)))
 
 
 def recovering(network: torch.nn.Module) -> Any:
@@ -259,26 +211,23 @@ def _card(recipe: RefocusRecipe, trained: Trained, figures: dict[str, Any]) -> V
 
 def _write_shard(places: SimulatedPlaces, data: Path, number: int) -> None:
     seeds = range(number * FIELDS_A_SHARD, (number + 1) * FIELDS_A_SHARD)
-    write_refocus_shard(_shard(data, number), simulate_places(places, seeds))
-
-
-def _shard(data: Path, number: int) -> Path:
-    return data / f"shard-{number:04d}"
+    write_refocus_shard(shard_of(data, number), simulate_places(places, seeds))
 
 
 _KNOWN = ("samples", "seconds", "loss", "learning_rate")
 
 
-def _words(step: RefocusProgress) -> Iterator[str]:
-    if step.shards is not None:
-        yield f"simulated {step.shards[0]} of {step.shards[1]} shards"
-    if step.training is not None and step.training.validated:
-        at = step.training
-        figures = " ".join(f"{name} {value:.4g}" for name, value in at.figures.items() if name not in _KNOWN)
-        yield f"{at.samples} of {at.total}, loss {at.loss:.3f}, {at.seconds_left / 60:.0f} min left; {figures}"
-    if step.result is not None:
-        gain = step.result.recovered_db - step.result.sharper_db
-        yield f"measured ±{step.result.half_um:g} µm on {step.result.stain}: {gain:+.2f} dB"
+def _words(step: RefocusProgress) -> str:
+    """What to print of a step; empty for most steps of a training."""
+    if isinstance(step, ShardWritten):
+        return f"simulated {step.done} of {step.total} shards"
+    if isinstance(step, ShotsResult):
+        gain = step.recovered_db - step.sharper_db
+        return f"measured ±{step.half_um:g} µm on {step.stain}: {gain:+.2f} dB"
+    if not step.validated:
+        return ""
+    figures = " ".join(f"{name} {value:.4g}" for name, value in step.figures.items() if name not in _KNOWN)
+    return f"{step.samples} of {step.total}, loss {step.loss:.3f}, {step.seconds_left / 60:.0f} min left; {figures}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -313,7 +262,7 @@ def _make(wanted: argparse.Namespace) -> None:
 
 def _tell(name: str, steps: Generator[RefocusProgress, None, Any]) -> None:
     for step in steps:
-        for words in _words(step):
+        if words := _words(step):
             print(f"{name}: {words}", file=sys.stderr, flush=True)
 
 
