@@ -30,12 +30,12 @@ def test_every_command_points_to_something_callable(manifest: PluginManifest) ->
 
 def test_every_panel_is_offered(manifest: PluginManifest) -> None:
     names = [widget.display_name for widget in manifest.contributions.widgets]
-    own = ["Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Calibrate"]
+    own = ["Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Calibrate", "Virtual refocus"]
     assert names == [*own, "Sparsity tour"]
 
 
 def test_menus_are_npe2s_own(manifest: PluginManifest) -> None:
-    assert set(manifest.contributions.menus) == {"napari/file/acquire", "napari/layers/annotate"}
+    assert set(manifest.contributions.menus) == {"napari/file/acquire", "napari/layers/annotate", "napari/layers/filter"}
 
 
 def test_every_sample_opens_as_a_stack_in_um(manifest: PluginManifest) -> None:

@@ -21,7 +21,8 @@ pytestmark = [
     # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-PANELS = ("Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Calibrate", "Sparsity tour")
+OWN = ("Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Calibrate", "Virtual refocus")
+PANELS = (*OWN, "Sparsity tour")
 
 
 def own_threads() -> list[str]:
