@@ -28,6 +28,8 @@ COMMANDS = {
     "simulate": "Write z-stacks of a simulated slide together with their true best focus.",
     "sweep": "Focus a microscope, simulated or real, by a classical search.",
     "train": "Make a model of one's own z-stacks, new or from one that is shipped.",
+    "virtual-refocus": "Recover the image in focus from two shots either side of it; nothing moves.",
+    "virtual-scan": "Take a slide with two shots a tile, stitch it and, with a model, recover it in focus.",
 }
 
 
@@ -60,7 +62,8 @@ class LazyCommands(TyperGroup):
 
 def load_command(name: str) -> Any:
     """Import one command's module and make a command of the function that bears its name."""
-    function = getattr(importlib.import_module(f"napari_autofocus.cli.{name}"), name)
+    function_name = name.replace("-", "_")
+    function = getattr(importlib.import_module(f"napari_autofocus.cli.{function_name}"), function_name)
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
     single.command(name, help=_without_line_breaks(inspect.getdoc(function) or ""))(function)
     return typer.main.get_command(single)

@@ -1,7 +1,8 @@
-"""Whether one image shows anything at all, or only glass, light and the camera's noise.
+"""Whether one image shows anything at all, or only glass, light, dust on the camera and noise.
 
-Fewer frames than a focus curve needs are asked, so this says less than ``routines/acquire_content.py``: dust counts as
-something to see. The threshold is ours.
+Fewer frames than a focus curve needs are asked, so this says less than ``routines/acquire_content.py``. Shadows of dust
+that lies far from focus are wide and have no fine structure; what is a few depths of field out of focus still has. The
+numbers are ours.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import numpy.typing as npt
 
 from napari_autofocus.focus.grey import to_grey
 
-LEAST_LIKENESS = 0.3
-"""Neighbouring differences of white noise share 0.02 or so of their size in a window, those of structure 0.9."""
-_REDUCTION = 4  # noise that demosaicing or compression shares between neighbours is gone after this
-_WINDOW = 33  # of the reduced image: 132 px
+LEAST_LIKENESS = 0.2
+"""Neighbouring differences of white noise share 0.04 or so of their size in a window, structure 0.4 to 0.99."""
+_REDUCTION = 2  # noise that demosaicing or compression shares between neighbours is less alike after this
+_FINE_PX = 3.0  # of the reduced image: wider structure does not count
+_WINDOW = 65  # of the reduced image: 130 px
+_SMALLEST_PX = 24
 
 
 def shows_detail(image: npt.NDArray[Any]) -> bool:
-    """Whether any part of an image has structure that is more than noise and a slow change of light.
+    """Whether any part of an image has fine structure that is more than noise.
 
     Parameters
     ----------
@@ -33,24 +36,29 @@ def shows_detail(image: npt.NDArray[Any]) -> bool:
     InputError
         If it is no image.
     """
+    return likeness(image) >= LEAST_LIKENESS
+
+
+def likeness(image: npt.NDArray[Any]) -> float:
+    """Greatest share, over windows of an image, of what neighbouring differences have in common; 0 without any."""
     grey = np.asarray(to_grey(np.asarray(image, np.float32)), np.float32)
-    reduction = max(1, min(_REDUCTION, min(grey.shape) // _REDUCTION))
-    small = cv2.resize(grey, None, fx=1 / reduction, fy=1 / reduction, interpolation=cv2.INTER_AREA)
-    if min(small.shape) < _REDUCTION:
-        return bool(np.ptp(grey) > 0)
-    return _likeness(small - cv2.blur(small, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REFLECT_101)) >= LEAST_LIKENESS
+    if min(grey.shape) < _SMALLEST_PX:
+        return float(np.ptp(grey) > 0)
+    small = cv2.resize(grey, None, fx=1 / _REDUCTION, fy=1 / _REDUCTION, interpolation=cv2.INTER_AREA)
+    margin = int(_FINE_PX)
+    fine = (small - cv2.GaussianBlur(small, (0, 0), _FINE_PX))[margin:-margin, margin:-margin]
+    return _shared(fine)
 
 
-def _likeness(detail: npt.NDArray[np.float32]) -> float:
-    """Greatest share, over windows, of the squared differences that the differences beside them have too."""
-    down = (detail[2:] - detail[:-2])[:, :-2]
-    right = (detail[:, 2:] - detail[:, :-2])[:-2]
+def _shared(fine: npt.NDArray[np.float32]) -> float:
+    down = (fine[2:] - fine[:-2])[:, :-2]
+    right = (fine[:, 2:] - fine[:, :-2])[:-2]
     energy = (down * down + right * right)[:-1, :-1]
     shared = (down[:, 1:] * down[:, :-1])[:-1] + (right[1:] * right[:-1])[:, :-1]
-    window = tuple(min(_WINDOW, side) for side in reversed(energy.shape))
+    window = min(_WINDOW, energy.shape[1]), min(_WINDOW, energy.shape[0])
     energies = cv2.blur(energy, window, borderType=cv2.BORDER_REFLECT_101)
-    floor = 1e-9 * float(np.abs(detail).max()) ** 2
-    if energies.max() <= floor:
+    most = float(energies.max())
+    if most <= 0:
         return 0.0
-    likeness = cv2.blur(shared, window, borderType=cv2.BORDER_REFLECT_101) / np.maximum(energies, floor or 1e-30)
-    return float(likeness.max())
+    alike = cv2.blur(shared, window, borderType=cv2.BORDER_REFLECT_101)
+    return float((alike / np.maximum(energies, 1e-6 * most)).max())

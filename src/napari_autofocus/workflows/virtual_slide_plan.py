@@ -130,9 +130,10 @@ def finished_facts(out: Path, plan: SlidePlan) -> Mapping[str, Any] | None:
     Raises
     ------
     InputError
-        If the name is no OME-Zarr's, or somebody else's slide lies there.
+        If the name is neither an OME-Zarr's nor inside one, or somebody else's slide lies there.
     """
-    if out.suffix.lower() != ".zarr":
+    is_inside = (out.absolute().parent / "zarr.json").is_file()
+    if out.suffix.lower() != ".zarr" and not is_inside:
         raise InputError(f"A slide is written as OME-Zarr; end its name in .zarr (found {out.name}).")
     if not out.exists():
         return None
