@@ -26,7 +26,7 @@ Float32 = npt.NDArray[np.float32]
 
 SMALLEST_UM, LARGEST_UM = 2.5, 25.0
 """Diameters of what is counted, µm: between a shrunken lymphocyte's nucleus and a large cell."""
-_SMOOTH_UM = 0.5
+_SMOOTH_UM = 1.0
 _DEEP_UM = 0.5
 """Two centres count as two where the distance to the border falls by this much between them, µm."""
 _LEAST_CONTRAST = 0.03

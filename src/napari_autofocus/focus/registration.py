@@ -26,6 +26,8 @@ _CUTOFF = 0.08
 """Frequency at which the weight of a frequency falls to 0.6, cycles a pixel."""
 _FINE_PX, _COARSE_PX = 2.0, 10.0
 """Structures between these sizes are compared for the quality."""
+_ROUNDING = 1e-5
+"""Structures weaker than this share of the light are rounding errors."""
 _SMALLEST_PX = 16
 _MARGIN_PX = 4
 
@@ -181,4 +183,5 @@ def _likeness(first: Float32, second: Float32) -> float:
         for each in (first, second)
     )
     size = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
-    return float(np.vdot(one, other)) / size if size > 0 else 0.0
+    rounding = (_ROUNDING * float(np.abs(first).max())) ** 2 * first.size
+    return float(np.vdot(one, other)) / size if size > rounding else 0.0

@@ -71,10 +71,8 @@ def spans(size: int, tile_px: int, overlap_px: int, stride_px: int) -> tuple[Spa
     length = -(-(size + (count - 1) * shared) // (count * stride_px)) * stride_px
     starts = [number * (length - shared) for number in range(count)]
     edges = [(start, min(start + length, size)) for start in starts if start + shared < size or start == 0]
-    return tuple(
-        Span(*edge, _weights(edge, edges[number - 1] if number else None, (edges[number + 1 :] or [None])[0]))
-        for number, edge in enumerate(edges)
-    )
+    around: list[tuple[int, int] | None] = [None, *edges, None]
+    return tuple(Span(*edge, _weights(edge, around[number], around[number + 2])) for number, edge in enumerate(edges))
 
 
 def _weights(own: tuple[int, int], before: tuple[int, int] | None, after: tuple[int, int] | None) -> Float32:
