@@ -170,13 +170,13 @@ def test_loading_does_not_hold_up_the_gui(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads: list[str] = []
-    real = model_choice.load_model
+    real = model_choice.load_focus_model
 
     def noted(path: Path) -> object:
         threads.append(threading.current_thread().name)
         return real(path)
 
-    monkeypatch.setattr(model_choice, "load_model", noted)
+    monkeypatch.setattr(model_choice, "load_focus_model", noted)
     make()
     assert len(threads) == 1
     assert "analysis" in threads[0]

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from napari_autofocus.errors import InputError
-from napari_autofocus.focus.estimate import PairPredictor
+from napari_autofocus.errors import HardwareError, InputError
+from napari_autofocus.focus.estimate import FocusEstimate, PairPredictor
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.routines.refocus import carry_out, check_pair
 from napari_autofocus.routines.refocus_config import RefocusConfig, RefocusStep
 from napari_autofocus.routines.refocus_run import RefocusRun
+from napari_autofocus.routines.two_shot_seeing import see
 
-__all__ = ["PairRefocusConfig", "RefocusStep", "refocus_by_pair"]
+__all__ = ["PairRefocusConfig", "RefocusStep", "estimate_by_pair", "refocus_by_pair"]
 
 PairRefocusConfig = RefocusConfig
 """The settings are those of any refocus; ``second_shot_um`` has no meaning here."""
@@ -71,3 +72,45 @@ def refocus_by_pair(
         raise InputError("This microscope cannot move its slide; refocus without looking at neighbouring fields.")
     record = yield from carry_out(RefocusRun(microscope, None, config, predictor), keep=keep)
     return record
+
+
+def estimate_by_pair(
+    microscope: Microscope, predictor: PairPredictor, config: PairRefocusConfig
+) -> Generator[RefocusStep, None, FocusEstimate]:
+    """Tell the defocus here by two shots; the drive goes apart by their distance and comes back, no farther.
+
+    Parameters
+    ----------
+    microscope, predictor, config
+        As for :func:`refocus_by_pair`.
+
+    Yields
+    ------
+    RefocusStep
+        After each of the two frames.
+
+    Returns
+    -------
+    FocusEstimate
+        Of the place where the drive stands, before and after.
+
+    Raises
+    ------
+    InputError
+        If the model refuses the frames, or the distance of the shots.
+    HardwareError
+        If two shots could not be taken, limits and moves by somebody else included; the drive is brought back where
+        that may be done.
+    """
+    check_pair(predictor, config)
+    run = RefocusRun(microscope, None, config, predictor)
+    yield from run.guard.supervise(_look(run))
+    if not run.looks or run.newest.estimate is None:
+        raise HardwareError(" ".join(run.guard.reasons))
+    return run.newest.estimate
+
+
+def _look(run: RefocusRun) -> Generator[RefocusStep, None, None]:
+    run.guard.check_start()
+    yield from see(run, "shot")
+    run.guard.stay = True

@@ -27,6 +27,7 @@ from napari_autofocus.widgets.region import RegionTool
 from napari_autofocus.widgets.runs import RunsTable
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.tabs import SnugTabs
+from napari_autofocus.widgets.two_shots_row import TwoShotsRow
 
 
 class AutofocusPanel(QWidget):
@@ -51,6 +52,7 @@ class AutofocusPanel(QWidget):
         region = RegionTool(self._viewer, self._state)
         self.model = ModelChoice(session, theme)
         self.image = ImageChoice(session, self.estimator, theme)
+        self.two_shots = TwoShotsRow(session, self.estimator)
         self.readout = Readout(self._state, theme)
         self.show_row = OverlaySwitches(overlays, region, theme)
         self.history = HistoryPlot(theme)
@@ -75,18 +77,19 @@ class AutofocusPanel(QWidget):
             part.setContentsMargins(6, 0, 6, 4)
             self.tabs.add(part, name, tip)
         column = scrolled(self)
-        for part in (self.model, self.image, self.readout, self.show_row):
+        for part in (self.model, self.image, self.two_shots, self.readout, self.show_row):
             column.addWidget(part)
         column.addWidget(self.plots, 1)
         column.addWidget(self.tabs, 0)
 
     def _connect(self) -> None:
         self.refocusing.curve_wanted.connect(self._on_curve_wanted)
+        self.two_shots.taken.connect(self.refocusing.take_two)
         self.estimator.source_changed.connect(self._on_source_changed)
         self.tabs.currentChanged.connect(self._on_tab_changed)
         self.holding.finished.connect(self._session.runs.add)
         self._on_curve_wanted(False)
-        self._on_model_changed(self._state.model)
+        self._on_model_changed(self._state.chosen)
         self._on_tab_changed(0)
         connect_while_alive(
             self,

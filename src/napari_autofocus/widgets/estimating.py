@@ -10,13 +10,13 @@ from typing import Literal
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_autofocus.errors import AutofocusError
+from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.newest import NewestOnly
-from napari_autofocus.widgets.seeing import FrameSeen, Plane, Question, index_shown, objective_of
+from napari_autofocus.widgets.seeing import FrameSeen, PairQuestion, Plane, Question, index_shown, objective_of
 from napari_autofocus.widgets.session import Session
 
 Source = Literal["camera"] | Image | None
@@ -124,12 +124,29 @@ class LiveEstimator(QObject):
     def estimate_now(self) -> None:
         """Estimate the image that is shown, also while not enabled; not while a routine runs."""
         what = self._what()
-        if what is None or self._state.model is None or self._session.is_running:
+        if what is None or self._state.chosen is None or self._session.is_running:
+            return
+        if self._state.pair is not None:
+            self._estimate_pair(what)
             return
         stated = objective_of(self._source) if isinstance(self._source, Image) else None
         self._asked_at = what.index if isinstance(what, Plane) else None
         model = self._sparing if self._is_live else self._model
         self._thread.ask(Question.of(what, model, self._state, stated).answer)
+
+    def _estimate_pair(self, what: Plane | FrameSeen) -> None:
+        """Two planes that lie there already; two shots of the camera need a move, which is asked for elsewhere."""
+        source, pair = self._source, self._state.pair
+        if not isinstance(source, Image) or not isinstance(what, Plane) or pair is None:
+            return
+        self._asked_at = what.index
+        try:
+            question = PairQuestion.of(self._session.viewer, source, pair, self._state)
+        except InputError as error:
+            self._forget()
+            self._on_refused(error)
+            return
+        self._thread.ask(question.answer)
 
     def close(self) -> None:
         """Listen no more, and wait for the thread."""
@@ -214,14 +231,14 @@ class LiveEstimator(QObject):
         if not running and isinstance(self._source, Image):
             self._again()
 
-    def _on_model_changed(self, model: FocusPredictor | None) -> None:
-        self._use(model)
+    def _on_model_changed(self, _: object) -> None:
+        self._use(self._state.model)
         self._on_settings_changed()
 
     def _on_settings_changed(self) -> None:
         self._forget()
         self._refusal = ""
-        if self._state.model is None or not self._enabled:
+        if self._state.chosen is None or not self._enabled:
             self._state.clear()
         self._again()
 

@@ -12,6 +12,7 @@ from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.refocus import Proposal, RefocusConfig, RefocusStep, propose, refocus
 from napari_autofocus.routines.sweep import SweepConfig, SweepStep, sweep
+from napari_autofocus.routines.two_shot import estimate_by_pair, refocus_by_pair
 from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.seeing import FrameSeen
 from napari_autofocus.widgets.sentences import plain_um
@@ -23,8 +24,8 @@ from napari_autofocus.widgets.worker import Listener, Work
 class FocusRuns(QObject):
     """Starts runs, one at a time, and tells what becomes of them.
 
-    A run ends with ``recorded``, ``proposed``, ``undone``, ``failed`` or ``stopped_early``; one that the model refuses
-    is first recorded, then failed.
+    A run ends with ``recorded``, ``proposed``, ``read``, ``undone``, ``failed`` or ``stopped_early``; one that the model
+    refuses is first recorded, then failed.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class FocusRuns(QObject):
     stepped = Signal(object)
     recorded = Signal(object)
     proposed = Signal(object)
+    read = Signal()
     undone = Signal(float)
     failed = Signal(object)
     stopped_early = Signal()
@@ -67,11 +69,22 @@ class FocusRuns(QObject):
             self._start(sweep(microscope, config, keep=self._relay.tell), "Sweeping…")
 
     def refocus(self, config: RefocusConfig, proposal: Proposal | None = None) -> None:
-        """Focus by the session's model; carries out a proposal where there is one."""
-        microscope, model = self._session.microscope, self._state.model
-        if microscope is not None and model is not None:
-            work = refocus(microscope, model, config, proposal=proposal, keep=self._relay.tell)
+        """Focus by the session's model, of one shot or of two; carries out a proposal where there is one."""
+        microscope, model, keep = self._session.microscope, self._state.model, self._relay.tell
+        if microscope is None:
+            return
+        if self._state.pair is not None:
+            self._start(refocus_by_pair(microscope, self._state.pair, config, keep=keep), "Refocusing by two shots…")
+        elif model is not None:
+            work = refocus(microscope, model, config, proposal=proposal, keep=keep, pair=self._state.fallback)
             self._start(work, "Refocusing…")
+
+    def take_two(self, config: RefocusConfig) -> None:
+        """Estimate by two shots: the drive goes apart by their distance and comes back."""
+        microscope, pair = self._session.microscope, self._state.pair
+        if microscope is not None and pair is not None:
+            work = estimate_by_pair(microscope, pair, config)
+            self._start(work, "Taking two shots…", done=self._end_with(self._on_read))
 
     def propose(self, config: RefocusConfig) -> None:
         """Ask the session's model where it would go; nothing moves."""
@@ -121,7 +134,9 @@ class FocusRuns(QObject):
             self._session.view.show(step.frame)
         estimate = getattr(step, "estimate", None)
         if estimate is not None:
-            self._verifying = Estimated(FrameSeen(step.frame).read(), estimate)
+            first = getattr(step, "first", None)
+            other = None if first is None else FrameSeen(first).read()
+            self._verifying = Estimated(FrameSeen(step.frame).read(), estimate, other)
             if step.phase != "verify":
                 self._tell_verifying()
         self.stepped.emit(step)
@@ -158,6 +173,9 @@ class FocusRuns(QObject):
         microscope = self._session.microscope
         if found and record.outcome == "focused" and microscope and not microscope.focus.focus_direction:
             self._state.state_direction(found)
+
+    def _on_read(self, _: object) -> None:
+        self.read.emit()
 
     def _on_undone(self, z_um: float) -> None:
         self._undo.drop()

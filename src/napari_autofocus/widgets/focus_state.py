@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Layer
 from psygnal import Signal
 
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
+from napari_autofocus.focus.shot_pairs import takes_two_shots
+from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.stack_layer import METADATA_KEY
@@ -62,18 +65,23 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Estimated:
-    """An estimate and what it was made of."""
+    """An estimate and what it was made of; ``first`` is the shot that was read with it, where there were two."""
 
     seen: Seen
     estimate: FocusEstimate
+    first: Seen | None = None
 
 
 class FocusState:
     """Model, optics and region that every estimate of one viewer uses, and the newest estimate.
 
-    Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor or None), ``settings_changed`` (objective,
-    insisting, direction or region changed), ``estimated`` (Estimated), ``refused`` (AutofocusError: no estimate of that
-    image), ``cleared`` (there is no estimate any more).
+    A model of one shot is :attr:`model`, one of two shots :attr:`pair`; one of them at most is in use, the other None.
+    What reads frames as they come (live estimates, a hold of focus) asks :attr:`model` only. A refocus by one shot asks
+    the :attr:`fallback` where it is left in doubt.
+
+    Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor, PairModelPredictor or None),
+    ``settings_changed`` (objective, insisting, direction, region or distance of two shots changed), ``estimated``
+    (Estimated), ``refused`` (AutofocusError: no estimate of that image), ``cleared`` (there is no estimate any more).
     """
 
     model_changed = Signal(object)
@@ -84,6 +92,10 @@ class FocusState:
 
     def __init__(self) -> None:
         self.model: ModelPredictor | None = None
+        self.pair: PairModelPredictor | None = None
+        self.fallback: PairModelPredictor | None = None
+        self.dz_um: float | None = None
+        self.first_shot: Layer | None = None
         self.objective: Objective | None = None
         self.insist = False
         self.focus_direction = 0
@@ -91,10 +103,24 @@ class FocusState:
         self.left_out: tuple[tuple[int, int, int], ...] = ()
         self.newest: Estimated | None = None
 
-    def use_model(self, model: ModelPredictor | None) -> None:
+    @property
+    def chosen(self) -> ModelPredictor | PairModelPredictor | None:
+        """The model in use, of one shot or of two."""
+        return self.model or self.pair
+
+    def use_model(self, model: ModelPredictor | PairModelPredictor | None) -> None:
         """Estimate with this model from now on."""
-        self.model = model
+        self.model, self.pair, self.dz_um = None, None, None
+        if model is not None and takes_two_shots(model):
+            self.pair = model
+        else:
+            self.model = model
         self.model_changed.emit(model)
+
+    def set_two_shots(self, dz_um: float | None, first: Layer | None) -> None:
+        """How far apart two shots are, µm (None: the model's own), and the layer of the first (None: that shown)."""
+        self.dz_um, self.first_shot = dz_um, first
+        self.settings_changed.emit()
 
     def state_objective(self, objective: Objective | None) -> None:
         """What the user or the microscope says of the objective; its pixel size gives way to the image's own."""

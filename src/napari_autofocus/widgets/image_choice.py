@@ -86,6 +86,7 @@ class ImageChoice(QWidget):
             [
                 (session.connection_changed, self._on_connection_changed),
                 (session.live_changed, self._on_live_changed),
+                (session.focus.model_changed, self._on_model_changed),
                 (session.focus.settings_changed, self._on_settings_changed),
                 (session.view.shown, self._on_frame_shown),
                 (layers.inserted, self._on_layers_changed),
@@ -116,10 +117,16 @@ class ImageChoice(QWidget):
         if not any(source is self.estimator.source for _, source in items):
             self.estimator.set_source(items[0][1])
         refill(self.source_box, items, self.estimator.source)
+        self._on_model_changed()
         self._show_pixel_size()
 
     def _on_source_chosen(self, index: int) -> None:
         self.choose(self.source_box.itemData(index))
+
+    def _on_model_changed(self, *_: object) -> None:
+        """Two shots of the camera are not estimated by themselves: they need a move, with a button of its own."""
+        by_move = self._state.pair is not None and not isinstance(self.estimator.source, Image)
+        self.estimate_button.setVisible(not by_move)
 
     def _on_layers_changed(self, *_: object) -> None:
         self._refill()

@@ -126,8 +126,8 @@ def _tilt(tilt_um_per_mm: tuple[float, float]) -> str:
 
 def card_sentence(card: ModelCard) -> str:
     """A model in a line: objective, range, measured accuracy."""
-    optics = card.optics
-    return " · ".join([optics.objective.name, f"±{card.range_um:g} µm", *_accuracy(card)])
+    shots = [] if card.dz_um is None else [f"two shots {card.dz_um:g} µm apart"]
+    return " · ".join([*shots, card.optics.objective.name, f"±{card.range_um:g} µm", *_accuracy(card)])
 
 
 def _accuracy(card: ModelCard) -> list[str]:
@@ -146,6 +146,7 @@ def card_details(card: ModelCard, fingerprint: str, size_bytes: int | None = Non
         card.description,
         "",
         f"Optics: {optics.objective.name} in {optics.immersion}, {optics.pixel_size_um:.4g} µm a pixel, {colour}",
+        "Takes one shot" if card.dz_um is None else f"Takes two shots, {card.dz_um:g} µm apart",
         f"Range: ±{card.range_um:g} µm; depth of field {card.dof_um:g} µm",
         f"Stains: {', '.join(card.stains) or 'not stated'}",
         f"Patches: {card.patch_px} px every {card.stride_px} px, at most {card.selection.most_patches} of them read",

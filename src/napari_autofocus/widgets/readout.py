@@ -73,7 +73,7 @@ class Readout(QWidget):
             self._on_cleared()
 
     def _on_estimated(self, estimated: Estimated) -> None:
-        model = self._state.model
+        model = self._state.chosen
         if model is None:
             return
         estimate = estimated.estimate

@@ -9,8 +9,9 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.routines.refocus_config import RefocusConfig
-from napari_autofocus.widgets.focus_state import FocusState
-from napari_autofocus.widgets.forms import Message, button, choice, columns_form, row
+from napari_autofocus.widgets.fallback_choice import FallbackChoice
+from napari_autofocus.widgets.forms import Message, button, choice, columns_form, connect_while_alive, row
+from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.sweeping import SweepSettings
 
 RunMethod = Literal["one-shot", "sweep"]
@@ -18,6 +19,7 @@ RunMethod = Literal["one-shot", "sweep"]
 _METHODS: list[tuple[str, RunMethod]] = [("One shot", "one-shot"), ("Sweep", "sweep")]
 _METHOD_TIP = """How to focus
 One shot: the model reads one frame, the drive moves, a second frame verifies
+Two shots (with a model of two): a frame a step apart, one here, the drive moves, and the same again verifies
 Sweep: a classical search over many frames; needs no model"""
 _UNEVEN = [
     ("go to the best plane", "best-plane"),
@@ -32,15 +34,17 @@ class RefocusOptions(QWidget):
 
     Parameters
     ----------
-    state : FocusState
-        Objective, region and direction that the user has stated.
+    session : Session
+        What the panels share; its ``focus`` holds objective, region and direction that the user has stated.
+    theme : str
+        Id of the napari theme whose colours are used.
     """
 
     changed = Signal()
 
-    def __init__(self, state: FocusState) -> None:
+    def __init__(self, session: Session, theme: str) -> None:
         super().__init__()
-        self._state = state
+        self._state = session.focus
         self.method_box = choice(_METHODS, _METHOD_TIP)
         self.sweep_if_unsure = QCheckBox("Sweep if unsure")
         self.sweep_if_unsure.setToolTip("Where the model cannot tell, search by sharpness, set as for the method Sweep")
@@ -49,11 +53,14 @@ class RefocusOptions(QWidget):
         self.neighbours_box = QCheckBox("Ask neighbouring fields where this one is empty")
         self.neighbours_box.setToolTip("Look at four neighbouring fields; the slide comes back, focus is interpolated")
         self.sweeping = SweepSettings()
-        self.more_button = button("More…", "What to do with uneven and with empty fields", checkable=True)
+        self.more_button = button(
+            "More…", "What to do with uneven and empty fields, and where the model is unsure", checkable=True
+        )
+        self.fallback = FallbackChoice(session, theme)
         self.more = QWidget()
         more = QVBoxLayout(self.more)
         more.setContentsMargins(0, 0, 0, 0)
-        more.addLayout(columns_form(("Uneven fields", self.uneven_box)))
+        more.addLayout(columns_form(("Uneven fields", self.uneven_box), ("When unsure", self.fallback)))
         more.addWidget(self.neighbours_box)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -63,12 +70,19 @@ class RefocusOptions(QWidget):
         column.addWidget(self.more)
         self.method_box.currentIndexChanged.connect(self._on_method_changed)
         self.more_button.toggled.connect(self.more.setVisible)
-        self._on_method_changed()
+        connect_while_alive(self, [(self._state.model_changed, self._on_model_changed)])
+        self._on_model_changed()
 
     @property
     def method(self) -> RunMethod:
-        """``one-shot`` or ``sweep``."""
+        """``one-shot`` (by a model, whether of one shot or of two) or ``sweep``."""
         return self.method_box.currentData()
+
+    @property
+    def probe_um(self) -> float:
+        """Length of the move that a drive of unknown direction may be tried by, µm."""
+        pair = self._state.pair
+        return PROBE_UM if pair is None else self._state.dz_um or pair.card.dz_um
 
     def config(self, *, probe: bool) -> RefocusConfig:
         """What a refocus is told; ``probe`` allows a small move that finds out an unknown direction.
@@ -84,11 +98,22 @@ class RefocusOptions(QWidget):
             insist=state.insist,
             region=state.region,
             focus_direction=state.focus_direction,
-            probe_um=PROBE_UM if probe else 0.0,
+            probe_um=self.probe_um if probe else 0.0,
+            dz_um=self._state.dz_um,
             sweep=self.sweeping.config() if self.sweep_if_unsure.isChecked() else None,
             uneven=self.uneven_box.currentData(),
             neighbours=4 if self.neighbours_box.isChecked() else 0,
         )
+
+    def set_theme(self, theme: str) -> None:
+        """Wear the colours of a napari theme."""
+        self.fallback.set_theme(theme)
+
+    def _on_model_changed(self, *_: object) -> None:
+        by_two = self._state.pair is not None
+        self.method_box.setItemText(0, "Two shots" if by_two else "One shot")
+        self.fallback.setEnabled(not by_two)
+        self._on_method_changed()
 
     def _on_method_changed(self, *_: object) -> None:
         by_model = self.method == "one-shot"
@@ -110,9 +135,7 @@ class DirectionQuestion(QWidget):
         self.message = Message(theme)
         self.together_button = button("Together", "A growing z brings sample and objective together")
         self.apart_button = button("Apart", "A growing z moves sample and objective apart")
-        self.probe_button = button(
-            f"Find out by {PROBE_UM:g} µm", f"Move sample and objective by {PROBE_UM:g} µm, and compare two estimates"
-        )
+        self.probe_button = button("Find out", "Move sample and objective a little, and compare two estimates")
         self.cancel_button = button("Cancel", "Do nothing")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -124,8 +147,10 @@ class DirectionQuestion(QWidget):
         self.cancel_button.clicked.connect(self.hide)
         self.hide()
 
-    def ask(self, *, may_probe: bool) -> None:
+    def ask(self, probe_um: float = PROBE_UM, *, may_probe: bool) -> None:
         """Show the question; a proposal, by which nothing moves, may not find out by a move."""
+        self.probe_button.setText(f"Find out by {probe_um:g} µm")
+        self.probe_button.setToolTip(f"Move sample and objective by {probe_um:g} µm, and compare two estimates")
         self.message.say("Does a growing z bring sample and objective together, or apart?", "warning")
         self.probe_button.setVisible(may_probe)
         self.show()

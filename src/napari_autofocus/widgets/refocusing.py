@@ -50,7 +50,7 @@ class RefocusSection(QWidget):
         self.record: FocusRecord | None = None
         self.proposal: Proposal | None = None
         self.runs = FocusRuns(session)
-        self.options = RefocusOptions(session.focus)
+        self.options = RefocusOptions(session, theme)
         self.buttons = RefocusButtons(session.viewer, self)
         self.direction = DirectionQuestion(theme)
         self.message, self.reasons = Message(theme), Message(theme)
@@ -87,6 +87,7 @@ class RefocusSection(QWidget):
             (runs.recorded, self._on_record),
             (runs.proposed, self._on_proposed),
             (runs.undone, self._on_undone),
+            (runs.read, self._on_read),
             (runs.failed, self._on_failed),
             (runs.stopped_early, lambda: self.message.say("Stopped; nothing has moved.")),
             (runs.undo_lost, lambda: self._drop_proposal("The slide was moved: there is nothing to undo here.")),
@@ -105,7 +106,7 @@ class RefocusSection(QWidget):
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
-        for part in (self.direction, self.message, self.reasons, self.plot):
+        for part in (self.options, self.direction, self.message, self.reasons, self.plot):
             part.set_theme(theme)
 
     # starting
@@ -124,6 +125,14 @@ class RefocusSection(QWidget):
     def _refocus(self) -> None:
         self._try(lambda: self.runs.refocus(self.options.config(probe=False)))
 
+    def take_two(self) -> None:
+        """Tell the defocus here by two shots; the drive comes back."""
+        self.proposal = None
+        self._ask_or(self._take_two)
+
+    def _take_two(self) -> None:
+        self._try(lambda: self.runs.take_two(self.options.config(probe=False)))
+
     def _propose(self) -> None:
         self._try(lambda: self.runs.propose(self.options.config(probe=False)))
 
@@ -141,7 +150,7 @@ class RefocusSection(QWidget):
             start()
         else:
             self._asked_for = start
-            self.direction.ask(may_probe=start == self._refocus)
+            self.direction.ask(self.options.probe_um, may_probe=start == self._refocus)
 
     def _on_direction_answered(self, focus_direction: int) -> None:
         self._state.state_direction(focus_direction)
@@ -185,6 +194,10 @@ class RefocusSection(QWidget):
     def _on_proposed(self, proposal: Proposal) -> None:
         self.proposal = proposal if proposal.target_um is not None else None
         self.message.say(proposal_sentence(proposal), "plain" if self.proposal else "warning")
+        self._enable()
+
+    def _on_read(self) -> None:
+        self.message.say("Two shots taken; the drive is back where it was.")
         self._enable()
 
     def _on_undone(self, z_um: float) -> None:
@@ -239,7 +252,7 @@ class RefocusSection(QWidget):
         """Why nothing can be started; empty where something can."""
         if self._session.connection is None:
             return _NO_MICROSCOPE
-        return _NO_MODEL if self.options.method == "one-shot" and self._state.model is None else ""
+        return _NO_MODEL if self.options.method == "one-shot" and self._state.chosen is None else ""
 
     def _enable(self) -> None:
         running = self._session.is_running
@@ -247,7 +260,7 @@ class RefocusSection(QWidget):
         self.buttons.enable(
             ready=not running and not self._hindrance(),
             running=running,
-            by_model=self.options.method == "one-shot",
+            by_model=self.options.method == "one-shot" and self._state.model is not None,
             proposal=self.proposal,
             undo=not running and self._session.connection is not None and self.runs.can_undo,
         )

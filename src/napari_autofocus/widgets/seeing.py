@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.estimate import FocusPredictor, ImageOptics
+from napari_autofocus.focus.estimate import FocusPredictor, ImageOptics, PairPredictor
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets import stack_layer
@@ -116,11 +116,7 @@ class Question:
     ) -> Question:
         """Take the settings down; ``stated`` is the objective that the image's own file names."""
         pixel_size_um = what.about.pixel_size_um if isinstance(what, Plane) else what.frame.pixel_size_um
-        if stated is None:
-            optics = state.optics_of(pixel_size_um)
-        else:
-            optics = ImageOptics(stated if pixel_size_um is None else stated.with_pixel_size(pixel_size_um))
-        return cls(what, model, optics, state.insist, state.region)
+        return cls(what, model, _optics_of(pixel_size_um, state, stated), state.insist, state.region)
 
     def answer(self) -> Estimated:
         """Read the image and estimate. Raises InputError if either cannot be done."""
@@ -130,6 +126,81 @@ class Question:
             seen.image, optics=self.optics, insist=self.insist, region=region, bit_depth=seen.bit_depth
         )
         return Estimated(seen, estimate)
+
+
+@dataclass(frozen=True, eq=False)
+class PairQuestion:
+    """An estimate to be made of two planes, ``dz_um`` apart; that of the second is answered, on any thread."""
+
+    first: Plane
+    second: Plane
+    model: PairPredictor
+    dz_um: float
+    optics: ImageOptics | None
+    insist: bool
+    region: BoolImage | None
+
+    @classmethod
+    def of(cls, viewer: ViewerModel, layer: Image, model: PairPredictor, state: FocusState) -> PairQuestion:
+        """The plane that the slider shows of a layer, and the first shot that the user has named for it.
+
+        Raises
+        ------
+        InputError
+            If no other layer is named and the layer has no plane so far away.
+        """
+        second, wished_um = Plane.shown(viewer, layer), model.card.dz_um if state.dz_um is None else state.dz_um
+        direction = state.focus_direction or 1
+        if isinstance(state.first_shot, Image) and state.first_shot is not layer:
+            first = Plane.shown(viewer, state.first_shot)
+            dz_um = _apart_um(first, second, direction) or wished_um
+        else:
+            first = _plane_apart(layer, second, direction * wished_um)
+            dz_um = _apart_um(first, second, direction) or wished_um
+        optics = _optics_of(second.about.pixel_size_um, state, objective_of(layer))
+        return cls(first, second, model, dz_um, optics, state.insist, state.region)
+
+    def answer(self) -> Estimated:
+        """Read both planes and estimate. Raises InputError if either cannot be done."""
+        first, second = self.first.read(), self.second.read()
+        region = self.region if self.region is not None and self.region.shape == second.image.shape[:2] else None
+        estimate = self.model.estimate_pair(
+            first.image,
+            second.image,
+            dz_um=self.dz_um,
+            optics=self.optics,
+            insist=self.insist,
+            region=region,
+            bit_depth=second.bit_depth,
+        )
+        return Estimated(second, estimate, first)
+
+
+def _optics_of(pixel_size_um: float | None, state: FocusState, stated: Objective | None) -> ImageOptics | None:
+    """How an image was taken: by its own file where that says, otherwise by the user; its own pixel size goes first."""
+    if stated is None:
+        return state.optics_of(pixel_size_um)
+    return ImageOptics(stated if pixel_size_um is None else stated.with_pixel_size(pixel_size_um))
+
+
+def _apart_um(first: Plane, second: Plane, direction: int) -> float | None:
+    """Defocus of the second plane minus the first's, µm; None where their z is not known."""
+    if first.about.z_um is None or second.about.z_um is None:
+        return None
+    return direction * (second.about.z_um - first.about.z_um)
+
+
+def _plane_apart(layer: Image, plane: Plane, way_um: float) -> Plane:
+    """The plane of the same layer that lies so far below, µm."""
+    z_um = stack_layer.z_positions_um(layer) if plane.index else None
+    if z_um is None or plane.about.z_um is None:
+        raise InputError(
+            f"Two shots are needed, and layer {layer.name!r} has one, or does not say where its planes lie; choose the"
+            " layer of the first shot."
+        )
+    nearest = int(np.argmin(np.abs(z_um - (plane.about.z_um - way_um))))
+    about = replace(plane.about, z_um=float(z_um[nearest]))
+    return Plane(plane.pixels, (*plane.index[:-1], nearest), about)
 
 
 def objective_of(layer: Image) -> Objective | None:
