@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from napari_autofocus.cli import app
 from napari_autofocus.io.zarr_slide import open_slide
 
-SMALL = ("--area", "2x1", "--shape", "160x192", "--find-range-um", "5", "--seed", "3")
+SMALL = ("--area", "2x1", "--shape", "160x192", "--range-um", "5", "--seed", "3")
 
 
 def scan(*arguments: object) -> Result:
@@ -59,6 +59,9 @@ def test_a_real_core_moves_only_with_permission(tmp_path: Path) -> None:
     cfg.write_text(f"Property,Core,Initialize,0\n{devices}Property,Core,Initialize,1\n{roles}")
     options = ("--microscope", cfg, "--area", "1x1", "--pixel-um", 0.5, "--out", tmp_path / "slide.zarr")
     refused = scan(*options)
+    assert refused.exit_code == 2
+    assert "--limits-um" in json.loads(refused.stdout)["error"]
+    refused = scan(*options, "--range-um", 3)
     assert refused.exit_code == 2
     assert "you did not agree" in json.loads(refused.stdout)["error"]
     assert not (tmp_path / "slide.zarr").exists()

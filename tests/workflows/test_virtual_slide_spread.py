@@ -32,10 +32,10 @@ def seeded_package(path: Path) -> Path:
     torch.manual_seed(3)
     network = TsvaNetwork(TsvaSettings(width=4, levels=2))
     with torch.no_grad():
-        network.last.weight.normal_(0, 0.05)
+        network.last.weight.normal_(0, 3.0)
     settings = NetworkCard(architecture="TsvaNetwork", settings=network.settings.to_json())
     card = virtual_card(name="seeded-20x", network=settings, overlap_px=48, stride_px=network.settings.stride_px)
-    write_virtual_package(path, card, network)
+    write_virtual_package(path, card, network=network)
     return path
 
 

@@ -39,6 +39,7 @@ SCAN = "Scan"
 SWEEP = "sweep"
 _AREA = re.compile(r"\s*(\d+)\s*[x×]\s*(\d+)\s*", re.I)
 _ROOM_UM = 5.0
+DEFAULT_RANGE_UM = 10.0
 
 
 def virtual_scan(
@@ -63,9 +64,12 @@ def virtual_scan(
             help="What finds the first tile's focus: sweep, or the name or file of a model.", rich_help_panel=SCAN
         ),
     ] = SWEEP,
-    find_range_um: Annotated[
-        float, typer.Option("--find-range-um", help="How far a sweep looks for focus, in µm.", rich_help_panel=SCAN)
-    ] = 10.0,
+    range_um: Annotated[
+        float | None,
+        typer.Option(
+            "--range-um", help="How far a sweep looks for focus, in µm; 10 unless given.", rich_help_panel=SCAN
+        ),
+    ] = None,
     find_every: Annotated[
         int | None,
         typer.Option(
@@ -123,10 +127,11 @@ def virtual_scan(
     Examples:
 
         napari-autofocus virtual-scan --area 3x3 --dz-um 2 --out slide.zarr --model tsva-20x
-        napari-autofocus virtual-scan --microscope MMConfig.cfg --area 20x15 --objective 20x/0.75 --out slide.zarr
+        napari-autofocus virtual-scan --microscope MMConfig.cfg --area 20x15 --range-um 10 --out slide.zarr
     """
     with reserved_stdout(as_json):
-        around_um = find_range_um + dz_um / 2 + _ROOM_UM
+        around_um = None if range_um is None else range_um + dz_um / 2 + _ROOM_UM
+        find_range_um = DEFAULT_RANGE_UM if range_um is None else range_um
         stand = Stand(microscope, 1, seed, limits_um, around_um, focus_direction, backlash_um, exposure_ms, yes)
         lens = lens_of(objective, pixel_um, microscope)
         refocuser = None if model is None else _refocuser(model)

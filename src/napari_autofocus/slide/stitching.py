@@ -223,7 +223,7 @@ def blended(mosaic: Mosaic, rows: slice, columns: slice, read: Callable[[int], I
         )
         if total is None:
             dtype = image.dtype
-            total = np.zeros((*weights.shape, *image.shape[2:]), np.float32)  # type: ignore[assignment]
+            total = np.zeros((*weights.shape, *image.shape[2:]), np.float32)
         assert total is not None
         weight = np.outer(fades[0][own[0]], fades[1][own[1]]).astype(np.float32)
         total[there] += (weight if image.ndim == 2 else weight[..., None]) * image[own]

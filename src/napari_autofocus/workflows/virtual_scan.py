@@ -137,8 +137,8 @@ def scan_slide(
     done = _finished(out, plan) or (yield from _taken(microscope, plan, out, find or scan_sweep_finder(plan), keep))
     if done.path is None or refocuser is None:
         return done
-    shots = (out / shot for shot in SHOTS)
-    recovered = yield from refocus_slide(*shots, out / RECOVERED, refocuser, settings)
+    lower, upper = (out / shot for shot in SHOTS)
+    recovered = yield from refocus_slide(lower, upper, out / RECOVERED, refocuser, settings)
     _name_series(out, [*SHOTS, RECOVERED])
     return replace(done, recovered=recovered)
 

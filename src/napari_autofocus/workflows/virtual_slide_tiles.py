@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.focus.glass import shows_detail
-from napari_autofocus.focus.registration import Shift, shift_between
+from napari_autofocus.focus.registration import shift_between
 from napari_autofocus.focus.sharpness import sharpness
 from napari_autofocus.io.zarr_slide import SlideImage, open_slide
 from napari_autofocus.io.zarr_slide_writing import SlideCanvas, halved
 from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.package import VirtualCard
+from napari_autofocus.models.refocus_shots import UNMOVED, as_camera, light_of, shots_of
 from napari_autofocus.models.refocus_verdict import LEAST_LIKENESS, judge
 from napari_autofocus.workflows.virtual_slide_shifts import Neighbours, taken_out
 
@@ -169,11 +170,11 @@ def refocus_one(refocuser: TileRefocuser, job: TileJob) -> TileAnswer:
         image = _sharper(one, other)[inner]
         return _put(job, image, np.zeros(image.shape[:2], np.float32), "glass")
     other = _second(slides[1], job, around) if job.neighbours is not None else other
-    frames = [ModelFrame.of(each, bit_depth=job.bit_depth) for each in (one, other)]
-    answer = _recovered(refocuser, _light(frames[0]), _light(frames[1]))[(slice(None), *inner)]
-    image = _image(answer[:-1], frames[0])
-    _, doubts, _ = judge(_cut(frames, inner), image, answer[-1], Shift(0.0, 0.0, 1.0))
-    return _put(job, image, answer[-1], "recovered", doubts)
+    frames, whole = shots_of(one, other, job.bit_depth), (slice(None), slice(None))
+    answer = _recovered(refocuser, light_of(frames[0], whole), light_of(frames[1], whole))[(slice(None), *inner)]
+    image = as_camera(answer[:-1], frames[0]).reshape(*answer.shape[1:], *one.shape[2:])
+    _, doubts, findings = judge(_cut(frames, inner), image, answer[-1], UNMOVED, refocuser.card.stains)
+    return _put(job, image, answer[-1], "recovered", doubts if findings.content else ())
 
 
 def halve_one(job: TileJob) -> None:
@@ -205,12 +206,6 @@ def _second(slide: SlideImage, job: TileJob, around: tuple[slice, slice]) -> Ima
     return np.clip(np.rint(moved), 0, most).astype(slide.dtype)
 
 
-def _light(frame: ModelFrame) -> Float32:
-    """A shot with full scale at 1, colours first, shape (P, Y, X)."""
-    light = np.clip(np.multiply(frame.pixels, np.float32(1 / frame.full_scale), dtype=np.float32), 0, 1)
-    return np.ascontiguousarray(np.moveaxis(light, -1, 0)) if light.ndim == 3 else light[None]
-
-
 def _recovered(refocuser: TileRefocuser, first: Float32, second: Float32) -> Float32:
     """Image and uncertainty (P + 1, Y, X) of two shots (P, Y, X), be they of the model's colours or not.
 
@@ -224,13 +219,6 @@ def _recovered(refocuser: TileRefocuser, first: Float32, second: Float32) -> Flo
         return np.stack([answer[:-1].mean(axis=0), answer[-1]])
     answers = [refocuser.refocus_tile(np.stack(pair)) for pair in zip(first, second, strict=True)]
     return np.stack([*(answer[0] for answer in answers), np.max([answer[1] for answer in answers], axis=0)])
-
-
-def _image(planes: Float32, frame: ModelFrame) -> Image:
-    """The recovered planes in the type of the shots."""
-    values = np.clip(np.moveaxis(planes, 0, -1) if frame.pixels.ndim == 3 else planes[0], 0, 1)
-    dtype = frame.pixels.dtype
-    return (np.rint(values * frame.full_scale) if dtype.kind == "u" else values).astype(dtype)
 
 
 def _cut(frames: Sequence[ModelFrame], part: tuple[slice, ...]) -> tuple[ModelFrame, ModelFrame]:
