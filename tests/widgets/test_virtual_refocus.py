@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
+from delete_now import delete_now
 from fake_refocuser import OBJECTIVE, FakeRefocuser
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.widgets.session import Session
@@ -41,14 +42,16 @@ def refocuser() -> FakeRefocuser:
 
 
 @pytest.fixture
-def panel(viewer: ViewerModel, session: Session, refocuser: FakeRefocuser, qtbot: QtBot) -> VirtualRefocusPanel:
+def panel(
+    viewer: ViewerModel, session: Session, refocuser: FakeRefocuser, qtbot: QtBot
+) -> Iterator[VirtualRefocusPanel]:
     """A panel with a model; the shots are of its objective."""
     made = VirtualRefocusPanel(viewer)
-    qtbot.addWidget(made)
     qtbot.waitUntil(lambda: not session.analysis.busy, timeout=WAIT_MS)
     made.model.use(refocuser)  # type: ignore[arg-type]
     session.focus.state_objective(OBJECTIVE)
-    return made
+    yield made
+    delete_now(made)
 
 
 @pytest.fixture
@@ -98,10 +101,9 @@ def two(panel: VirtualRefocusPanel, viewer: ViewerModel) -> VirtualRefocusPanel:
 
 
 def test_without_images_and_without_a_model_the_panel_says_what_to_do(
-    viewer: ViewerModel, session: Session, rest: Run, qtbot: QtBot
+    viewer: ViewerModel, session: Session, rest: Run
 ) -> None:
     panel = VirtualRefocusPanel(viewer)
-    qtbot.addWidget(panel)
     rest()
     assert panel.note.text() == NO_IMAGES
     assert panel.model.message.text() == NO_MODEL
@@ -113,6 +115,7 @@ def test_without_images_and_without_a_model_the_panel_says_what_to_do(
     assert panel.note.text() == ""
     assert panel.run_button.toolTip() == NO_MODEL
     assert not panel.run_button.isEnabled()
+    delete_now(panel)
 
 
 def test_two_layers_become_one_that_says_it_is_virtual(
@@ -281,13 +284,13 @@ def test_blinking_shows_sharper_shot_and_result_in_turn_and_puts_everything_back
     rest()
     before = {each.name: each.visible for each in viewer.layers}
     made = viewer.layers["virtual: a, b (fake-tsva)"]
-    two.compare.blink_button.click()
+    two.compare.pictures.blink_button.click()
     assert [each.name for each in viewer.layers if each.visible] == ["b", made.name]
     qtbot.waitUntil(lambda: not made.visible, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: made.visible, timeout=WAIT_MS)
-    two.compare._on_blink_key()
+    two.compare.pictures.turn()
     assert not made.visible
-    two.compare.blink_button.click()
+    two.compare.pictures.blink_button.click()
     assert {each.name: each.visible for each in viewer.layers} == before
 
 
@@ -298,7 +301,7 @@ def test_blinking_over_a_stack_brings_the_slider_to_the_sharper_plane(
     rest()
     panel.run_button.click()
     rest()
-    panel.compare.blink_button.click()
+    panel.compare.pictures.blink_button.click()
     recovered = panel.layers.recovered
     assert recovered is not None
     assert plane_shown(viewer, viewer.layers["stack"]) == recovered.pair.shots[recovered.image.sharper].plane.index[0]
@@ -309,14 +312,14 @@ def test_side_by_side_is_napari_grid_of_the_two_and_ends_with_its_layer(
 ) -> None:
     two.run_button.click()
     rest()
-    two.compare.beside_button.click()
+    two.compare.pictures.beside_button.click()
     grid = grid_of(viewer)
     assert grid.enabled
     assert grid.actual_shape(viewer.layers) == (1, 2)
     viewer.layers.remove("virtual: a, b (fake-tsva)")
     assert not grid.enabled
-    assert not two.compare.beside_button.isChecked()
-    assert not two.compare.beside_button.isEnabled()
+    assert not two.compare.pictures.beside_button.isChecked()
+    assert not two.compare.pictures.beside_button.isEnabled()
 
 
 def test_two_shots_are_taken_around_the_drive_which_ends_there(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
@@ -21,15 +21,13 @@ from napari_autofocus.widgets.forms import (
     snug,
 )
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.shortcuts import add_shortcut, native
-from napari_autofocus.widgets.virtual_blink import Blink, SideBySide
 from napari_autofocus.widgets.virtual_figures import FigureDone, Figures, measuring
 from napari_autofocus.widgets.virtual_layers import ResultLayers
 from napari_autofocus.widgets.virtual_pair import Shot, may_be_shot, shot_of_layer
+from napari_autofocus.widgets.virtual_pictures import PicturesRow
 from napari_autofocus.widgets.virtual_table import FigureTable
 from napari_autofocus.widgets.worker import Job
 
-BLINK_KEY = "Ctrl+Shift+B"
 _NO_TRUTH = "none"
 _BEST_PLANE = "Best plane of the stack"
 
@@ -55,21 +53,13 @@ class CompareSection(QWidget):
         self._job: Job | None = None
         self._counted = False
         self.figures: Figures | None = None
-        self.blink, self.beside = Blink(self._viewer), SideBySide(self._viewer)
         self._build(theme)
         self._arrange()
         self._connect()
         self.refresh()
 
     def _build(self, theme: str) -> None:
-        keys = native(BLINK_KEY)
-        tip = f"Show the sharper shot and the recovered image in turn, at the same place; {keys} turns by hand"
-        self.blink_button = button("Blink", tip, checkable=True)
-        self.beside_button = button(
-            "Side by side",
-            "Show the sharper shot and the recovered image beside each other, moved together",
-            checkable=True,
-        )
+        self.pictures = PicturesRow(self._session, self._layers)
         self.truth_box = choice([(_NO_TRUTH, None)], "A true image in focus of this field, to compare with")
         self.count_button = button("Count cells", "Count cells or nuclei in both shots and in the recovered image")
         self.error_box = QCheckBox("Error map")
@@ -78,14 +68,15 @@ class CompareSection(QWidget):
         )
         self.table = FigureTable()
         self.message = Message(theme)
-        add_shortcut(self._viewer, self, BLINK_KEY, self._on_blink_key)
 
     def _arrange(self) -> None:
         snug(self.message)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        column.addLayout(row(self.blink_button, self.beside_button, self.count_button))
+        line = row(self.pictures, self.count_button)
+        line.setStretch(0, 1)
+        column.addLayout(line)
         title = label("True")
         title.setFixedWidth(NAME_PX)
         line = row(title, self.truth_box, self.error_box)
@@ -95,19 +86,12 @@ class CompareSection(QWidget):
             column.addWidget(part)
 
     def _connect(self) -> None:
-        self.blink_button.toggled.connect(self._on_blink_toggled)
-        self.beside_button.toggled.connect(self._on_beside_toggled)
         self.count_button.clicked.connect(self._on_count_clicked)
         self.truth_box.activated.connect(lambda _: self.measure())
         self.error_box.toggled.connect(self._on_error_toggled)
-        events, session, blink, beside = self._viewer.layers.events, self._session, self.blink, self.beside
-        self.destroyed.connect(lambda: QTimer.singleShot(0, lambda: _leave(session, blink, beside)))
+        events = self._viewer.layers.events
         connect_while_alive(
-            self,
-            [
-                *((signal, self._on_layers_changed) for signal in (events.inserted, events.removed, events.renamed)),
-                (session.closing, blink.by_hand),
-            ],
+            self, [(signal, self._on_layers_changed) for signal in (events.inserted, events.removed, events.renamed)]
         )
 
     def set_theme(self, theme: str) -> None:
@@ -118,9 +102,10 @@ class CompareSection(QWidget):
 
     def show_result(self) -> None:
         """There is a new recovered image; its stack's best plane is its true image, where that is known."""
-        self.stop()
+        self.pictures.stop()
         self._counted, self.figures = False, None
         self.table.show_rows(())
+        self.pictures.refresh()
         self.refresh()
         truth = None if self._layers.recovered is None else self._layers.recovered.pair.truth
         if truth is not None:
@@ -150,16 +135,9 @@ class CompareSection(QWidget):
         # Qt hands out another string than it was given, but the very layer.
         kept = next((data for _, data in items if data is chosen or (data == "best" and chosen == "best")), None)
         refill(self.truth_box, items, kept)
-        for part in (self.blink_button, self.beside_button):
-            part.setEnabled(self._compared() is not None)
         for part in (self.count_button, self.truth_box):
             part.setEnabled(recovered is not None)
         self.error_box.setVisible(self._layers.error is not None)
-
-    def stop(self) -> None:
-        """Compare no more: layers are as visible as before."""
-        for pressed in (self.blink_button, self.beside_button):
-            pressed.setChecked(False)
 
     # numbers
 
@@ -222,52 +200,10 @@ class CompareSection(QWidget):
             self._job = None
             self.message.fail(error)
 
-    # pictures
-
-    def _compared(self) -> tuple[Shot, Image] | None:
-        """The sharper shot and the recovered image, where both are still there."""
-        recovered, image = self._layers.recovered, self._layers.image
-        if recovered is None or image is None:
-            return None
-        shot = recovered.pair.shots[recovered.image.sharper]
-        return (shot, image) if shot.layer in self._viewer.layers else None
-
-    def _on_blink_toggled(self, wanted: bool) -> None:
-        compared = self._compared()
-        if wanted and compared is not None:
-            self.beside_button.setChecked(False)
-            self.blink.start(*compared)
-        else:
-            self.blink.stop()
-
-    def _on_beside_toggled(self, wanted: bool) -> None:
-        compared = self._compared()
-        if wanted and compared is not None:
-            self.blink_button.setChecked(False)
-            self.beside.start(*compared)
-        else:
-            self.beside.stop()
-
-    def _on_blink_key(self) -> None:
-        """By hand: each press shows the other one."""
-        if self.blink_button.isEnabled():
-            self.blink_button.setChecked(True)
-            self.blink.by_hand()
-            self.blink.turn()
-
     def _on_error_toggled(self, wanted: bool) -> None:
         if self._layers.error is not None:
             self._layers.error.visible = wanted
 
     def _on_layers_changed(self, *_: object) -> None:
-        if self._compared() is None:
-            self.stop()
+        self.pictures.refresh()
         self.refresh()
-
-
-def _leave(session: Session, blink: Blink, beside: SideBySide) -> None:
-    """The panel is gone: layers are as visible as before, unless the viewer goes too."""
-    blink.by_hand()
-    if not session.is_closed:
-        blink.stop()
-        beside.stop()

@@ -115,11 +115,6 @@ class VirtualModelChoice(QWidget):
         """Whether to recover although the optics do not fit."""
         return bool(self.insist_box.isChecked())
 
-    @property
-    def is_loading(self) -> bool:
-        """Whether a model is being opened."""
-        return self._wanted is not None
-
     def use_file(self, path: Path) -> None:
         """Load a model and use it; what is wrong with its file is told, and the model before stays."""
         self._wanted = path
@@ -176,7 +171,6 @@ class VirtualModelChoice(QWidget):
 
     def _show_model(self) -> None:
         refocuser = self.refocuser
-        self.box.setEnabled(self.box.count() > 0)
         self.box.setCurrentIndex(self._place(self._used))
         self.card_line.setVisible(refocuser is not None)
         if refocuser is not None:

@@ -16,9 +16,17 @@ from napari_autofocus.widgets.virtual_layers import ResultLayers
 from napari_autofocus.widgets.virtual_model import VirtualModelChoice
 from napari_autofocus.widgets.virtual_pair import Pair, pair_of_layers
 from napari_autofocus.widgets.virtual_result import ResultSection
+from napari_autofocus.widgets.virtual_scanning import ScanSection
 from napari_autofocus.widgets.virtual_source import SourceForm, show_shots
-from napari_autofocus.widgets.virtual_words import NO_IMAGES, half_warning, suggested_half_um, taken_words
-from napari_autofocus.widgets.virtual_work import Order, Recovered, RefocusWork, require_ready
+from napari_autofocus.widgets.virtual_words import (
+    HELD,
+    NO_IMAGES,
+    half_warning,
+    run_tip,
+    suggested_half_um,
+    taken_words,
+)
+from napari_autofocus.widgets.virtual_work import Leaving, Order, Recovered, RefocusWork, require_ready
 
 _TALL_PX = 34
 _RUN = "Recover"
@@ -54,6 +62,7 @@ class VirtualRefocusPanel(QWidget):
         self.result = ResultSection(session, self.layers, theme)
         self.compare_heading = heading("Compare")
         self.compare = CompareSection(session, self.layers, theme)
+        self.scan = ScanSection(session, theme, lambda: (self.model.refocuser, self.model.insist))
 
     def _arrange(self) -> None:
         snug(self.note, self.message)
@@ -70,6 +79,7 @@ class VirtualRefocusPanel(QWidget):
         column.addLayout(buttons)
         for part in (self.progress, self.message, self.result, self.compare_heading, self.compare):
             column.addWidget(part)
+        column.addWidget(self.scan)
         column.addStretch(1)
         self._show_result(False)
 
@@ -89,7 +99,7 @@ class VirtualRefocusPanel(QWidget):
             (work.cancelled, self._on_cancelled),
         ):
             signal.connect(slot)
-        self.destroyed.connect(lambda: work.cancel())
+        self.destroyed.connect(Leaving(work))
         connect_while_alive(
             self,
             [
@@ -115,7 +125,7 @@ class VirtualRefocusPanel(QWidget):
 
     def _recover(self, pair: Pair) -> None:
         refocuser = require_ready(self.model.refocuser)
-        self.compare.stop()
+        self.compare.pictures.stop()
         self.progress.setRange(0, 0)
         self.message.say("Recovering…")
         optics = pair.optics(self._session.focus.objective)
@@ -187,6 +197,7 @@ class VirtualRefocusPanel(QWidget):
         self._suggested_um = half_um
         if untouched:
             self.source.suggest_half(half_um)
+            self.scan.suggest_half(half_um)
 
     def _on_running_changed(self, *_: object) -> None:
         self._refresh()
@@ -234,25 +245,16 @@ class VirtualRefocusPanel(QWidget):
         busy, taking = self._is_busy, self.source.kind == "take"
         held = taking and self._session.is_running
         self.run_button.setText(_TAKE_AND_RUN if taking else _RUN)
-        self.run_button.setEnabled(not busy and not held and not hindrance and self.model.refocuser is not None)
-        self.run_button.setToolTip(self._run_tip(taking, held, hindrance))
+        lacks = "" if self.model.refocuser is not None else self.model.message.text() or "Choose a model first."
+        hindrance = HELD if held else hindrance or lacks
+        self.run_button.setEnabled(not busy and not hindrance)
+        self.run_button.setToolTip(hindrance or run_tip(self.source.told if taking else ""))
         self.cancel_button.setEnabled(busy)
         self.progress.setVisible(self.work.is_running)
         for part in (self.source, self.model):
             part.setEnabled(not busy)
 
-    def _run_tip(self, taking: bool, held: bool, hindrance: str) -> str:
-        if held:
-            return "Another routine holds the microscope"
-        if hindrance:
-            return hindrance
-        if self.model.refocuser is None:
-            return self.model.message.text() or "Choose a model first"
-        if taking:
-            return f"Moves the focus drive (µm). {self.source.take.message.text()}"
-        return "Recover the image in focus from both shots; nothing moves, and a new layer is added"
-
     def _on_theme_changed(self, *_: object) -> None:
         theme = self._viewer.theme
-        for part in (self.source, self.model, self.note, self.message, self.result, self.compare):
+        for part in (self.source, self.model, self.note, self.message, self.result, self.compare, self.scan):
             part.set_theme(theme)

@@ -17,6 +17,7 @@ NO_IMAGES = (
     " or connect a microscope and take them."
 )
 NOT_CONNECTED = "Connect a microscope in the Microscope panel first."
+HELD = "Another routine holds the microscope."
 FULL_COLOUR_SHARE = 0.1
 """Uncertainty, and error, at which the colours of their maps are full, as a share of full scale."""
 
@@ -107,6 +108,13 @@ def half_warning(card: VirtualCard | None, half_um: float) -> str:
     if 0.99 * low <= half_um <= 1.01 * high:
         return ""
     return f"The model was taught on shots ±{low:g} to ±{high:g} µm from focus; these are ±{half_um:.3g} µm."
+
+
+def run_tip(plan: str) -> str:
+    """What recovering does; ``plan`` says what moves first, empty where nothing does."""
+    if plan:
+        return f"Moves the focus drive (µm). {plan}"
+    return "Recover the image in focus from both shots; nothing moves, and a new layer is added"
 
 
 def plan_words(z_um: tuple[float, float], centre_um: float, here_um: float) -> str:

@@ -109,6 +109,16 @@ class RefocusWork(QObject):
         self.cancelled.emit()
 
 
+class Leaving:
+    """Called when the panel is gone: nobody waits for the work any more."""
+
+    def __init__(self, work: RefocusWork) -> None:
+        self._work = work
+
+    def __call__(self, *_: object) -> None:
+        self._work.cancel()
+
+
 def recovering(order: Order) -> Generator[TileDone, None, Recovered]:
     """Read both shots and recover; runs beside the GUI. Raises InputError where either cannot be done."""
     yield TileDone(0, 0)
