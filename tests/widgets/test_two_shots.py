@@ -57,7 +57,7 @@ def test_a_model_of_two_shots_is_in_the_list_and_says_what_it_takes(panel: Autof
     assert session.focus.pair is not None
     assert session.focus.model is None
     assert panel.model.box.currentText() == PAIR
-    assert panel.model.card_line.text().startswith("two shots 2 µm apart")
+    assert panel.model.card_line.text().startswith("2 shots, Δ 2 µm")
     assert "Takes two shots, 2 µm apart" in panel.model.card_line.toolTip()
     fallbacks = panel.refocusing.options.fallback.box
     assert fallbacks.itemText(1) == f"two shots with {PAIR}"
@@ -68,6 +68,7 @@ def test_the_row_is_there_for_two_shots_only(panel: AutofocusPanel, rig: Simulat
     assert panel.image.estimate_button.isHidden()  # beside a camera it would move by itself
     assert not panel.refocusing.buttons.propose.isEnabled()
     assert panel.refocusing.options.method_box.currentText() == "Two shots"
+    assert "2 µm apart" in panel.refocusing.buttons.refocus.toolTip()
     session.focus.use_model(TruthfulModel(rig))
     assert panel.two_shots.isHidden()
     assert not panel.image.estimate_button.isHidden()

@@ -24,8 +24,8 @@ from napari_autofocus.widgets.worker import Listener, Work
 class FocusRuns(QObject):
     """Starts runs, one at a time, and tells what becomes of them.
 
-    A run ends with ``recorded``, ``proposed``, ``read``, ``undone``, ``failed`` or ``stopped_early``; one that the model
-    refuses is first recorded, then failed.
+    A run ends with ``recorded``, ``proposed``, ``read``, ``undone``, ``failed`` or ``stopped_early``; one that is
+    refused by the model is first recorded, then failed.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ class ModelChoice(QWidget):
         self._session.analysis.call(lambda: _open(path), done=self._on_opened)
 
     def _on_listed(self, found: list[InstalledModel]) -> None:
-        self._installed = [model for model in found if model.card is not None and model.card.kind == "one-shot"]
+        self._installed = [model for model in found if isinstance(model.card, ModelCard)]
         for model in self._installed:
             self._list(model.name, model.path)
         self.box.setToolTip("\n".join([self.box.toolTip(), *(broken_sentence(m) for m in found if m.card is None)]))

@@ -126,7 +126,7 @@ def _tilt(tilt_um_per_mm: tuple[float, float]) -> str:
 
 def card_sentence(card: ModelCard) -> str:
     """A model in a line: objective, range, measured accuracy."""
-    shots = [] if card.dz_um is None else [f"two shots {card.dz_um:g} µm apart"]
+    shots = [] if card.dz_um is None else [f"2 shots, Δ {card.dz_um:g} µm"]
     return " · ".join([*shots, card.optics.objective.name, f"±{card.range_um:g} µm", *_accuracy(card)])
 
 

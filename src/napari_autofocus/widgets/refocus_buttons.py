@@ -26,11 +26,8 @@ class RefocusButtons(QWidget):
 
     def __init__(self, viewer: ViewerModel, panel: QWidget) -> None:
         super().__init__()
-        self.refocus = button(
-            "Refocus",
-            "Find focus, go there, and stay only if a second frame verifies it; live mode is paused meanwhile"
-            f" ({native(REFOCUS_KEY)})",
-        )
+        self.refocus = button("Refocus", "")
+        self.tell_shots(None)
         self.stop = button(
             "Stop", f"Halt at once and go back to where the drive was (while it runs: {native(STOP_KEY)})"
         )
@@ -60,6 +57,13 @@ class RefocusButtons(QWidget):
         column.addLayout(row(self.refocus, self.stop))
         column.itemAt(0).layout().setStretch(0, 1)
         column.addLayout(row(self.propose, self.accept, self.discard, self.undo))
+
+    def tell_shots(self, dz_um: float | None) -> None:
+        """Say what Refocus will move; ``dz_um`` is how far apart two shots are taken, None where one is."""
+        look = "" if dz_um is None else f"Move sample and objective {dz_um:g} µm apart and back for two shots; "
+        verify = "a second frame verifies it" if dz_um is None else "two shots there verify it"
+        words = f"{look}find focus, go there, and stay only if {verify}; live mode is paused meanwhile"
+        self.refocus.setToolTip(f"{words[0].upper()}{words[1:]} ({native(REFOCUS_KEY)})")
 
     def _on_propose_key(self) -> None:
         (self.propose if self.accept.isHidden() else self.accept).click()

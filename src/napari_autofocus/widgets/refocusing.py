@@ -60,6 +60,7 @@ class RefocusSection(QWidget):
         self._arrange()
         self._connect()
         self._on_connection_changed(session.connection)
+        self._on_model_changed()
 
     def _arrange(self) -> None:
         snug(self.message, self.reasons, self.direction.message)
@@ -228,6 +229,8 @@ class RefocusSection(QWidget):
         self._on_possible_changed()
 
     def _on_model_changed(self, *_: object) -> None:
+        pair = self._state.pair
+        self.buttons.tell_shots(None if pair is None else pair.card.dz_um)
         self._on_possible_changed()
 
     def _on_z_changed(self, z_um: float) -> None:
