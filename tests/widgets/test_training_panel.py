@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_choice import FOLDS, KINDS
+from napari_autofocus.widgets.train_choice import FOLDS
 from napari_autofocus.widgets.training import TrainingPanel
 from napari_autofocus.workflows.training_request import TrainingFolder
 from own_folders import write_stacks
@@ -66,9 +66,10 @@ def test_without_stacks_the_panel_says_what_to_do(panel: TrainingPanel) -> None:
 
 def test_what_cannot_be_trained_yet_says_why(panel: TrainingPanel) -> None:
     box = panel.choice.kind_box
-    offered = [box.model().item(index).isEnabled() for index in range(len(KINDS))]
+    offered = [box.model().item(index).isEnabled() for index in range(box.count())]
     assert offered == [True, False, False]
-    assert all("comes with the two-shot models" in box.itemText(index) for index in (1, 2))
+    assert "no model of two shots is installed to begin with" in box.itemText(1)
+    assert "not from one's own stacks yet" in box.itemText(2)
 
 
 def test_a_request_is_what_the_form_says(panel: TrainingPanel, models: Path, tmp_path: Path) -> None:

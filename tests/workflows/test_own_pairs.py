@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import DecisionSettings, ImageOptics
@@ -33,6 +34,9 @@ def base(path: Path, *, dz_um: float = 2.0) -> ModelPackage:
         looking.score.bias.fill_(4.0)
     settings = DefocusSettings(backbone="mobilenet_v2", width=0.25, normalisation="channel", reach_um=6.0)
     judging = DefocusNetwork(settings)
+    last = [layer for layer in judging.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias[:] = -judging.readout.centres.abs()  # in focus, rather than a tie between all bins
     card = ModelCard(
         name="blank-pair",
         description="Knows nothing.",

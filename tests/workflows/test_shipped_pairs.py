@@ -29,7 +29,8 @@ MINIATURE = PairRecipe(
     plan=TeachingPlan(
         importance=ImportanceSettings(patch_px=112, stride_px=56, reduction=7),
         defocus=DefocusSettings(backbone="mobilenet_v2", width=0.25, normalisation="channel", reach_um=11.5),
-        defocus_training=TrainingSettings(samples=8, batch=4, validate_every=8),
+        # Enough for one bin to stand out: graph and network could not agree about a tie.
+        defocus_training=TrainingSettings(samples=64, batch=4, learning_rate=0.02, warmup=0.0, validate_every=32),
     ),
     run="run-miniature",
     shown=ShownShots(crop_px=112),
