@@ -23,6 +23,7 @@ from napari_autofocus.io.reading import reading
 from napari_autofocus.optics import Objective
 
 VIRTUAL = "virtual"
+_VIRTUAL_IMAGE = "Virtual image"
 _TIFF, _PNG, _JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
 SUFFIXES = (*_TIFF, *_PNG, *_JPEG)
 _BIGTIFF_BYTES = 2**31
@@ -58,8 +59,8 @@ class VirtualOrigin:
     def sentence(self) -> str:
         """For people: that no camera took this, and what made it."""
         return (
-            f"Virtual image: no camera took it. Recovered by {self.model} ({self.fingerprint[:12]}) from {self.first}"
-            f" and {self.second}; verdict: {self.verdict or 'none'}."
+            f"{_VIRTUAL_IMAGE}: no camera took it. Recovered by {self.model} ({self.fingerprint[:12]}) from"
+            f" {self.first} and {self.second}; verdict: {self.verdict or 'none'}."
         )
 
     def entries(self) -> dict[str, str]:
@@ -131,7 +132,7 @@ def write_virtual_image(
         if suffix in _PNG:
             Image.fromarray(image).save(unfinished, format="PNG", pnginfo=_png_text(origin))
         else:
-            comment = (origin.sentence() + " " + json.dumps(origin.entries())).encode()
+            comment = (origin.sentence() + "\n" + json.dumps(origin.entries())).encode()
             Image.fromarray(image).save(unfinished, format="JPEG", quality=_JPEG_QUALITY, comment=comment)
     return path
 
@@ -147,6 +148,8 @@ def virtual_origin(path: Path) -> Mapping[str, str] | None:
     with reading(path, "an image"):
         if path.suffix.lower() in _TIFF:
             with tifffile.TiffFile(path) as tif:
+                if not tif.pages:
+                    raise InputError(f"{path} holds no image; it is damaged or cut short: copy or export it again.")
                 said = OmeDescription.entries_in(tif.ome_metadata) if tif.is_ome and tif.ome_metadata else {}
         else:
             with Image.open(path) as opened:
@@ -206,7 +209,9 @@ def _png_text(origin: VirtualOrigin) -> PngImagePlugin.PngInfo:
 def _in_plain(opened: Image.Image) -> dict[str, str]:
     comment = opened.info.get("comment")
     if isinstance(comment, bytes):
-        found = json.loads(comment[comment.find(b"{") :] or b"{}") if b"{" in comment else {}
+        if not comment.startswith(_VIRTUAL_IMAGE.encode()):
+            return {}
+        found = json.loads(comment[comment.find(b"\n") :])
         return {str(name): str(value) for name, value in found.items()}
     prefix = "napari-autofocus "
     texts = {name: value for name, value in opened.info.items() if isinstance(name, str)}

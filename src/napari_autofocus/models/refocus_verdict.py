@@ -31,7 +31,7 @@ LEAST_LIKENESS = 0.5
 """Shots whose structures correlate less are not taken for shots of one field."""
 LEAST_CONTRAST = 0.02
 """Standard deviation within a block, as a share of full scale, from which it shows something."""
-MOST_DOUBT = 2.6
+MOST_DOUBT = 2.3
 """Uncertainty over fine detail, in the median block that shows much."""
 MOST_SHARE = 0.65
 """Uncertainty over contrast, in the same blocks."""
