@@ -38,8 +38,9 @@ from napari_autofocus.workflows.virtual_slide import SlideSettings, refocus_slid
 RESULTS = Path(__file__).parent / "results" / "virtual_slide.json"
 SEED = 7
 HALF_UM = 1.0
-GLASS_EVERY = 4  # of the fields, one in so many is glass
+GLASS_EVERY = 4  # of the plots, one in so many is glass
 BLOCK_PX = 1024
+PLOT_PX = 3 * BLOCK_PX  # of which the inner blocks have no neighbour that shows something
 SEAM_PX = 4096  # part that is recovered in larger tiles too, and compared
 
 
@@ -71,7 +72,7 @@ def make_slides(folder: Path, side: int, field: int) -> tuple[Path, Path]:
         canvas = SlideCanvas.create(path, (side, side), 3, np.uint8)
         for y in range(0, side, BLOCK_PX):
             for x in range(0, side, BLOCK_PX):
-                is_glass = (y // BLOCK_PX * 7 + x // BLOCK_PX * 3) % GLASS_EVERY == 0
+                is_glass = (y // PLOT_PX * 7 + x // PLOT_PX * 3) % GLASS_EVERY == 0
                 source = pairs[int(is_glass)][number]
                 rows, columns = (np.arange(start, start + BLOCK_PX) % field for start in (y, x))
                 canvas.write(0, y, x, source[np.ix_(rows, columns)])
