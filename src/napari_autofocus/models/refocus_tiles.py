@@ -15,6 +15,7 @@ import numpy.typing as npt
 from napari_autofocus.errors import InputError
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,22 +73,29 @@ def spans(size: int, tile_px: int, overlap_px: int, stride_px: int) -> tuple[Spa
     starts = [number * (length - shared) for number in range(count)]
     edges = [(start, min(start + length, size)) for start in starts if start + shared < size or start == 0]
     around: list[tuple[int, int] | None] = [None, *edges, None]
-    return tuple(Span(*edge, _weights(edge, around[number], around[number + 2])) for number, edge in enumerate(edges))
+    raw = [_weights(edge, around[number], around[number + 2]) for number, edge in enumerate(edges)]
+    total = np.zeros(size)  # one, but where three tiles meet
+    for (start, stop), weights in zip(edges, raw, strict=True):
+        total[start:stop] += weights
+    return tuple(
+        Span(start, stop, (weights / total[start:stop]).astype(np.float32))
+        for (start, stop), weights in zip(edges, raw, strict=True)
+    )
 
 
-def _weights(own: tuple[int, int], before: tuple[int, int] | None, after: tuple[int, int] | None) -> Float32:
+def _weights(own: tuple[int, int], before: tuple[int, int] | None, after: tuple[int, int] | None) -> Float64:
     at = np.arange(*own)
     weights = np.ones(at.size)
     if before is not None:
         weights *= _fade(at, own[0], before[1])
     if after is not None:
         weights *= 1 - _fade(at, after[0], own[1])
-    return weights.astype(np.float32)
+    return weights
 
 
-def _fade(at: npt.NDArray[Any], start: int, stop: int) -> npt.NDArray[np.float64]:
+def _fade(at: npt.NDArray[Any], start: int, stop: int) -> Float64:
     """From 0 to 1 over the middle half of a strip that two tiles share, smoothly."""
-    share = np.clip((at + 0.5 - start) / (stop - start) * 2 - 0.5, 0, 1)
+    share = np.clip((at + 0.5 - start) / max(stop - start, 1) * 2 - 0.5, 0, 1)
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * share), np.float64)
 
 
