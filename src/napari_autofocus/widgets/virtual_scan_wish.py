@@ -46,6 +46,8 @@ class ScanWish:
         Recovers the slide; None to take the shots only.
     insist : bool
         Whether to recover although the optics do not fit.
+    range_um : float
+        How far a sweep looks for the first tile's focus, µm.
     """
 
     columns: int
@@ -57,6 +59,7 @@ class ScanWish:
     focus_direction: int
     refocuser: VirtualRefocuser | None
     insist: bool = False
+    range_um: float = 10.0
 
     def plan(self, microscope: CoreMicroscope) -> ScanPlan:
         """The plan, around where the stage stands now. Raises InputError where none can be made."""
@@ -76,6 +79,7 @@ class ScanWish:
             lens,
             pixel_um,
             self.focus_direction,
+            find_range_um=self.range_um,
         )
 
     def _tiles(self, here: tuple[float, float], field_um: tuple[float, float]) -> list[tuple[float, float]]:

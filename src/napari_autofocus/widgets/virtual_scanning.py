@@ -65,6 +65,9 @@ class ScanSection(QWidget):
             "Draw the area", "Show the area in the viewer, in stage µm around here, to be changed"
         )
         self.half_box = number(1, 0.01, 100, 0.1, "µm", "ΔD: distance of each shot from the first tile's focus, µm")
+        tip = "How far a sweep looks for the first tile's focus around where the drive stands, µm"
+        self.range_box = number(10, 0.5, 500, 1, "µm", tip, decimals=1)
+        self.range_box.setPrefix("±")
         self.recover_box = QCheckBox("Recover it")
         self.recover_box.setToolTip("Also recover the slide in focus by the model above; otherwise the shots only")
         self.recover_box.setChecked(True)
@@ -83,12 +86,12 @@ class ScanSection(QWidget):
         content = QVBoxLayout()
         content.setSpacing(3)
         content.addLayout(row(self.kind_box, self._grid, self.draw_button, 1))
-        content.addLayout(row(label("ΔD"), self.half_box, 1, self.recover_box))
+        content.addLayout(row(label("ΔD"), self.half_box, 1, label("Focus in"), self.range_box))
         line = row(self.out_label, self.out_button)
         line.setStretch(0, 1)
         content.addLayout(line)
         content.addWidget(self.plan_line)
-        content.addLayout(row(self.start_button, self.stop_button))
+        content.addLayout(row(self.start_button, self.stop_button, 1, self.recover_box))
         for part in (self.progress, self.message):
             content.addWidget(part)
         self.fold = Fold("Scan the slide…", "Take two shots a tile over an area, and recover the whole slide", content)
@@ -150,6 +153,7 @@ class ScanSection(QWidget):
             focus_direction=state.focus_direction,
             refocuser=refocuser,
             insist=insist,
+            range_um=self.range_box.value(),
         )
 
     # what happens
