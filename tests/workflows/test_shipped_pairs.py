@@ -40,8 +40,8 @@ MINIATURE = PairRecipe(
     shards=2,
     checked_fields=1,
     unseen_fields=1,
-    draws=3,
-    calibration_fields=(("nominal", 17), ("even", 1)),
+    draws=27,
+    calibration_fields=(("nominal", 1), ("even", 1)),
 )
 
 
@@ -80,11 +80,11 @@ def test_a_recipe_ends_in_a_package_of_two_shots_and_an_interrupted_one_goes_on(
     assert steps[0] == ShardWritten(2, 2)
     assert {step.stage for step in steps if isinstance(step, StageProgress)} == {"defocus"}
     looked = [step.purpose for step in steps if isinstance(step, FrameSeen)]
-    assert looked == ["calibrating"] * 54 + ["evaluating"] * 6
+    assert looked == ["calibrating"] * 54 + ["evaluating"] * 54
 
     model = load_pair_model(target)
     assert (model.card.kind, model.card.dz_um, model.card.patch_px) == ("two-shot", 2.0, 112)
-    assert model.card.evaluation["fields"] == 3
+    assert model.card.evaluation["fields"] == 27
     assert list(model.card.evaluation["unseen"]["by_stain"]) == ["ihc"]  # type: ignore[index,arg-type,call-overload]
     assert model.card.training.details["importance_network_of"] == "brightfield-20x"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [target.name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from scipy.special import ndtr
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusPredictor, PairPredictor, PatchPrediction
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Float32 = npt.NDArray[np.float32]
 Window = tuple[slice, slice]
@@ -33,7 +36,7 @@ _SHADING_PX = 33
 _REDUCTION = 8
 
 
-def takes_two_shots(predictor: FocusPredictor | PairPredictor) -> TypeGuard[PairPredictor]:
+def takes_two_shots(predictor: FocusPredictor | PairPredictor) -> TypeIs[PairPredictor]:
     """Whether a predictor is asked about two shots, not one."""
     return hasattr(predictor, "estimate_pair")
 

@@ -189,9 +189,11 @@ def asked(predictor: AnyPredictor, known: Known, *, insist: bool = False) -> Foc
     InputError
         If it is of the other kind, or refuses.
     """
-    if takes_two_shots(predictor) and isinstance(known, KnownPair):
-        return predictor.estimate_pair(known.first, known.second, dz_um=known.dz_um, optics=known.optics, insist=insist)
-    if not takes_two_shots(predictor) and isinstance(known, KnownFrame):
+    if takes_two_shots(predictor):
+        if isinstance(known, KnownPair):
+            shots = known.first, known.second
+            return predictor.estimate_pair(*shots, dz_um=known.dz_um, optics=known.optics, insist=insist)
+    elif isinstance(known, KnownFrame):
         return predictor.estimate(known.image, optics=known.optics, insist=insist)
     needs = "two shots" if takes_two_shots(predictor) else "one shot"
     raise InputError(f"The model {predictor.name} takes {needs}, and {known.source} gives the other; choose another.")

@@ -50,7 +50,8 @@ class ShotFiles:
         """
         names = [str(image) for image in images]
         if len(names) == 2:
-            return cls(*names, planes=(plane, plane if second_plane is None else second_plane), dz_um=dz_um)
+            planes = plane, plane if second_plane is None else second_plane
+            return cls(names[0], names[1], planes, dz_um)
         if len(names) == 1 and plane is not None and second_plane is not None and plane != second_plane:
             return cls(names[0], names[0], planes=(plane, second_plane), dz_um=dz_um)
         raise InputError(
