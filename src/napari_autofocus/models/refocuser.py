@@ -236,7 +236,7 @@ class VirtualRefocuser:
             model=self.name,
             seconds=time.perf_counter() - start,
             findings=findings,
-            shift_taken_out=taken_out is shift,
+            shift_taken_out=taken_out.length_px > 0,
         )
 
     def _tiles(
