@@ -60,7 +60,7 @@ def main(out: Path, theme: str = "dark") -> None:
     panel.compare.count_button.click()
     wait(lambda: not session.analysis.busy)
     panel.compare.pictures.beside_button.click()
-    keep(viewer, out / "virtual.png")
+    keep(viewer, out / "virtual_refocus.png")
     panel.compare.pictures.beside_button.click()
     panel.result.uncertainty_box.setChecked(True)
     keep(viewer, out / "virtual_uncertainty.png")

@@ -62,12 +62,13 @@ class VirtualRefocusPanel(QWidget):
         self.result = ResultSection(session, self.layers, theme)
         self.compare_heading = heading("Compare")
         self.compare = CompareSection(session, self.layers, theme)
+        self._of_result = (self.result, self.compare_heading, self.compare)
         self.scan = ScanSection(session, theme, lambda: (self.model.refocuser, self.model.insist))
 
     def _arrange(self) -> None:
         snug(self.note, self.message)
-        self.run_button.setMinimumHeight(_TALL_PX)
-        self.cancel_button.setMinimumHeight(_TALL_PX)
+        for pressed in (self.run_button, self.cancel_button):
+            pressed.setMinimumHeight(_TALL_PX)
         font = self.run_button.font()
         font.setBold(True)
         self.run_button.setFont(font)
@@ -81,7 +82,8 @@ class VirtualRefocusPanel(QWidget):
             column.addWidget(part)
         column.addWidget(self.scan)
         column.addStretch(1)
-        self._show_result(False)
+        for part in self._of_result:
+            part.hide()
 
     def _connect(self) -> None:
         work, session = self.work, self._session
@@ -103,8 +105,8 @@ class VirtualRefocusPanel(QWidget):
         connect_while_alive(
             self,
             [
-                (session.running_changed, self._on_running_changed),
-                (session.connection_changed, self._on_running_changed),
+                (session.running_changed, self._refresh),
+                (session.connection_changed, self._refresh),
                 (self._viewer.events.theme, self._on_theme_changed),
             ],
         )
@@ -160,7 +162,8 @@ class VirtualRefocusPanel(QWidget):
             return
         layer = self.layers.show(recovered)
         self.message.say(f"Layer {layer.name!r} was added.")
-        self._show_result(True)
+        for part in self._of_result:
+            part.show()
         self.result.show_result()
         self.compare.show_result()
         self._enable()
@@ -176,10 +179,6 @@ class VirtualRefocusPanel(QWidget):
     def _on_cancelled(self) -> None:
         self.message.say("Cancelled; no layer was added.")
         self._enable()
-
-    def _show_result(self, wanted: bool) -> None:
-        for part in (self.result, self.compare_heading, self.compare):
-            part.setVisible(wanted)
 
     # what is possible now
 
@@ -199,16 +198,13 @@ class VirtualRefocusPanel(QWidget):
             self.source.suggest_half(half_um)
             self.scan.suggest_half(half_um)
 
-    def _on_running_changed(self, *_: object) -> None:
-        self._refresh()
-
     def _on_changed(self, *_: object) -> None:
         """Another choice: what was said of the one before does not hold."""
         if not self._is_busy:
             self.message.say("")
         self._refresh()
 
-    def _refresh(self) -> None:
+    def _refresh(self, *_: object) -> None:
         pair, hindrance = self._wish()
         self.model.show_own(None if pair is None else pair.objective)
         said = "" if hindrance == self.source.told else hindrance
