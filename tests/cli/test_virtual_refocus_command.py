@@ -1,0 +1,89 @@
+"""``napari-autofocus virtual-refocus``: its JSON, words, files and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from napari_autofocus.cli import app
+from napari_autofocus.io.virtual import VirtualOrigin, virtual_origin, write_virtual_image
+from tiny_refocusers import as_u8, shots_of, texture, tiny_refocuser_file
+
+OPTICS = ("--objective", "20x/0.75", "--pixel-um", 0.325)
+ORIGIN = VirtualOrigin("m", "f", "a", "b")
+
+
+def virtual_refocus(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["virtual-refocus", *map(str, arguments)])
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_refocuser_file(tmp_path)
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> tuple[Path, Path, Path]:
+    truth = texture()
+    lights = (*shots_of(truth), truth)
+    names = ("below.png", "above.png", "true.png")
+    paths = [write_virtual_image(tmp_path / n, as_u8(light), ORIGIN) for n, light in zip(names, lights, strict=True)]
+    return paths[0], paths[1], paths[2]
+
+
+def test_json_holds_the_contract(tmp_path: Path, model: Path, shots: tuple[Path, Path, Path]) -> None:
+    out = tmp_path / "out.ome.tif"
+    result = virtual_refocus(*shots[:2], "--model", model, *OPTICS, "-o", out, "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["output"] == str(out)
+    assert told["seconds"] > 0
+    assert told["verdict"] in ("recovered", "doubtful")
+    assert told["likeness"] is None
+    assert virtual_origin(out) is not None
+
+
+def test_everything_that_can_be_asked_for(tmp_path: Path, model: Path, shots: tuple[Path, Path, Path]) -> None:
+    out, folder, doubt = tmp_path / "out.png", tmp_path / "pictures", tmp_path / "u.tif"
+    asked = ("--truth", shots[2], "--count", "--report", folder, "--uncertainty", doubt)
+    result = virtual_refocus(*shots[:2], "--model", model, *OPTICS, "-o", out, *asked)
+    assert result.exit_code == 0, result.stderr
+    assert "virtual: no camera took it" in result.stdout
+    assert "dB, SSIM" in result.stdout
+    assert "cells: first" in result.stdout
+    assert sorted(path.suffix for path in folder.iterdir()) == [".csv", ".png"]
+    assert doubt.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "objective"),
+        ((*OPTICS, "--plane", 3), "no plane 3"),
+        ((*OPTICS, "-o", "nowhere/out.tif"), "does not exist"),
+        ((*OPTICS, "-o", "out.bmp"), "change its ending"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_exit_code_2(
+    tmp_path: Path, model: Path, shots: tuple[Path, Path, Path], arguments: tuple[object, ...], sentence: str
+) -> None:
+    result = virtual_refocus(*shots[:2], "--model", model, "-o", tmp_path / "out.tif", *arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_no_output_and_no_second_shot_are_refused(model: Path, shots: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    assert "-o" in virtual_refocus(*shots[:2], "--model", model, *OPTICS).stderr
+    once = virtual_refocus(shots[0], "--model", model, *OPTICS, "-o", tmp_path / "out.tif")
+    assert once.exit_code == 2
+    assert "named twice" in once.stderr
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path: Path, shots: tuple[Path, Path, Path]) -> None:
+    result = virtual_refocus(*shots[:2], "--model", "nobody", *OPTICS, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 2
+    assert "nobody" in result.stderr
