@@ -35,7 +35,11 @@ def test_every_panel_is_offered(manifest: PluginManifest) -> None:
 
 
 def test_menus_are_npe2s_own(manifest: PluginManifest) -> None:
-    assert set(manifest.contributions.menus) == {"napari/file/acquire", "napari/layers/annotate", "napari/layers/filter"}
+    assert set(manifest.contributions.menus) == {
+        "napari/file/acquire",
+        "napari/layers/annotate",
+        "napari/layers/filter",
+    }
 
 
 def test_every_sample_opens_as_a_stack_in_um(manifest: PluginManifest) -> None:
