@@ -24,8 +24,8 @@ from napari_autofocus.focus.grey import to_grey
 Kind = Literal["auto", "nuclei", "fluorescence"]
 Float32 = npt.NDArray[np.float32]
 
-SMALLEST_UM, LARGEST_UM = 2.5, 25.0
-"""Diameters of what is counted, µm: between a shrunken lymphocyte's nucleus and a large cell."""
+SMALLEST_UM, LARGEST_UM = 4.0, 25.0
+"""Diameters of what is counted, µm: between a speck and a large cell, as smoothed."""
 _SMOOTH_UM = 1.0
 _DEEP_UM = 0.5
 """Two centres count as two where the distance to the border falls by this much between them, µm."""
