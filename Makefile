@@ -33,6 +33,7 @@ bench: $(VENV)/.test
 DEVICE ?= cpu
 models: $(VENV)/.test
 	$(VENV)/bin/python -m napari_autofocus.workflows.shipped_models --work build/models --device $(DEVICE)
+	$(VENV)/bin/python -m napari_autofocus.workflows.shipped_refocusers --work build/models --device $(DEVICE)
 
 clean:
 	rm -rf $(VENV) dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -37,6 +37,7 @@ from napari_autofocus.models.refocus_evaluation import (
     sharper_of,
     shots_result,
 )
+from napari_autofocus.models.refocus_teaching import recovering
 from napari_autofocus.models.simulated_places import KnownShots, SimulatedPlaces, simulate_shots
 from napari_autofocus.models.tsva import METHODS, Method
 from napari_autofocus.optics import Objective
@@ -46,7 +47,7 @@ from napari_autofocus.simulation.transfer import (
     frequency_grid,
     incoherent_transfer,
 )
-from napari_autofocus.workflows.shipped_refocusers import RECIPES, Making, recovering
+from napari_autofocus.workflows.shipped_refocusers import RECIPES, Making
 
 Float32 = npt.NDArray[np.float32]
 Recover = Callable[[KnownShots], Float32]

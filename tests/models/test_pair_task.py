@@ -147,7 +147,7 @@ def test_every_variation_changes_what_is_shown(data: Dataset) -> None:
     plain = _task(data).batch(0, 4)["patches"]
     changes = {"jpeg": 1.0, "drift_px": 0.5, "flicker": 0.05, "gain_jitter": 0.3}
     for name, value in changes.items():
-        varied = ShownShots(**{**{key: 0.0 for key in changes}, name: value})
+        varied = ShownShots(**{**dict.fromkeys(changes, 0.0), name: value})
         assert not torch.equal(_task(data, varied).batch(0, 4)["patches"], plain), name
 
 

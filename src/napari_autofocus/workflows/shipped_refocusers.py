@@ -18,19 +18,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from napari_autofocus import __version__
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import CardOptics, TrainingRecord, VirtualCard, VirtualPackage
 from napari_autofocus.models.package.writing import write_virtual_package
-from napari_autofocus.models.refocus_evaluation import ShotsResult, as_light, evaluate_refocus, refocus_figures
-from napari_autofocus.models.refocus_samples import RefocusDataset, write_refocus_shard
-from napari_autofocus.models.refocus_task import RefocusTask
+from napari_autofocus.models.refocus_evaluation import ShotsResult, evaluate_refocus, refocus_figures
+from napari_autofocus.models.refocus_samples import write_refocus_shard
+from napari_autofocus.models.refocus_teaching import recovering, teach_refocus, torch_version
 from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_places, simulate_shots
-from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
-from napari_autofocus.models.tsva import METHODS, Method, TsvaNetwork, TsvaSettings
+from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings
+from napari_autofocus.models.tsva import METHODS, Method, TsvaSettings
 from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.shipped_data import ShardWritten, check_fields, shard_of, write_shards
 
@@ -128,32 +126,16 @@ class Making:
 
     def teach(self, method: Method) -> Generator[TrainingProgress, None, Trained]:
         """Teach the network of a method; goes on from its checkpoint."""
+        network = replace(self.recipe.network, method=method)
         settings = replace(self.recipe.training, device=self.device)
-        torch.manual_seed(settings.seed)
-        task = RefocusTask(
-            TsvaNetwork(replace(self.recipe.network, method=method)), RefocusDataset(self.data), seed=settings.seed
-        )
-        return (yield from train(task, settings, self.checkpoint(method)))
+        return (yield from teach_refocus(network, settings, self.data, self.checkpoint(method)))
 
-    def measure(self, network: torch.nn.Module) -> Generator[ShotsResult, None, dict[str, Any]]:
+    def measure(self, trained: Trained) -> Generator[ShotsResult, None, dict[str, Any]]:
         """Figures on slides that were not learned from."""
         recipe = self.recipe
         seeds = range(recipe.evaluation_seed, recipe.evaluation_seed + recipe.checked_fields)
         shots = simulate_shots(recipe.places, seeds, recipe.checked_half_um)
-        return refocus_figures((yield from evaluate_refocus(recovering(network), shots)))
-
-
-def recovering(network: torch.nn.Module) -> Any:
-    """A network as a function of two shots; sides must be whole strides."""
-    plain = network.cpu().eval()
-
-    def recover(first: Any, second: Any) -> Any:
-        lit = [torch.from_numpy(as_light(shot)).permute(2, 0, 1) for shot in (first, second)]
-        with torch.inference_mode():
-            answer = plain(torch.cat(lit)[None])[0, : lit[0].shape[0]]
-        return answer.permute(1, 2, 0).numpy()
-
-    return recover
+        return refocus_figures((yield from evaluate_refocus(recovering(trained.network), shots)))
 
 
 def make_refocuser(making: Making, target: Path) -> Generator[RefocusProgress, None, VirtualPackage]:
@@ -173,7 +155,7 @@ def make_refocuser(making: Making, target: Path) -> Generator[RefocusProgress, N
     """
     yield from making.simulate()
     trained = yield from making.teach(making.recipe.network.method)
-    figures = yield from making.measure(trained.network)
+    figures = yield from making.measure(trained)
     target.parent.mkdir(parents=True, exist_ok=True)
     card = _card(making.recipe, trained, figures)
     return write_virtual_package(target, card, network=trained.network, history={"refocus": trained.history})
@@ -203,7 +185,7 @@ def _card(recipe: RefocusRecipe, trained: Trained, figures: dict[str, Any]) -> V
                 "places": json.loads(json.dumps(asdict(places))),
                 "training": json.loads(json.dumps(asdict(recipe.training))),
                 "retreats": trained.retreats,
-                "torch": str(torch.__version__),
+                "torch": torch_version(),
             },
         ),
     )
