@@ -187,8 +187,8 @@ def _assert_spans(values: npt.NDArray[np.float64], low: float, high: float) -> N
 def test_the_exposures_drawn_saturate_no_camera() -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):
-        camera = simulated_fields._camera(rng)
-        assert 0.85 * camera.gain * simulated_fields._exposure(camera, rng) <= 0.98
+        camera = simulated_fields.drawn_camera(rng)
+        assert 0.85 * camera.gain * simulated_fields.drawn_exposure(camera, rng) <= 0.98
 
 
 def test_empty_slides_have_no_patch_worth_learning_from() -> None:

@@ -65,6 +65,8 @@ class PairRecipe:
         Fields to measure on, of stains trained on and unseen, and pairs of each.
     calibration_fields : tuple of (optics, int)
         Fields to calibrate with, by the optics they are seen through.
+    checked_shape : tuple of int
+        Height and width of the frames to calibrate with and to measure on, px.
     """
 
     name: str
@@ -81,10 +83,11 @@ class PairRecipe:
     calibration_seed: int = 600_000
     evaluation_seed: int = 700_000
     unseen_seed: int = 720_000
-    checked_fields: int = 80
-    unseen_fields: int = 32
+    checked_fields: int = 48
+    unseen_fields: int = 20
     draws: int = 3
-    calibration_fields: tuple[tuple[PairOptics, int], ...] = (("nominal", 64), ("even", 16), ("mirrored", 16))
+    calibration_fields: tuple[tuple[PairOptics, int], ...] = (("nominal", 40), ("even", 10), ("mirrored", 10))
+    checked_shape: tuple[int, int] = (768, 768)
 
     def calibration_seeds(self) -> Iterator[tuple[PairOptics, range]]:
         """Seeds of the slides to calibrate with, of each optics in a run of their own."""
@@ -190,12 +193,14 @@ def _write_shard(pairs: SimulatedPairs, data: Path, number: int) -> None:
 
 
 def _pairs(recipe: PairRecipe, pairs: SimulatedPairs, first: int, fields: int) -> Iterator[KnownPair]:
-    return simulate_pairs(pairs, range(first, first + fields), recipe.draws, recipe.range_um)
+    return simulate_pairs(
+        pairs, range(first, first + fields), recipe.draws, recipe.range_um, shape=recipe.checked_shape
+    )
 
 
 def _calibration_pairs(recipe: PairRecipe) -> Iterator[KnownPair]:
     return chain.from_iterable(
-        simulate_pairs(recipe.pairs, seeds, recipe.draws, recipe.range_um, kind=kind)
+        simulate_pairs(recipe.pairs, seeds, recipe.draws, recipe.range_um, shape=recipe.checked_shape, kind=kind)
         for kind, seeds in recipe.calibration_seeds()
     )
 
