@@ -1,7 +1,8 @@
 """From a trained network to what a package holds: an ONNX graph, safetensors, and tensors to test the graph with.
 
 Weights of two and more dimensions may be rounded to half precision before anything else, so that graph and safetensors
-are the same network: they agree to a millionth. The graph keeps float32, in which it runs fastest.
+are the same network: they agree to a millionth. The graph runs in float32, which is fastest, and keeps rounded weights
+in half precision.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.helper
+import onnx.numpy_helper
 import safetensors.torch
 import torch
 from torch import nn
@@ -97,6 +100,8 @@ def _export(
     with torch.inference_mode():
         answer = plain(example).numpy()
     graph = _to_onnx(plain, example, input_name, output_name)
+    if half:
+        _store_in_half(graph)
     return ExportedNetwork(
         graph=graph.SerializeToString(deterministic=True),
         weights=_to_safetensors(plain, half),
@@ -148,7 +153,7 @@ def _to_onnx(network: nn.Module, example: torch.Tensor, input_name: str, output_
             input_names=[input_name],
             output_names=[output_name],
             opset_version=OPSET,
-            optimize=True,
+            optimize=False,
             verbose=False,
         )
     assert program is not None  # the exporter answers None only when it writes the file itself
@@ -182,6 +187,26 @@ def _tidy(model: onnx.ModelProto, input_name: str, output_name: str) -> None:
     graph.name = output_name
     _name_axes(graph.input[0], _DYNAMIC[input_name])
     _name_axes(graph.output[0], _OUTPUT_NAMES[output_name])
+
+
+def _store_in_half(model: onnx.ModelProto) -> None:
+    """Keep weights that are numbers of half precision as such, half as large, and widen them when the graph is loaded.
+
+    The graph computes in float32 all the same: onnxruntime widens constants once.
+    """
+    graph = model.graph
+    widened = []
+    for weight in graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        halved = values.astype(np.float16) if values.dtype == np.float32 and values.ndim >= 2 else None
+        if halved is None or not np.array_equal(halved.astype(np.float32), values):
+            continue
+        stored = f"{weight.name}_half"
+        widened.append(onnx.helper.make_node("Cast", [stored], [weight.name], to=onnx.TensorProto.FLOAT))
+        weight.CopyFrom(onnx.numpy_helper.from_array(halved, stored))
+    nodes = [*widened, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _name_axes(value: Any, names: dict[int, str]) -> None:
