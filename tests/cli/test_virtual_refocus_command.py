@@ -58,6 +58,14 @@ def test_everything_that_can_be_asked_for(tmp_path: Path, model: Path, shots: tu
     assert doubt.exists()
 
 
+def test_the_true_plane_may_be_one_of_the_same_stack(tmp_path: Path, model: Path) -> None:
+    stack = Path(__file__).parents[2] / "sample_data" / "he_dense.ome.tif"
+    planes = ("--plane", 8, "--second-plane", 12, "--true-plane", 10)
+    result = virtual_refocus(stack, "--model", model, "--insist", *planes, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("against the true image") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -95,7 +95,7 @@ def virtual_refocus(
         int | None, typer.Option(help="Which plane of B (or of A) is the second shot.", rich_help_panel=FILES)
     ] = None,
     true_plane: Annotated[
-        int | None, typer.Option(help="Which plane of --truth is in focus.", rich_help_panel=FILES)
+        int | None, typer.Option(help="Which plane of --truth (or of A) is in focus.", rich_help_panel=FILES)
     ] = None,
     channel: Annotated[
         str | None,
@@ -133,6 +133,7 @@ def virtual_refocus(
             words = _slide_words(slide)
         else:
             _check_outputs(out, uncertainty)
+            truth = truth or (first if true_plane is not None else None)
             found = _images((first, second or first), model, settings, truth)
             written = _write(found, out, uncertainty, report)
             told = {"output": str(out), **found.to_json(), **written}
