@@ -48,7 +48,7 @@ def connect(panel: MicroscopePanel, session: Session, source: int, qtbot: QtBot)
     panel.form.source_box.setCurrentIndex(source)
     panel.form.connect_button.click()
     qtbot.waitUntil(lambda: session.connection is not None or panel.message.tone == "error", timeout=20_000)
-    qtbot.waitUntil(lambda: not session.hardware.busy)
+    qtbot.waitUntil(lambda: not session.hardware.busy, timeout=20_000)
 
 
 @pytest.fixture
