@@ -72,6 +72,15 @@ def test_bright_on_dark_is_doubted_by_a_model_of_bright_field() -> None:
     assert "bright on dark" not in judged(shots=shots, image=spots, stains=("he", "fluorescence"))[1]
 
 
+def test_a_black_ground_half_filled_with_light_is_doubted_too() -> None:
+    """Dense fluorescence: as much above its mean as below, so that skewness tells nothing."""
+    rows = np.indices(TRUTH.shape[:2]).sum(axis=0) // 24 % 2
+    filled = np.asarray(np.broadcast_to(rows[..., None] * 0.6 + 0.02, TRUTH.shape), np.float32)
+    _, reasons, findings = judged(shots=shots_of(filled), image=filled)
+    assert abs(findings.skewness) < 0.5
+    assert "bright on dark" in reasons
+
+
 def test_findings_are_plain_values() -> None:
     found = judged()[2].to_json()
     assert {type(value) for value in found.values()} <= {float, bool}

@@ -37,6 +37,9 @@ MOST_SHARE = 0.65
 """Uncertainty over contrast, in the same blocks."""
 BRIGHT_ON_DARK = 0.5
 """Skewness of the grey values above which an image is bright on dark, as in fluorescence."""
+BLACK = 0.15
+"""Darkest 5 % of the grey values over the brightest 1 %, below which the ground is black, as in dense fluorescence: in
+bright field it was 0.4 at least."""
 _DARK_FIELD = {"fluorescence", "beads"}
 _FINE_PX = 3.0
 _SHOWING_MOST = 60.0
@@ -64,6 +67,8 @@ class Findings:
         The same over contrast.
     skewness : float
         Of the grey values: negative where things are dark on bright.
+    darkest : float
+        The darkest grey values over the brightest.
     same : bool
         Whether the two shots are one and the same image.
     """
@@ -74,6 +79,7 @@ class Findings:
     doubt: float = 0.0
     doubt_share: float = 0.0
     skewness: float = 0.0
+    darkest: float = 1.0
     same: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -120,7 +126,8 @@ def judge(
         content=float((blocks.contrast >= LEAST_CONTRAST).mean()),
         doubt=blocks.doubt_over(blocks.detail),
         doubt_share=blocks.doubt_over(blocks.contrast),
-        skewness=_skewness(shots[0].pixels),
+        skewness=_skewness(_thinned(shots[0].pixels)),
+        darkest=_darkest(_thinned(shots[0].pixels)),
         same=bool(np.array_equal(shots[0].pixels, shots[1].pixels)),
     )
     reasons = tuple(_reasons(findings, shots[0].shape, stains))
@@ -143,11 +150,8 @@ def _reasons(found: Findings, shape: tuple[int, int], stains: Collection[str]) -
             f"The second shot lies {found.shift_px:.1f} px aside, more than the {_most_shift(shape):.0f} px that are"
             " taken out; align the shots first."
         )
-    if _other_kind(found.skewness, stains):
-        yield (
-            f"The model knows {', '.join(sorted(stains))}, and this image is"
-            f" {'bright on dark' if found.skewness > 0 else 'dark on bright'}; use a model that was taught on such."
-        )
+    if seen := _other_kind(found, stains):
+        yield f"The model knows {', '.join(sorted(stains))}, and this image is {seen}; use a model taught on such."
     if found.doubt > MOST_DOUBT or found.doubt_share > MOST_SHARE:
         yield (
             f"The model expects errors of {found.doubt:.1f} times the fine detail and {found.doubt_share:.2f} times the"
@@ -156,12 +160,14 @@ def _reasons(found: Findings, shape: tuple[int, int], stains: Collection[str]) -
         )
 
 
-def _other_kind(skewness: float, stains: Collection[str]) -> bool:
-    """Whether an image is bright on dark and the model knows none such, or the other way round."""
+def _other_kind(found: Findings, stains: Collection[str]) -> str:
+    """How an image looks to which the model knows nothing alike; empty where it does."""
     dark = _DARK_FIELD.intersection(stains)
     if not stains or (dark and not _DARK_FIELD.issuperset(stains)):
-        return False
-    return skewness < -BRIGHT_ON_DARK if dark else skewness > BRIGHT_ON_DARK
+        return ""
+    if dark:
+        return "dark on bright" if found.skewness < -BRIGHT_ON_DARK else ""
+    return "bright on dark" if found.skewness > BRIGHT_ON_DARK or found.darkest < BLACK else ""
 
 
 def _most_shift(shape: tuple[int, int]) -> float:
@@ -175,12 +181,21 @@ def _brenner(image: npt.NDArray[Any]) -> float:
     return float(down + right)
 
 
-def _skewness(image: npt.NDArray[Any]) -> float:
+def _thinned(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Grey values of an image, some of them where there are many."""
     step = max(1, math.isqrt(image.shape[0] * image.shape[1] // _MOST_PIXELS))
-    grey = np.asarray(to_grey(np.ascontiguousarray(image[::step, ::step])), np.float64)
+    return np.asarray(to_grey(np.ascontiguousarray(image[::step, ::step])), np.float64)
+
+
+def _skewness(grey: npt.NDArray[np.float64]) -> float:
     around = grey - grey.mean()
     spread = float(np.sqrt(np.mean(around**2)))
     return float(np.mean(around**3)) / spread**3 if spread > 0 else 0.0
+
+
+def _darkest(grey: npt.NDArray[np.float64]) -> float:
+    low, high = np.percentile(grey, (5, 99))
+    return float(low / high) if high > 0 else 1.0
 
 
 @dataclass(frozen=True, eq=False)
