@@ -74,7 +74,7 @@ def test_pairs_of_planes_teach_a_model_of_two_shots(tmp_path: Path) -> None:
     assert "Two frames 2 µm apart" in model.card.description
     assert made.package.members["importance.safetensors"] == begun.members["importance.safetensors"]
     assert made.package.members["defocus.safetensors"] != begun.members["defocus.safetensors"]
-    assert made.held_out.dz_um == (2.0, 2.0)
+    assert made.held_out.dz_um == pytest.approx((2.0, 2.0))
     stack = texture_stack(4.0, seed=99)
     estimate = model.estimate_pair(stack.plane(2), stack.plane(4), dz_um=2.0, optics=ImageOptics(OBJECTIVE))
     assert estimate.model == "mine"

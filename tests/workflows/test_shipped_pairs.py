@@ -53,7 +53,7 @@ class Threads(ThreadPoolExecutor):
 
 
 def _small_pairs(*args: Any, **kind: Any) -> Iterator[KnownPair]:
-    return simulate_pairs(*args, **kind, shape=(192, 192))
+    return simulate_pairs(*args, **{**kind, "shape": (192, 192)})
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_recipe_fits_together(recipe: PairRecipe) -> None:
     assert judging.normalisation == "channel"
     assert recipe.range_um < pairs.range_um <= judging.reach_um
     assert not set(recipe.unseen) & set(pairs.stains)
-    assert recipe.draws * sum(fields for _, fields in recipe.calibration_fields) >= 250
+    assert recipe.draws * sum(fields for _, fields in recipe.calibration_fields) >= 150
     assert all(fields <= FIELDS_OF_ONE_OPTICS for _, fields in recipe.calibration_fields)
 
 
