@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.focus.counting import count_cells
+from napari_autofocus.focus.likeness import psnr_db
 from napari_autofocus.models.refocus_evaluation import as_light, sharper_of
 from napari_autofocus.models.refocuser import VirtualImage, VirtualRefocuser, load_refocuser
 from napari_autofocus.models.simulated_places import KnownShots, SimulatedPlaces, simulate_shots
@@ -100,7 +101,7 @@ def _counted(
                 "sharper": _cells(sharper_of(first, second)),
                 "blurrier": min(_cells(first), _cells(second)),
                 "doubtful": not found.trusted,
-                "gain_db": _psnr(found.image, pair.truth) - _psnr(sharper_of(first, second), pair.truth),
+                "gain_db": psnr_db(found.image, pair.truth) - psnr_db(sharper_of(first, second), pair.truth),
                 "stain": pair.stain,
                 "half_um": pair.half_um,
                 "reasons": list(found.reasons),
@@ -143,10 +144,6 @@ def _recovered(
 
 def _cells(image: npt.NDArray[Any]) -> int:
     return count_cells(image, pixel_size_um=PIXEL_UM).count
-
-
-def _psnr(image: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
-    return float(-10 * np.log10(np.mean(np.square(as_light(image) - as_light(truth)), dtype=np.float64) + 1e-12))
 
 
 def _write(name: str, figures: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -87,36 +87,63 @@ class TorchEngine:
     """
 
     def __init__(self, package: ModelPackage, device: str) -> None:
+        self._device = TorchDevice(device)
+        from napari_autofocus.models.networks import load_networks
+
+        self._defocus, self._importance = (self._device.placed(network) for network in load_networks(package))
+
+    def importance(self, overview: Float32) -> Float32:
+        """Importance of each patch, shape (rows, columns)."""
+        return np.asarray(self._device.run(self._importance, overview)[0, 0])
+
+    def predict(self, patches: Float32) -> Float32:
+        """Predictions, shape (N, 3)."""
+        return self._device.run(self._defocus, patches)
+
+
+class TorchDevice:
+    """A device that torch runs networks on.
+
+    Parameters
+    ----------
+    name : str
+        As torch names it.
+
+    Raises
+    ------
+    InputError
+        If torch is not installed.
+    """
+
+    def __init__(self, name: str) -> None:
         try:
             import torch
         except ModuleNotFoundError as error:
             raise InputError(
-                f"A model runs on {device} through torch, which is not installed; pip install"
+                f"A model runs on {name} through torch, which is not installed; pip install"
                 " 'napari-autofocus[train]', or leave the device out."
             ) from error
-        from napari_autofocus.models.networks import load_networks
+        self._torch, self.name = torch, name
 
-        self._torch = torch
-        defocus, importance = load_networks(package)
+    def placed(self, network: Any) -> Any:
+        """A network on the device, ready to answer. Raises InputError if torch has no such device."""
         try:
-            self._device = torch.device(device)
-            self._defocus, self._importance = defocus.to(self._device), importance.to(self._device)
+            return network.to(self._torch.device(self.name)).eval()
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).partition("\n")[0]
-            raise InputError(f"torch cannot use the device {device!r} here ({reason}).") from error
+            raise InputError(f"torch cannot use the device {self.name!r} here ({reason}).") from error
 
-    def importance(self, overview: Float32) -> Float32:
-        """Importance of each patch, shape (rows, columns)."""
-        return np.asarray(self._run(self._importance, overview)[0, 0])
-
-    def predict(self, patches: Float32) -> Float32:
-        """Predictions, shape (N, 3)."""
-        return self._run(self._defocus, patches)
-
-    def _run(self, network: object, values: Float32) -> Float32:
+    def run(self, network: Any, values: Float32) -> Float32:
+        """What a network on the device makes of an array, as float32."""
         with self._torch.inference_mode():
-            answer = network(self._torch.from_numpy(values).to(self._device))  # type: ignore[operator]
+            answer = network(self._torch.from_numpy(np.ascontiguousarray(values)).to(self.name))
         return np.asarray(answer.float().cpu().numpy())
+
+
+def check_choice(providers: Sequence[str] | None, device: str | None) -> None:
+    """Raise InputError where both onnxruntime's providers and a torch device are named."""
+    if device is not None and providers is not None:
+        raise InputError("A model runs either with onnxruntime's providers or on a torch device; name one of the two.")
 
 
 def engine_for(
@@ -129,6 +156,5 @@ def engine_for(
     InputError
         If both are named, or what is named is not there.
     """
-    if device is not None and providers is not None:
-        raise InputError("A model runs either with onnxruntime's providers or on a torch device; name one of the two.")
+    check_choice(providers, device)
     return OnnxEngine(package, providers=providers) if device is None else TorchEngine(package, device)

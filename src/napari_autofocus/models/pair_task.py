@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_autofocus.focus.registration import moved
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork
 from napari_autofocus.models.difference import difference_image
@@ -117,7 +118,7 @@ class PairTask(DefocusTask):
             first, second = (as_jpeg(image, quality) for image in (first, second))
         second = second * np.float32(1 + rng.normal(0, shown.flicker))
         if shown.drift_px:
-            second = _moved(second, *rng.normal(0, shown.drift_px, 2))
+            second = moved(second, *rng.normal(0, shown.drift_px, 2))
         difference = difference_image(np.ascontiguousarray(first), second, 1.0)
         gains = rng.uniform(1 - shown.gain_jitter, 1 + shown.gain_jitter, half).astype(np.float32)
         return np.asarray(turned(difference * gains, int(rng.integers(8))), np.float32)
@@ -130,10 +131,3 @@ def as_jpeg(image: Float32, quality: int) -> Float32:
     _, written = cv2.imencode(".jpg", np.ascontiguousarray(swap(plain)), [cv2.IMWRITE_JPEG_QUALITY, quality])
     read = np.asarray(cv2.imdecode(written, cv2.IMREAD_UNCHANGED), np.uint8).reshape(plain.shape)
     return np.asarray(swap(read), np.float32) / np.float32(255)
-
-
-def _moved(image: Float32, down: float, right: float) -> Float32:
-    way = np.array([[1, 0, right], [0, 1, down]], np.float32)
-    size = (image.shape[1], image.shape[0])
-    moved = cv2.warpAffine(image, way, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(moved, np.float32).reshape(image.shape)

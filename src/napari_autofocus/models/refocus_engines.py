@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.errors import InputError
+from napari_autofocus.models.engines import TorchDevice
 from napari_autofocus.models.package.members import RECOVERED, REFOCUS_GRAPH, SHOTS
 from napari_autofocus.models.package.onnx_graph import OnnxGraph
 from napari_autofocus.models.package.reading import VirtualPackage
@@ -70,26 +70,11 @@ class TorchRefocusEngine:
     """
 
     def __init__(self, package: VirtualPackage, device: str) -> None:
-        try:
-            import torch
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"A model runs on {device} through torch, which is not installed; pip install"
-                " 'napari-autofocus[train]', or leave the device out."
-            ) from error
+        self._device = TorchDevice(device)
         from napari_autofocus.models.networks import load_refocus_network
 
-        self._torch = torch
-        network = load_refocus_network(package)
-        try:
-            self._device = torch.device(device)
-            self._network = network.to(self._device).eval()
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"torch cannot use the device {device!r} here ({reason}).") from error
+        self._network = self._device.placed(load_refocus_network(package))
 
     def recover(self, shots: Float32) -> Float32:
         """Images and uncertainties."""
-        with self._torch.inference_mode():
-            answer = self._network(self._torch.from_numpy(np.ascontiguousarray(shots)).to(self._device))
-        return np.asarray(answer.float().cpu().numpy())
+        return self._device.run(self._network, shots)

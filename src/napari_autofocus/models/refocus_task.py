@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.registration import moved
 from napari_autofocus.models.refocus_samples import FULL_SCALE, RefocusDataset
 from napari_autofocus.models.tasks import WHOLE, Holding, turned
 from napari_autofocus.models.training_records import Validation
@@ -137,7 +137,7 @@ class RefocusTask:
             for image, at in ((truth, (y, x)), (first, (y, x)), (second, (second_y, second_x)))
         ]
         if shown.drift_px:
-            images[2] = _moved(images[2], *rng.normal(0, shown.drift_px, 2))
+            images[2] = moved(images[2], *rng.normal(0, shown.drift_px, 2))
         if not self.data.noisy[index]:
             images[1:] = self._taken(images[1:], rng)
         return np.minimum(images[0], 1), np.concatenate(images[1:], axis=2)
@@ -220,15 +220,6 @@ def psnr_db(images: Tensor, truths: Tensor) -> Tensor:
 
 def _cut(image: npt.NDArray[Any], at: tuple[int, int], side: int) -> npt.NDArray[Any]:
     return image[at[0] : at[0] + side, at[1] : at[1] + side]
-
-
-def _moved(image: Float32, down: float, right: float) -> Float32:
-    """Shifted by a fraction of a pixel."""
-    way = np.array([[1, 0, right], [0, 1, down]], np.float32)
-    size = (image.shape[1], image.shape[0])
-    return np.asarray(
-        cv2.warpAffine(image, way, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float32
-    ).reshape(image.shape)
 
 
 def _tensors(truths: list[Float32], shots: list[Float32]) -> dict[str, Tensor]:

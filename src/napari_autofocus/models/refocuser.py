@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.registration import Shift, shift_between
+from napari_autofocus.models.engines import check_choice
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.optics_check import check_optics
 from napari_autofocus.models.package import VirtualCard
@@ -114,8 +114,7 @@ def load_refocuser(
         In one sentence, if there is no such model, or its file cannot be trusted.
     """
     package = open_virtual_package(find_model(name_or_path))
-    if device is not None and providers is not None:
-        raise InputError("A model runs either with onnxruntime's providers or on a torch device; name one of the two.")
+    check_choice(providers, device)
     if device is not None:
         return VirtualRefocuser(package, TorchRefocusEngine(package, device))
     return VirtualRefocuser(package, OnnxRefocusEngine(package, providers=providers))
