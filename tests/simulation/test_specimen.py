@@ -13,6 +13,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.simulation.content import FieldContent
 from napari_autofocus.simulation.specimen import DENSITIES, STAINS, Specimen
 from napari_autofocus.simulation.topography import Topography
+from napari_autofocus.simulation.view import View
 
 CONTRASTS = {
     "he": "absorption",
@@ -210,3 +211,30 @@ def test_impossible_fields_are_refused(arguments: tuple, reason: str) -> None:
 def test_negative_seed_is_refused() -> None:
     with pytest.raises(InputError, match="-3"):
         Specimen(seed=-3)
+
+
+def bare_share(specimen: Specimen, side: int = 250) -> float:
+    """Share of 5 x 5 mm around the middle of the slide on which no bead stands."""
+    return float((~specimen._covered(View(0.0, 0.0, (side, side), 5000 / side)).astype(bool)).mean())
+
+
+def test_a_slide_is_bare_over_the_share_that_was_asked_for() -> None:
+    shares = [bare_share(Specimen(seed=seed, bare=0.3)) for seed in range(8)]
+    assert np.mean(shares) == pytest.approx(0.3, abs=0.06)
+
+
+def test_bare_places_hold_nothing_and_the_rest_is_the_same_slide() -> None:
+    whole, partly = Specimen("he", "dense", seed=2), Specimen("he", "dense", seed=2, bare=0.4)
+    places = [(x_um, 0.0) for x_um in range(-3000, 3000, 400)]
+    fields = [partly.field(*place, (48, 64), 0.65) for place in places]
+    holding = [field.sheets[0].content.any() for field in fields]
+    assert 0 < sum(holding) < len(places)
+    assert all(light(field).max() == 0 for field, holds in zip(fields, holding, strict=True) if not holds)
+    covered = next(place for place in places if partly._covered(View(*place, (48, 64), 0.65)).min() == 1)
+    assert_same(light(partly.field(*covered, (48, 64), 0.65)), light(whole.field(*covered, (48, 64), 0.65)))
+
+
+@pytest.mark.parametrize("bare", [-0.1, 1.1, float("nan")])
+def test_an_impossible_bare_share_is_refused(bare: float) -> None:
+    with pytest.raises(InputError, match="bare"):
+        Specimen(bare=bare)

@@ -158,6 +158,8 @@ def simulated_rig(
     settling_s: float = 0.01,
     drift_um_s: float = 0.0,
     travel_um: tuple[float, float] = (-1000.0, 1000.0),
+    xy_speed_um_s: float = 10_000.0,
+    xy_acceleration_um_s2: float = math.inf,
     exposure_ms: float = 10.0,
     clock: Clock | None = None,
     seed: int = 0,
@@ -176,6 +178,8 @@ def simulated_rig(
         Whether the core knows that direction.
     backlash_um, speed_um_s, settling_s, drift_um_s, travel_um
         Of the z stage, as in :class:`SimulatedZStage`.
+    xy_speed_um_s, xy_acceleration_um_s2 : float
+        Of the XY stage, as in :class:`SimulatedXYStage`.
     exposure_ms : float
         Exposure time to begin with.
     clock : Clock, optional
@@ -203,7 +207,8 @@ def simulated_rig(
     with own_core():
         # Python devices need no Micro-Manager; without a path pymmcore-plus reports its absence as an error.
         core = SimulatedCore(mm_path=str(Path(__file__).parent))
-    xy_stage, shutter, lens = SimulatedXYStage(clock), SimulatedShutter(), SimulatedLens()
+    xy_stage = SimulatedXYStage(clock, speed_um_s=xy_speed_um_s, acceleration_um_s2=xy_acceleration_um_s2)
+    shutter, lens = SimulatedShutter(), SimulatedLens()
 
     def where() -> tuple[float, float, float]:
         return (*xy_stage.get_position_um(), z_stage.axial_um() + lens.shift_um())

@@ -68,36 +68,73 @@ class _Glide:
     target_um: tuple[float, float]
     left_s: float
     speed_um_s: float
+    acceleration_um_s2: float = math.inf
+
+    @property
+    def _way_um(self) -> float:
+        return math.dist(self.start_um, self.target_um)
+
+    @property
+    def _ramp_s(self) -> float:
+        """Time to reach the greatest speed of this move, which a short way cuts down."""
+        top_um_s = min(self.speed_um_s, math.sqrt(self._way_um * self.acceleration_um_s2))
+        return top_um_s / self.acceleration_um_s2
 
     @property
     def rests_s(self) -> float:
-        return self.left_s + math.dist(self.start_um, self.target_um) / self.speed_um_s
+        ramp_s = self._ramp_s
+        if not math.isfinite(self.acceleration_um_s2):
+            return self.left_s + self._way_um / self.speed_um_s
+        # Speeding up and slowing down cover the way of one ramp at full speed.
+        top_um_s = ramp_s * self.acceleration_um_s2
+        return self.left_s + ramp_s + (self._way_um / top_um_s if top_um_s > 0 else 0.0)
 
     def at(self, now_s: float) -> tuple[float, float]:
         if now_s >= self.rests_s:
             return self.target_um
-        done = (now_s - self.left_s) / (self.rests_s - self.left_s)
+        done = self._gone_um(now_s - self.left_s) / self._way_um
         (x0, y0), (x1, y1) = self.start_um, self.target_um
         return x0 + done * (x1 - x0), y0 + done * (y1 - y0)
 
+    def _gone_um(self, after_s: float) -> float:
+        if not math.isfinite(self.acceleration_um_s2):
+            return self.speed_um_s * after_s
+        ramp_s, half = self._ramp_s, self.acceleration_um_s2 / 2
+        left_s = self.rests_s - self.left_s - after_s
+        if after_s < ramp_s:
+            return half * after_s**2
+        if left_s < ramp_s:
+            return self._way_um - half * left_s**2
+        return half * ramp_s**2 + ramp_s * self.acceleration_um_s2 * (after_s - ramp_s)
+
 
 class SimulatedXYStage(PunctualDevice, XYStageDevice):
-    """An XY stage with speed and travel limits.
+    """An XY stage with speed, acceleration and travel limits.
 
     Parameters
     ----------
     clock : Clock
         What the stage lives by.
     speed_um_s : float
-        Speed of travel.
+        Greatest speed of travel.
+    acceleration_um_s2 : float
+        How quickly it speeds up and slows down; infinite: at once.
     travel_um : float
         How far it goes from the origin in each direction.
     """
 
-    def __init__(self, clock: Clock, *, speed_um_s: float = 10_000.0, travel_um: float = 50_000.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        speed_um_s: float = 10_000.0,
+        acceleration_um_s2: float = math.inf,
+        travel_um: float = 50_000.0,
+    ) -> None:
         super().__init__()
         self._clock = clock
         self._speed_um_s = speed_um_s
+        self._acceleration_um_s2 = acceleration_um_s2
         self._travel_um = travel_um
         self._glide = _Glide((0.0, 0.0), (0.0, 0.0), clock.now_s(), speed_um_s)
 
@@ -133,7 +170,7 @@ class SimulatedXYStage(PunctualDevice, XYStageDevice):
         raise NotImplementedError("the simulated stage keeps its origin")
 
     def _set_out(self, start_um: tuple[float, float], target_um: tuple[float, float]) -> None:
-        self._glide = _Glide(start_um, target_um, self._clock.now_s(), self._speed_um_s)
+        self._glide = _Glide(start_um, target_um, self._clock.now_s(), self._speed_um_s, self._acceleration_um_s2)
         self.announce(lambda: self.core.events.XYStagePositionChanged.emit(self.get_label(), *target_um))
 
 

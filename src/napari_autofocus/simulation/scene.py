@@ -67,6 +67,7 @@ class Scene:
         shape: tuple[int, int] = (1024, 1224),
         even: bool = False,
         topography: Topography | None = None,
+        bare: float = 0.0,
         camera: Camera | None = None,
         **optics: Any,
     ) -> Scene:
@@ -74,7 +75,7 @@ class Scene:
 
         Parameters
         ----------
-        stain, density, seed, topography
+        stain, density, seed, topography, bare
             Of the specimen.
         objective : str or Objective
             As :meth:`Objective.parse` reads it.
@@ -84,7 +85,8 @@ class Scene:
             Further settings of :class:`Optics`.
         """
         lens = Objective.parse(objective) if isinstance(objective, str) else objective
-        slide = Specimen(stain=stain, density=density, seed=seed, **({"topography": topography} if topography else {}))
+        more = {"topography": topography} if topography else {}
+        slide = Specimen(stain=stain, density=density, seed=seed, bare=bare, **more)
         return cls(slide, Optics(lens, even=even, **optics), camera, shape)
 
     def __reduce__(self) -> tuple[Any, ...]:
