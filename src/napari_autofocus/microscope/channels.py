@@ -69,17 +69,18 @@ def set_channel(microscope: CoreMicroscope, preset: str) -> None:
     core, found = microscope.core, channels(microscope.core)
     if preset not in found.presets:
         raise InputError(f"The group {found.group!r} has no preset {preset!r}; choose one of {_listed(found.presets)}.")
-    _require_no_stage(core, found.group, preset)
+    _require_no_drive(microscope, found.group, preset)
     with translated(f"The channel {preset} could not be set"):
         core.setConfig(found.group, preset)
         core.waitForConfig(found.group, preset)
 
 
-def _require_no_stage(core: CMMCorePlus, group: str, preset: str) -> None:
+def _require_no_drive(microscope: CoreMicroscope, group: str, preset: str) -> None:
+    core = microscope.core
     loaded = set(core.getLoadedDevices())
     settings = list(core.getConfigData(group, preset))
     for device in dict.fromkeys(setting[0] for setting in settings):
-        if device in loaded and core.getDeviceType(device) in _STAGES:
+        if device == microscope.focus.label or (device in loaded and core.getDeviceType(device) in _STAGES):
             raise MoveRefused(
                 f"The preset {preset} of {group} moves the stage {device}, past the limits that hold here; move it with"
                 " the stage controls, and take it out of the preset."

@@ -117,7 +117,7 @@ class LiveFrames:
 def reported_z_um(microscope: CoreMicroscope) -> float:
     """Where the drive says it is, µm: for display, also while somebody else moves it or has left the limits."""
     with translated("The focus drive does not tell its position"):
-        return float(microscope.core.getPosition(microscope.focus.label))
+        return microscope.focus.reported_um()
 
 
 def exposure_ms(microscope: CoreMicroscope) -> float:
@@ -143,7 +143,7 @@ def set_focus_limits(microscope: CoreMicroscope, low_um: float, high_um: float) 
     InputError
         The two are not in order, the drive stands outside them, or its own travel is shorter: nothing is changed.
     """
-    low_end_um, high_end_um = _travel_um(microscope)
+    low_end_um, high_end_um = microscope.focus.travel_um
     if not (low_end_um <= low_um and high_um <= high_end_um):
         raise InputError(
             f"The focus drive itself travels from {low_end_um:g} to {high_end_um:g} µm only; found limits of {low_um:g}"
@@ -156,15 +156,6 @@ def set_focus_limits(microscope: CoreMicroscope, low_um: float, high_um: float) 
             f" {here_um:.2f} µm; set them around it, or move it first."
         )
     microscope.focus.set_limits(low_um, high_um)
-
-
-def _travel_um(microscope: CoreMicroscope) -> tuple[float, float]:
-    """What the drive's adapter says of its travel, µm; without ends where it says nothing."""
-    core, label = microscope.core, microscope.focus.label
-    with translated("The focus drive does not tell its travel"):
-        if not (core.hasProperty(label, "Position") and core.hasPropertyLimits(label, "Position")):
-            return -math.inf, math.inf
-        return core.getPropertyLowerLimit(label, "Position"), core.getPropertyUpperLimit(label, "Position")
 
 
 def go_to_um(microscope: CoreMicroscope, z_um: float) -> None:
@@ -187,10 +178,4 @@ def on_drive_moved(microscope: CoreMicroscope, listener: Callable[[float], None]
         Ends it.
     """
 
-    def told(label: str, z_um: float) -> None:
-        if label == microscope.focus.label:
-            listener(z_um)
-
-    signal = microscope.core.events.stagePositionChanged
-    signal.connect(told)
-    return lambda: signal.disconnect(told)
+    return microscope.focus.on_reported(listener)

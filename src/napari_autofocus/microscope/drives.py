@@ -1,9 +1,13 @@
-"""The focus drive over the z stage of any Micro-Manager core: the only place from which our moves reach that stage."""
+"""The focus drive over the z stage of any Micro-Manager core: the only place from which our moves reach that stage.
+
+What keeps a drive inside its limits, tells our moves from those of others and reads back where it came to rest is the
+same for a tunable lens (``lens_drive.py``); the devices themselves are in ``axes.py``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import RLock
@@ -11,14 +15,8 @@ from threading import RLock
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError
-from napari_autofocus.microscope.edge import (
-    DEVICE_ERRORS,
-    POLL_S,
-    connect_directly,
-    require_positive,
-    translated,
-    wait_until_idle,
-)
+from napari_autofocus.microscope.axes import Axis, StageAxis
+from napari_autofocus.microscope.edge import DEVICE_ERRORS, POLL_S, require_positive, translated
 from napari_autofocus.microscope.foreign import MoveLedger
 from napari_autofocus.microscope.protocol import Clock
 from napari_autofocus.microscope.travel import TravelRules
@@ -57,6 +55,8 @@ class StageDrive:
         How long a move may take.
     late_report_s : float
         How long the core's events may lag behind a move, real seconds.
+    axis : Axis, optional
+        What takes the commands in place of the stage ``label``.
     """
 
     def __init__(
@@ -70,9 +70,10 @@ class StageDrive:
         tolerance_um: float,
         timeout_s: float,
         late_report_s: float = LATE_REPORT_S,
+        axis: Axis | None = None,
     ) -> None:
         require_positive(tolerance_um=tolerance_um, timeout_s=timeout_s)
-        self._core = core
+        self._axis = axis or StageAxis(core, label, clock)
         self._label = label
         self._rules = rules
         self._focus_direction = focus_direction
@@ -87,12 +88,23 @@ class StageDrive:
         self._play_taken_up_at: int | None = None
         self.moves = 0
         self.play_left_um = 0.0
-        connect_directly(core, "stagePositionChanged", self._on_stage_position_changed)
+        self._stop_listening = self.on_reported(self._ledger.report)
 
     @property
     def label(self) -> str:
         """Name of the stage."""
         return self._label
+
+    @property
+    def kind(self) -> str:
+        """What its positions are called: ``z`` of a stage, ``lens``."""
+        return self._axis.kind
+
+    @property
+    def travel_um(self) -> tuple[float, float]:
+        """How far the device itself goes, µm; infinite where it does not say. Raises HardwareError."""
+        with translated(f"The focus drive {self._label} does not tell its travel"):
+            return self._axis.travel_um()
 
     @property
     def focus_direction(self) -> int:
@@ -169,11 +181,11 @@ class StageDrive:
         """Halt the drive at once; a move under way in another thread ends with DriveHalted."""
         self._halts += 1
         with translated(f"The focus drive {self._label} could not be halted"):
-            self._core.stop(self._label)
+            self._axis.halt()
 
     def wait(self) -> None:
         """Return when the drive is no longer busy. Raises HardwareError after the time-out."""
-        wait_until_idle(self._core, self._label, self._clock, self._timeout_s)
+        self._axis.rest(self._timeout_s)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -189,11 +201,15 @@ class StageDrive:
 
     def close(self) -> None:
         """Stop listening to the core."""
-        self._core.events.stagePositionChanged.disconnect(self._on_stage_position_changed)
+        self._stop_listening()
 
-    def _on_stage_position_changed(self, label: str, z_um: float) -> None:
-        if label == self._label:
-            self._ledger.report(z_um)
+    def on_reported(self, listener: Callable[[float], None]) -> Callable[[], None]:
+        """Tell each position that the core's events report, µm, in whatever thread; returns what ends it."""
+        return self._axis.listen(listener)
+
+    def reported_um(self) -> float:
+        """Where the device says it is, µm: to be shown, also while others move it or have left the limits."""
+        return self._axis.read_um()
 
     def _travel(self, here_um: float, way_um: tuple[float, ...], halts: int) -> float:
         reached_um = here_um
@@ -214,7 +230,7 @@ class StageDrive:
                 self._require_alone(seen, to_um)
             # Whatever the stage is doing now, nobody is waiting for it any more.
             with suppress(*DEVICE_ERRORS):
-                self._core.stop(self._label)
+                self._axis.halt()
             raise
         self._ledger.end(reached_um)
         self._require_alone(seen, to_um)
@@ -223,7 +239,7 @@ class StageDrive:
     def _command(self, to_um: float, halts: int) -> float:
         self._require_still_allowed(to_um)
         with translated(f"The focus drive {self._label} refused to go to {to_um:g} µm"):
-            self._core.setPosition(self._label, to_um)
+            self._axis.send(to_um)
         # Halted between the last look and the command: the halt came too early to stop it.
         self._require_not_halted(halts, to_um)
         reached_um = self._arrive(to_um)
@@ -298,7 +314,7 @@ class StageDrive:
 
     def _read(self) -> float:
         with translated(f"The focus drive {self._label} does not tell its position"):
-            z_um = float(self._core.getPosition(self._label))
+            z_um = self._axis.read_um()
         if not math.isfinite(z_um):
             raise HardwareError(f"The focus drive {self._label} reports {z_um} as its position; restart it.")
         return z_um

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,11 +12,13 @@ import numpy as np
 from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import AutofocusError, FrameError, HardwareError, InputError
+from napari_autofocus.focus.lens_curve import LensCurve
 from napari_autofocus.microscope.clock import WallClock
 from napari_autofocus.microscope.cores import load_core, release_core, silence_at_exit
 from napari_autofocus.microscope.drives import LATE_REPORT_S, StageDrive
 from napari_autofocus.microscope.edge import translated
 from napari_autofocus.microscope.frames import RepeatGuard, bit_depth, require_image
+from napari_autofocus.microscope.lens_drive import LensDrive
 from napari_autofocus.microscope.live import LiveMode
 from napari_autofocus.microscope.protocol import Clock, Frame, Image
 from napari_autofocus.microscope.restoring import state_restored
@@ -62,6 +65,9 @@ class CoreMicroscope:
     reject_repeats : bool
         Whether a frame that equals the one before the last move in every bit is taken again, and refused as stale if
         it comes once more (see :class:`~napari_autofocus.microscope.frames.RepeatGuard`).
+    lens : LensCurve, optional
+        Focus by this tunable lens in place of a stage, of which there need be none. Positions are then µm of focal
+        shift, limits are inside its curve, and largest step, backlash and approach are the lens's own.
 
     Raises
     ------
@@ -88,27 +94,31 @@ class CoreMicroscope:
         focus_device: str | None = None,
         late_report_s: float = LATE_REPORT_S,
         reject_repeats: bool = True,
+        lens: LensCurve | None = None,
     ) -> None:
         silence_at_exit(core)
-        label = _focus_label(core, focus_device)
-        direction = _focus_direction(core, label, focus_direction)
-        limits_um = _limits(core, label, limits_um)
+        _require_camera(core)
         self._core = core
         self._owned = False
         self._closed = False
         self._clock = clock or WallClock()
         self._repeats = RepeatGuard(tolerance_um) if reject_repeats else None
+        self._tolerance_um = tolerance_um
         self._xy = CoreXYStage(core, xy_limits_um, clock=self._clock, tolerance_um=xy_tolerance_um, timeout_s=timeout_s)
-        self._focus = StageDrive(
-            core,
-            label,
-            rules=TravelRules(limits_um, largest_step_um, backlash_um, approach or direction or 1),
-            focus_direction=direction,
-            clock=self._clock,
-            tolerance_um=tolerance_um,
-            timeout_s=timeout_s,
-            late_report_s=late_report_s,
+        shared: dict[str, Any] = {"clock": self._clock, "timeout_s": timeout_s, "late_report_s": late_report_s}
+        self._make_lens: Callable[..., LensDrive] = partial(
+            LensDrive, core, focus_direction=focus_direction or 0, **shared
         )
+        self._stage: StageDrive | None = None
+        if lens is not None:
+            self._focus: StageDrive = self._make_lens(lens, limits_um=limits_um)
+        else:
+            label = _focus_label(core, focus_device)
+            direction = _focus_direction(core, label, focus_direction)
+            limits_um = _limits(core, label, limits_um)
+            rules = TravelRules(limits_um, largest_step_um, backlash_um, approach or direction or 1)
+            stage = StageDrive(core, label, rules=rules, focus_direction=direction, tolerance_um=tolerance_um, **shared)
+            self._focus = self._stage = stage
         self._live = LiveMode(core)
 
     @classmethod
@@ -153,6 +163,27 @@ class CoreMicroscope:
     def focus(self) -> StageDrive:
         """The focus drive."""
         return self._focus
+
+    def focus_through(self, lens: LensCurve | None) -> None:
+        """Focus by a tunable lens from now on, or by the stage again (None). Nothing moves.
+
+        Not while a routine runs. The stage keeps its limits meanwhile, and the lens its value afterwards.
+
+        Raises
+        ------
+        InputError
+            The core has no such device, or there is no stage to go back to. Everything is as before.
+        HardwareError
+            The device does not answer.
+        """
+        drive = self._stage if lens is None else self._make_lens(lens)
+        if drive is None:
+            raise InputError("This microscope was connected without a focus stage, so only its lens can focus.")
+        if self._focus not in (drive, self._stage):
+            self._focus.close()
+        self._focus = drive
+        # Heights of a stage and shifts of a lens cannot be compared.
+        self._repeats = self._repeats and RepeatGuard(self._tolerance_um)
 
     @property
     def xy(self) -> CoreXYStage:
@@ -204,7 +235,7 @@ class CoreMicroscope:
 
         While inside, a move of the focus drive that somebody else makes raises ForeignMove on every call after it.
         """
-        with self._live.paused(), state_restored(self._core), self._focus.watch():
+        with self._live.paused(), state_restored(self._core, self._focus.label), self._focus.watch():
             yield
 
     def close(self) -> None:
@@ -213,6 +244,8 @@ class CoreMicroscope:
             return
         self._closed = True
         self._focus.close()
+        if self._stage is not None and self._stage is not self._focus:
+            self._stage.close()
         self._live.close()
         if self._owned:
             try:
@@ -248,9 +281,12 @@ class CoreMicroscope:
         return Frame(image, z_um, x_um, y_um, exposure_ms, started_s, pixel_size_um or None, bits)
 
 
-def _focus_label(core: CMMCorePlus, named: str | None) -> str:
+def _require_camera(core: CMMCorePlus) -> None:
     if not core.getCameraDevice():
         raise InputError("The microscope has no camera; load a configuration with one, or select it in the core.")
+
+
+def _focus_label(core: CMMCorePlus, named: str | None) -> str:
     label = named or core.getFocusDevice()
     if not label:
         raise InputError("The microscope has no focus drive; load a configuration with a z stage, or select one.")

@@ -13,12 +13,20 @@ _STAGES = (DeviceType.Stage, DeviceType.XYStage)
 
 
 @contextmanager
-def state_restored(core: CMMCorePlus) -> Iterator[None]:
-    """Put channel, exposure, region of interest and shutter back on leaving, each even where another one fails."""
+def state_restored(core: CMMCorePlus, drive: str = "") -> Iterator[None]:
+    """Put channel, exposure, region of interest and shutter back on leaving, each even where another one fails.
+
+    Parameters
+    ----------
+    core : CMMCorePlus
+        Any core.
+    drive : str
+        The device that focuses. A tunable lens may be part of a channel, and is left where its drive puts it.
+    """
     with ExitStack() as stack:
         for what, keep in _KEPT.items():
             with translated(f"The {what} could not be read"):
-                put_back = keep(core)
+                put_back = keep(core, drive)
             stack.callback(_put_back, what, put_back)
         yield
 
@@ -28,7 +36,7 @@ def _put_back(what: str, put_back: Callable[[], None]) -> None:
         put_back()
 
 
-def _shutter(core: CMMCorePlus) -> Callable[[], None]:
+def _shutter(core: CMMCorePlus, _: str) -> Callable[[], None]:
     shutter = core.getShutterDevice()
     automatic = core.getAutoShutter()
     was_open = core.getShutterOpen() if shutter else False
@@ -42,7 +50,7 @@ def _shutter(core: CMMCorePlus) -> Callable[[], None]:
     return put_back
 
 
-def _roi(core: CMMCorePlus) -> Callable[[], None]:
+def _roi(core: CMMCorePlus, _: str) -> Callable[[], None]:
     before = list(core.getROI())
 
     def put_back() -> None:
@@ -54,7 +62,7 @@ def _roi(core: CMMCorePlus) -> Callable[[], None]:
     return put_back
 
 
-def _exposure(core: CMMCorePlus) -> Callable[[], None]:
+def _exposure(core: CMMCorePlus, _: str) -> Callable[[], None]:
     before_ms = core.getExposure()
 
     def put_back() -> None:
@@ -64,14 +72,15 @@ def _exposure(core: CMMCorePlus) -> Callable[[], None]:
     return put_back
 
 
-def _channel(core: CMMCorePlus) -> Callable[[], None]:
+def _channel(core: CMMCorePlus, drive: str) -> Callable[[], None]:
     """By property, since a channel may have been in none of its presets.
 
     A channel may also name the place of a stage; stages are moved by their drives, inside their limits, or not at all.
     """
     group = core.getChannelGroup()
     state = list(core.getConfigGroupState(group)) if group else []
-    before = [setting for setting in state if core.getDeviceType(setting[0]) not in _STAGES]
+    kept = [setting for setting in state if setting[0] != drive]
+    before = [setting for setting in kept if core.getDeviceType(setting[0]) not in _STAGES]
 
     def put_back_one(device: str, name: str, value: str) -> None:
         if str(core.getProperty(device, name)) != str(value):
@@ -87,7 +96,7 @@ def _channel(core: CMMCorePlus) -> Callable[[], None]:
 
 
 # Put back in the opposite order: the channel first, since it may set exposure or shutter, and the shutter last.
-_KEPT: dict[str, Callable[[CMMCorePlus], Callable[[], None]]] = {
+_KEPT: dict[str, Callable[[CMMCorePlus, str], Callable[[], None]]] = {
     "shutter": _shutter,
     "region of interest": _roi,
     "exposure": _exposure,

@@ -19,7 +19,8 @@ from napari_autofocus.microscope.faults import Fault, FaultSchedule
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Clock, Image
 from napari_autofocus.microscope.simulated_camera import SceneLike, SimulatedCamera
-from napari_autofocus.microscope.simulated_devices import SimulatedLens, SimulatedShutter, SimulatedXYStage
+from napari_autofocus.microscope.simulated_devices import SimulatedShutter, SimulatedXYStage
+from napari_autofocus.microscope.simulated_lens import SimulatedLens
 from napari_autofocus.microscope.simulated_z import SimulatedZStage
 
 CONTINUOUS_FRAMES = 8
@@ -208,7 +209,7 @@ def simulated_rig(
         # Python devices need no Micro-Manager; without a path pymmcore-plus reports its absence as an error.
         core = SimulatedCore(mm_path=str(Path(__file__).parent))
     xy_stage = SimulatedXYStage(clock, speed_um_s=xy_speed_um_s, acceleration_um_s2=xy_acceleration_um_s2)
-    shutter, lens = SimulatedShutter(), SimulatedLens()
+    shutter, lens = SimulatedShutter(), SimulatedLens(clock)
 
     def where() -> tuple[float, float, float]:
         return (*xy_stage.get_position_um(), z_stage.axial_um() + lens.shift_um())

@@ -1,4 +1,4 @@
-"""Simulated XY stage, shutter and tunable lens: Python devices for a UniMMCore. The z stage has a module of its own."""
+"""Simulated XY stage and shutter: Python devices for a UniMMCore. Z stage and lens have modules of their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from pymmcore_plus.experimental.unicore import Device, GenericDevice, ShutterDevice, XYStageDevice
+from pymmcore_plus.experimental.unicore import Device, ShutterDevice, XYStageDevice
 
 from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.protocol import Clock
@@ -197,41 +196,3 @@ class SimulatedShutter(PunctualDevice, ShutterDevice):
     def _set_state(self, value: float) -> None:
         self.set_open(bool(value))
         self.announce_property("State", int(self._open))
-
-
-class SimulatedLens(PunctualDevice, GenericDevice):
-    """A tunable lens: its current shifts the focus along a curve.
-
-    Parameters
-    ----------
-    current_ma, shift_um : tuple of float
-        The curve: axial shift at each current, as if sample and objective had come that much closer; current ascending.
-    """
-
-    def __init__(
-        self,
-        current_ma: tuple[float, ...] = (-250.0, 0.0, 250.0),
-        shift_um: tuple[float, ...] = (-20.0, 0.0, 28.0),
-    ) -> None:
-        super().__init__()
-        self._curve = current_ma, shift_um
-        self._current_ma = 0.0
-        cls = type(self)
-        self.register_property(
-            "Current-mA",
-            getter=cls._get_current,
-            setter=cls._set_current,
-            limits=(current_ma[0], current_ma[-1]),
-            property_type=float,
-        )
-
-    def shift_um(self) -> float:
-        """Axial shift at the present current, µm."""
-        return float(np.interp(self._current_ma, *self._curve))
-
-    def _get_current(self) -> float:
-        return self._current_ma
-
-    def _set_current(self, value_ma: float) -> None:
-        self._current_ma = float(value_ma)
-        self.announce_property("Current-mA", self._current_ma)
