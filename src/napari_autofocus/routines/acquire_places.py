@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.routines.acquire_config import Place
+from napari_autofocus.slide.area import Area
+
+__all__ = ["Area", "grid_in", "grid_places", "random_places", "spares"]
 
 MOST_MISSES = 200
 """After so many random places in succession that lie too near to others, no more fit."""
-
-
-@dataclass(frozen=True)
-class Area:
-    """A part of a slide: a polygon of stage positions.
-
-    Parameters
-    ----------
-    corners : tuple of (x, y)
-        In order around it, µm; at least three that do not lie on a line.
-    """
-
-    corners: tuple[Place, ...]
-
-    def __post_init__(self) -> None:
-        outline = np.asarray(self.corners, np.float64)
-        if outline.ndim != 2 or outline.shape[0] < 3 or outline.shape[1] != 2 or not np.isfinite(outline).all():
-            raise InputError(f"An area takes at least three finite corners (x, y) in µm; found {len(self.corners)}.")
-        if _surface(outline) <= 0:
-            raise InputError("The corners of an area lie on a line; draw an area that encloses a part of the slide.")
-
-    @classmethod
-    def around(cls, centre: Place, width_um: float, height_um: float | None = None) -> Area:
-        """A rectangle around a place."""
-        (x, y), half_w, half_h = centre, width_um / 2, (width_um if height_um is None else height_um) / 2
-        return cls(
-            ((x - half_w, y - half_h), (x + half_w, y - half_h), (x + half_w, y + half_h), (x - half_w, y + half_h))
-        )
-
-    @property
-    def bounds_um(self) -> tuple[float, float, float, float]:
-        """(lowest x, lowest y, highest x, highest y), µm."""
-        outline = np.asarray(self.corners, np.float64)
-        (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
-        return float(x0), float(y0), float(x1), float(y1)
-
-    def holds(self, place: Place) -> bool:
-        """Whether a place lies inside, or on the outline."""
-        x0, y0, _, _ = self.bounds_um
-        outline = np.asarray(self.corners, np.float64) - (x0, y0)  # small numbers: OpenCV computes in single precision
-        inside = cv2.pointPolygonTest(outline.astype(np.float32), (place[0] - x0, place[1] - y0), measureDist=True)
-        return bool(inside >= -1e-3)
 
 
 def grid_places(centre: Place, columns: int, rows: int, spacing_um: float) -> list[Place]:
@@ -140,8 +98,3 @@ def spares(wanted: int) -> int:
     The same for every small number, so that more stacks may be wanted later from the same places.
     """
     return max(300, 10 * wanted)
-
-
-def _surface(outline: npt.NDArray[np.float64]) -> float:
-    x, y = outline[:, 0] - outline[0, 0], outline[:, 1] - outline[0, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)

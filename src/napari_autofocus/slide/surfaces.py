@@ -170,8 +170,8 @@ def fit_stiffness(stiffness: Stiffness, places: FloatArray, z_um: FloatArray, we
     system[:count, :count] = _kernel(stiffness, places, places)
     system[np.arange(count), np.arange(count)] += stiffness.smoothing / weight
     system[:count, count:], system[count:, :count] = plane, plane.T
-    inverse = np.linalg.inv(system)
-    coefficients = inverse @ np.append(z_um, np.zeros(3))
+    inverse = np.asarray(np.linalg.inv(system), np.float64)
+    coefficients = np.asarray(inverse @ np.append(z_um, np.zeros(3)), np.float64)
     told = _left_out(coefficients[:count], np.diagonal(inverse)[:count], weight / stiffness.smoothing)
     return FittedSurface(stiffness, places, coefficients, inverse, *told)
 
