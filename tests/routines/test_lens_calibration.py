@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from made_lenses import made_curve
 from napari_autofocus.errors import HardwareError, InputError
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.lens_knob import PropertyKnob
@@ -101,6 +102,13 @@ def test_values_beyond_the_device_are_refused_and_nothing_moves(rig: SimulatedRi
         run(rig, config(low=-300))
     assert rig.lens.commands_ma == []
     assert rig.z_stage.commands_um == []
+
+
+def test_a_lens_that_focuses_is_not_measured_with_itself(make_rig: RigMaker) -> None:
+    rig = make_rig(lens=made_curve())
+    with pytest.raises(InputError, match="is what focuses now"):
+        run(rig)
+    assert rig.lens.commands_ma == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from napari_autofocus.errors import AutofocusError
 COMMANDS = {
     "acquire": "Take z-stacks at many places of a slide, from a microscope, simulated or real; leave out glass.",
     "calibrate": "Make a model for one microscope, prove it there, and say in a report whether to trust it.",
+    "calibrate-lens": "Measure by how much a tunable lens shifts the focus, so that it can focus in place of a stage.",
     "demo": "Open napari on a simulated microscope and focus it; without a screen, leave screenshots and a report.",
     "estimate": "Tell from single frames how far they are out of focus, in which direction, and how far to trust that.",
     "evaluate": "Compare what a model says about single frames with where stacks are in focus.",

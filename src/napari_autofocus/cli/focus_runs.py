@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -18,6 +19,7 @@ from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
+    from napari_autofocus.focus.lens_curve import LensCurve
     from napari_autofocus.microscope.mmcore import CoreMicroscope
     from napari_autofocus.microscope.protocol import Microscope
     from napari_autofocus.microscope.simulated import SimulatedRig
@@ -49,6 +51,7 @@ class Stand:
     backlash_um: float | None = None
     exposure_ms: float | None = None
     yes: bool = False
+    lens: Path | None = None
 
     def __post_init__(self) -> None:
         if self.runs < 1:
@@ -60,6 +63,14 @@ class Stand:
         if self.around_um is not None and not 0 < self.around_um < math.inf:
             raise InputError(f"--range-um must be a positive number of µm; found {self.around_um}.")
 
+    def curve(self) -> LensCurve | None:
+        """Of the tunable lens to focus by; None to focus by the stage. Raises InputError for a file that is none."""
+        if self.lens is None:
+            return None
+        from napari_autofocus.focus.lens_curve import LensCurve
+
+        return LensCurve.load(self.lens)
+
 
 def runs_on_simulated(
     stand: Stand, slides: TrialSlides, routine: Callable[[Microscope], Steps[Result]]
@@ -69,15 +80,17 @@ def runs_on_simulated(
 
     from napari_autofocus.workflows.trials import run_trials
 
+    curve = stand.curve()
+    known = curve.facts.focus_direction if curve is not None else 0
     rng, ended = np.random.default_rng(stand.seed), list[tuple[Result, Truth]]()
     with progress_bar("focusing") as advance:
         for slide in slides.slides(stand.runs):
-            with _rig(stand, slide.scene, seed=stand.seed + len(ended)) as rig:
+            with _rig(stand, slide.scene, curve, seed=stand.seed + len(ended)) as rig:
                 trials = run_trials(
                     rig,
                     routine,
                     trials=slide.trials,
-                    focus_direction=stand.focus_direction or 1,
+                    focus_direction=known or stand.focus_direction or 1,
                     rng=rng,
                     within_um=START_WITHIN_UM,
                     serves=slide.serves,
@@ -97,7 +110,7 @@ def _following(advance: Advance, first: int, runs: int) -> Callable[[TrialStep],
     return follow
 
 
-def _rig(stand: Stand, scene: Scene, seed: int) -> SimulatedRig:
+def _rig(stand: Stand, scene: Scene, curve: LensCurve | None, seed: int) -> SimulatedRig:
     from napari_autofocus.microscope.clock import VirtualClock
     from napari_autofocus.microscope.simulated import simulated_rig
 
@@ -110,12 +123,15 @@ def _rig(stand: Stand, scene: Scene, seed: int) -> SimulatedRig:
         clock=VirtualClock(),
         seed=seed,
         limits_um=stand.limits_um,
+        lens=curve,
     )
 
 
 @contextmanager
 def connected(stand: Stand, *, moves: bool = True) -> Iterator[CoreMicroscope]:
     """The microscope of a configuration file, its limits set where it is to move; closed on leaving.
+
+    A tunable lens touches nothing: its curve is a range that was named.
 
     Raises
     ------
@@ -127,11 +143,16 @@ def connected(stand: Stand, *, moves: bool = True) -> Iterator[CoreMicroscope]:
     from napari_autofocus.microscope.controls import set_exposure_ms
     from napari_autofocus.microscope.mmcore import CoreMicroscope
 
-    settings: dict[str, Any] = {"focus_direction": stand.focus_direction, "limits_um": stand.limits_um}
+    curve = stand.curve()
+    settings: dict[str, Any] = {
+        "focus_direction": stand.focus_direction,
+        "limits_um": stand.limits_um,
+        "lens": curve,
+    }
     if stand.backlash_um is not None:
         settings["backlash_um"] = stand.backlash_um
     with CoreMicroscope.connect(stand.microscope, **settings) as microscope:
-        if stand.limits_um is None and moves:
+        if stand.limits_um is None and moves and (curve is None or stand.around_um is not None):
             _stay_around_here(microscope, stand.around_um)
         if stand.exposure_ms is not None:
             set_exposure_ms(microscope, stand.exposure_ms)
@@ -182,8 +203,9 @@ def _ask(microscope: CoreMicroscope, stand: Stand) -> None:
     """Say what may move and how far; go on only with a yes."""
     drive = microscope.focus
     low, high = drive.limits_um
+    name = f"tunable lens {drive.label}" if drive.kind == "lens" else f"focus drive {drive.label}"
     say(
-        f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm. It will move between {low:.2f} and"
+        f"The {name} stands at {drive.position_um():.2f} µm. It will move between {low:.2f} and"
         f" {high:.2f} µm, overshoot included, at most {drive.largest_step_um:g} µm at a time; runs: {stand.runs}."
     )
     if not (stand.yes or agreed("Is it safe to move there?")):

@@ -75,6 +75,15 @@ ExposureMs = Annotated[
         rich_help_panel=MICROSCOPE,
     ),
 ]
+LensFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--lens",
+        help="Focus by the tunable lens of this file, which calibrate-lens writes, instead of the stage. Positions are"
+        " then µm of focal shift, and limits lie inside its curve.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
 PixelUm = Annotated[
     float | None,
     typer.Option(

@@ -15,6 +15,7 @@ from napari_autofocus.cli.options import (
     AsJson,
     BacklashUm,
     ExposureMs,
+    LensFile,
     LimitsUm,
     MicroscopeName,
     PixelUm,
@@ -118,6 +119,7 @@ def refocus(
     ] = None,
     pixel_um: PixelUm = None,
     limits_um: LimitsUm = None,
+    lens: LensFile = None,
     range_um: Annotated[
         float | None,
         typer.Option(
@@ -168,7 +170,7 @@ def refocus(
     with reserved_stdout(as_json):
         require_folder(records)
         _require_positive("--pixel-um", pixel_um)
-        stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, lens)
         predictor = load_focus_model(model)
         pair = _fallback(predictor, fallback, propose)
         settings: dict[str, Any] = {
@@ -181,10 +183,10 @@ def refocus(
         }
         ended: list[tuple[Any, dict[str, Any]]]
         if microscope == SIMULATED:
-            lens = _simulated_lens(objective, pixel_um, predictor)
+            seen = _simulated_lens(objective, pixel_um, predictor)
             size, lit_ms = parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS
-            slides = TrialSlides(stain, density, lens, seed, size, lit_ms, stains=predictor.card.stains)
-            routine = _routine(predictor, pair, RefocusConfig(optics=ImageOptics(lens), **settings), propose)
+            slides = TrialSlides(stain, density, seen, seed, size, lit_ms, stains=predictor.card.stains)
+            routine = _routine(predictor, pair, RefocusConfig(optics=ImageOptics(seen), **settings), propose)
             ended = runs_on_simulated(stand, slides, routine)
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the model.

@@ -14,6 +14,7 @@ from napari_autofocus.cli.options import (
     AsJson,
     BacklashUm,
     ExposureMs,
+    LensFile,
     LimitsUm,
     MicroscopeName,
     Records,
@@ -89,6 +90,7 @@ def sweep(
         typer.Option("--timeout-s", help="Time for one sweep, in s; then the drive goes back.", rich_help_panel=SEARCH),
     ] = 60.0,
     limits_um: LimitsUm = None,
+    lens: LensFile = None,
     focus_direction: Annotated[
         int | None,
         typer.Option(
@@ -134,7 +136,7 @@ def sweep(
 
     with reserved_stdout(as_json):
         require_folder(records)
-        stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, lens)
         settings = {
             "method": method,
             "range_um": DEFAULT_RANGE_UM if range_um is None else range_um,
@@ -144,9 +146,9 @@ def sweep(
             "timeout_s": timeout_s,
         }
         if microscope == SIMULATED:
-            lens = Objective.parse(objective or "20x/0.75")
-            config = _config(lens, **settings)
-            slides = TrialSlides(stain, density, lens, seed, parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS)
+            seen = Objective.parse(objective or "20x/0.75")
+            config = _config(seen, **settings)
+            slides = TrialSlides(stain, density, seen, seed, parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS)
             ended = runs_on_simulated(stand, slides, _routine(config))
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the search.

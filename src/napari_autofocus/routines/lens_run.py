@@ -38,7 +38,7 @@ class LensRun:
 
     def __init__(self, microscope: Microscope, knob: LensKnob, config: LensConfig) -> None:
         self.config, self._knob = config, knob
-        _require_inside(knob, config)
+        _require_sense(microscope, knob, config)
         self.guard = RunGuard(microscope, "calibration", same_place_um=config.same_place_um, timeout_s=math.inf)
         self._direction = microscope.focus.focus_direction or config.focus_direction
         self._start_value = self._end_value = self._set_value = knob.value()
@@ -263,8 +263,10 @@ class LensRun:
         return "done_in_part", (short, *reasons)
 
 
-def _require_inside(knob: LensKnob, config: LensConfig) -> None:
-    """Raises InputError where the device does not take every value. Nothing has been set."""
+def _require_sense(microscope: Microscope, knob: LensKnob, config: LensConfig) -> None:
+    """Raises InputError where the lens focuses itself, or does not take every value. Nothing has been set."""
+    if microscope.focus.label == knob.device:
+        raise InputError(f"{knob.device} is what focuses now; it is measured with a stage: focus with the stage first.")
     low, high = knob.limits
     if not low <= config.values[0] <= config.values[-1] <= high:
         raise InputError(

@@ -1,0 +1,129 @@
+"""``napari-autofocus calibrate-lens``, and focusing through what it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from made_lenses import made_curve
+from napari_autofocus.cli import app
+from napari_autofocus.cli.calibrate_lens import parse_range
+from napari_autofocus.errors import InputError
+from napari_autofocus.focus.lens_curve import LensCurve
+
+LENS = """Property,Core,Initialize,0
+Device,Camera,DemoCamera,DCam
+Device,Z,DemoCamera,DStage
+Property,Core,Initialize,1
+Property,Core,Camera,Camera
+Property,Core,Focus,Z
+Property,Camera,Mode,Fluorescent Beads
+Property,Camera,Exposure,5
+"""
+
+
+def command(name: str, *arguments: object, typed: str = "") -> Result:
+    return CliRunner().invoke(app, [name, *map(str, arguments)], input=typed)
+
+
+def calibrate(out: Path, *arguments: object, typed: str = "") -> Result:
+    short = ("--range", "-60:60", "--step", "40", "--search-um", "8", "--shape", "96x128", "--seed", "3")
+    return command("calibrate-lens", "--out", out, *short, *arguments, typed=typed)
+
+
+@pytest.fixture
+def curve_file(tmp_path: Path) -> Path:
+    made_curve().save(tmp_path / "lens.json")
+    return tmp_path / "lens.json"
+
+
+def test_it_measures_the_simulated_lens_and_writes_its_curve(tmp_path: Path) -> None:
+    result = calibrate(tmp_path / "lens.json", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["outcome"] == "done"
+    assert [point["value"] for point in told["points"]] == [-60, -20, 20, 60]
+    assert told["missing"] == []
+    curve = LensCurve.load(Path(told["out"]))
+    assert (curve.facts.device, curve.facts.property, curve.facts.unit) == ("Lens", "Current-mA", "mA")
+    assert (curve.facts.objective, curve.facts.focus_direction) == ("20x/0.75", 1)
+    for value, true_um in ((-60, -4.8), (60, 6.72)):
+        assert curve.shift_um(value) == pytest.approx(true_um, abs=0.8)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_sweep_focuses_through_the_lens_on_stands_of_both_directions(curve_file: Path, direction: int) -> None:
+    """The direction of the stage says nothing of the lens, whose curve knows its own."""
+    options = ("--shape", "96x128", "--runs", 2, "--seed", 4, "--focus-direction", direction, "--json")
+    result = command("sweep", "--lens", curve_file, *options)
+    assert result.exit_code == 0, result.output
+    for run in json.loads(result.stdout)["runs"]:
+        assert run["outcome"] == "focused", run
+        assert abs(run["end_um"]) < 0.5
+        assert run["end_z_um"] - run["start_z_um"] == pytest.approx(run["end_um"] - run["start_um"], abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "ETL"), "no device 'ETL'"),
+        (("--property", "Voltage"), "no property 'Voltage'"),
+        (("--range", "-300:60"), "takes Current-mA from -250 to 250"),
+        (("--range", "60"), "lowest:highest"),
+        (("--step", "0"), "step of the lens must be a positive number"),
+        (("--settle-ms", "-1"), "settle_s"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_no_file(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    result = calibrate(tmp_path / "lens.json", *options, "--json")
+    assert result.exit_code == 2
+    assert said in json.loads(result.stdout)["error"]
+    assert not (tmp_path / "lens.json").exists()
+
+
+def test_a_target_that_cannot_be_written_is_told_before_anything_moves(tmp_path: Path) -> None:
+    result = calibrate(tmp_path / "none" / "lens.json")
+    assert result.exit_code == 2
+    assert "folder that exists" in result.stderr
+
+
+def test_an_empty_field_leaves_no_file(tmp_path: Path) -> None:
+    result = calibrate(tmp_path / "lens.json", "--density", "empty", "--search-um", 4, "--json")
+    assert result.exit_code == 3
+    told = json.loads(result.stdout)
+    assert (told["outcome"], told["out"], told["points"]) == ("failed", None, [])
+    assert not (tmp_path / "lens.json").exists()
+
+
+@pytest.mark.parametrize("name", ["sweep", "refocus"])
+def test_a_file_that_is_no_curve_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "lens.json").write_text("[]")
+    model = ("--model", "brightfield-20x") if name == "refocus" else ()
+    result = command(name, *model, "--lens", tmp_path / "lens.json", "--json")
+    assert result.exit_code == 2
+    assert "not the curve of a tunable lens" in json.loads(result.stdout)["error"]
+
+
+def test_a_real_microscope_moves_only_after_a_yes(tmp_path: Path) -> None:
+    pytest.importorskip("mm_test_adapters")
+    cfg = tmp_path / "lens.cfg"
+    cfg.write_text(LENS)
+    asked = ("--microscope", cfg, "--device", "Camera", "--property", "Gain", "--objective", "20x/0.75")
+    out = tmp_path / "lens.json"
+    refused = calibrate(out, *asked, "--range", "-5:4", "--step", 3)
+    assert refused.exit_code == 2
+    assert "--limits-um" in refused.stderr
+    declined = calibrate(out, *asked, "--range", "-5:4", "--step", 3, "--range-um", 10, typed="n\n")
+    assert declined.exit_code == 2
+    assert "Camera will be set to Gain from -5 to 4" in declined.stderr
+    assert "Nothing was moved" in declined.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ["", ":", "3:2", "a:b", "1:nan", "5"])
+def test_a_range_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="lowest:highest"):
+        parse_range(text)
