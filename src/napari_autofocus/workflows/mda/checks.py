@@ -50,8 +50,8 @@ def _check_heights(sequence: MDASequence, microscope: MdaMicroscope) -> None:
         for z_um in (centre_um + min(own, default=0.0), centre_um + max(own, default=0.0)):
             if not low <= z_um <= high:
                 raise InputError(
-                    f"Position {position.name or number} is planned at z {z_um:.1f} µm, outside the limits of the drive"
-                    f" ({low:g} to {high:g} µm); set other limits if it is safe there, or other positions."
+                    f"Position {position.name or number} has a plane at z {z_um:.1f} µm, outside the limits of the"
+                    f" drive ({low:g} to {high:g} µm); set other limits if it is safe there, or other positions."
                 )
 
 

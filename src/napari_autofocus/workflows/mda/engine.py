@@ -30,7 +30,14 @@ from napari_autofocus.workflows.mda.finders import MdaFinder
 from napari_autofocus.workflows.mda.record import FocusEvent, MdaEnd, MdaFocusRecord
 from napari_autofocus.workflows.mda.run import MdaRun, Target
 from napari_autofocus.workflows.mda.saving import MdaFolder
-from napari_autofocus.workflows.mda.sequences import has_autofocus, is_autofocus, is_frame, place_of, with_autofocus
+from napari_autofocus.workflows.mda.sequences import (
+    afresh,
+    has_autofocus,
+    is_autofocus,
+    is_frame,
+    place_of,
+    with_autofocus,
+)
 from napari_autofocus.workflows.mda.stages import go_to_height, go_to_place, without_stages, without_still_stages
 from napari_autofocus.workflows.mda.telling import frame_facts
 
@@ -110,7 +117,9 @@ class FocusEngine:
 
     def event_iterator(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
         """The events, with an autofocus where the configuration asks for one, merged by the inner engine."""
-        if self._config.axes and not (isinstance(events, MDASequence) and has_autofocus(events)):
+        if isinstance(events, MDASequence) and has_autofocus(events):
+            events = afresh(events)
+        elif self._config.axes:
             events = with_autofocus(events, self._config.axes)
         merge = getattr(self.inner, "event_iterator", iter)
         for _, group in groupby(events, key=self._apart):

@@ -73,6 +73,33 @@ def has_autofocus(sequence: MDASequence) -> bool:
     return sequence.autofocus_plan is not None or own
 
 
+def afresh(sequence: MDASequence) -> Iterator[MDAEvent]:
+    """The events of an acquisition, by autofocus plans that have not run yet.
+
+    A plan of useq remembers the last event that it saw, beyond the end of a run: an acquisition of one position that is
+    run twice would be focused in its first run only.
+    """
+    if all(position.sequence is None for position in sequence.stage_positions):
+        yield from _with_new_plan(sequence)
+        return
+    positions = [
+        position
+        if position.sequence is None
+        else position.model_copy(update={"sequence": _with_new_plan(position.sequence)})
+        for position in sequence.stage_positions
+    ]
+    # Not by model_copy: useq remembers positions by the uid, which a copy would share.
+    for event in _with_new_plan(sequence).replace(stage_positions=positions):
+        yield event.model_copy(update={"sequence": sequence})
+
+
+def _with_new_plan(sequence: MDASequence) -> MDASequence:
+    plan = sequence.autofocus_plan
+    if plan is None:
+        return sequence
+    return sequence.model_copy(update={"autofocus_plan": type(plan)(**plan.model_dump())})
+
+
 def with_autofocus(events: Iterable[MDAEvent], axes: tuple[str, ...]) -> Iterator[MDAEvent]:
     """Put an autofocus before every frame at which one of these axes has changed."""
     plan = AxesBasedAF(axes=axes)
@@ -116,7 +143,7 @@ def relative_to_focus(sequence: MDASequence | Any, *, axes: tuple[str, ...] = ("
             plain = _around_middle(plain)
         return plain.replace(autofocus_plan=plan)
     except (ValueError, TypeError) as error:
-        raise InputError(f"This is not an acquisition that can be focused: {_first_line(error)}.") from error
+        raise InputError(f"This is no acquisition that could be focused: {_first_line(error)}.") from error
 
 
 def _around_middle(sequence: MDASequence) -> MDASequence:

@@ -1,4 +1,4 @@
-"""The moves of an acquisition with autofocus, by our drives: inside the limits, and always arriving from the same side."""
+"""The moves of an acquisition with autofocus: inside the limits, and always arriving from the same side."""
 
 from __future__ import annotations
 
