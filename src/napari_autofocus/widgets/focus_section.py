@@ -103,7 +103,9 @@ class FocusSection(QWidget):
 
     def show_z(self, z_um: float) -> None:
         """Show where the drive stands, µm."""
-        self.z_label.setText(f"z {plain_um(z_um)}")
+        microscope = self._session.microscope
+        kind = "z" if microscope is None else microscope.focus.kind
+        self.z_label.setText(f"{kind} {plain_um(z_um)}")
         self.bar.show_position(z_um, self._limits_um)
 
     def forget(self) -> None:

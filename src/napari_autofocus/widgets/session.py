@@ -19,6 +19,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtCore import Signal as QtSignal
 
 from napari_autofocus.errors import AutofocusError, HardwareError
+from napari_autofocus.focus.lens_curve import LensCurve
 from napari_autofocus.microscope.controls import LiveFrames, on_drive_moved
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
@@ -151,6 +152,24 @@ class Session:
         with contextlib.suppress(AutofocusError, RuntimeError):
             gone.close()
         self.connection_changed.emit(None)
+
+    def focus_through(self, lens: LensCurve | None, *, failed: Listener) -> None:
+        """Have a tunable lens focus, or the stage again (None); told as a change of the connection. Nothing moves."""
+        microscope = self.microscope
+        if microscope is None:
+            failed(HardwareError(_NOT_CONNECTED))
+            return
+        self.hardware.call(
+            lambda: microscope.focus_through(lens), done=lambda _: self._on_drive_changed(microscope), failed=failed
+        )
+
+    def _on_drive_changed(self, microscope: CoreMicroscope) -> None:
+        if self.connection is None or self.connection.microscope is not microscope:
+            return
+        self._stop_listening()
+        self._stop_listening = on_drive_moved(microscope, self._relay.z_reported.emit)
+        self.focus.state_direction(0)
+        self.connection_changed.emit(self.connection)
 
     def ask(
         self,
