@@ -73,7 +73,9 @@ def test_the_composite_is_sharp_on_both_sides() -> None:
     [composite] = [step.composite for step in steps if step.phase == "composite"]
     left, right = microscope.image_at(LEFT_UM), microscope.image_at(RIGHT_UM)
     for sharp, part in ((left, np.s_[:, :90]), (right, np.s_[:, 102:])):
-        assert sharpness(composite[part]) > 0.7 * sharpness(sharp[part])
+        assert sharpness(composite.image[part]) > 0.7 * sharpness(sharp[part])
+    assert np.nanmedian(composite.depth_um[:, :90]) == pytest.approx(LEFT_UM, abs=0.6)
+    assert np.nanmedian(composite.depth_um[:, 102:]) == pytest.approx(RIGHT_UM, abs=0.6)
     assert sharpness(left[:, 102:]) < 0.2 * sharpness(right[:, 102:]), "no single plane is"
 
 

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 OWN = ("Microscope", "Autofocus", "Acquire stacks", "Label z-stack", "Train", "Calibrate", "Virtual refocus")
-PANELS = (*OWN, "Sparsity tour")
+PANELS = (*OWN, "All in focus", "Sparsity tour")
 
 
 def own_threads() -> list[str]:

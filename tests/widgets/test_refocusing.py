@@ -15,7 +15,7 @@ from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
-from napari_autofocus.routines.refocus_config import RefocusStep
+from napari_autofocus.routines.refocus_config import Composite, RefocusStep
 from napari_autofocus.widgets.refocusing import RefocusSection
 from napari_autofocus.widgets.session import Connection, Session
 from truthful_model import TruthfulModel
@@ -218,11 +218,16 @@ def test_an_all_in_focus_image_becomes_a_layer_that_stays(
     section: RefocusSection, session: Session, viewer: ViewerModel
 ) -> None:
     frame = Frame(np.zeros((32, 48, 3), np.uint8), 12.3, 0.0, 0.0, 10.0, 0.0, pixel_size_um=0.5)
-    step = RefocusStep("composite", frame, 5, composite=np.full((32, 48, 3), 7, np.uint8))
-    section.runs._on_step(step)
-    layer = viewer.layers["All in focus, z 12.30 µm"]
+    depth_um = np.full((32, 48), 12.0, np.float32)
+    depth_um[:, :8], depth_um[:, 40:] = np.nan, 15.0
+    composite = Composite(np.full((32, 48, 3), 7, np.uint8), depth_um, (10.0, 12.0, 16.0))
+    section.runs._on_step(RefocusStep("composite", frame, 5, composite=composite))
+    layer, depth = viewer.layers["All in focus, z 12.30 µm"], viewer.layers["Depth of focus, 12.00 µm to 15.00 µm"]
     assert layer.rgb
-    assert tuple(layer.scale) == (0.5, 0.5)
+    assert tuple(layer.scale) == tuple(depth.scale) == (0.5, 0.5)
+    np.testing.assert_array_equal(depth.data, depth_um)
+    assert section.depth.legend.words == ("12.0", "15.0 µm")
+    assert not section.depth.isHidden()
     assert session.view.frames_shown == 0
 
 

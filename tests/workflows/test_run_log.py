@@ -12,6 +12,7 @@ import pytest
 
 from made_records import hold_record, refocus_record, sweep_record
 from napari_autofocus.errors import InputError
+from napari_autofocus.routines.refocus_config import Composite
 from napari_autofocus.workflows.run_entry import THUMBNAIL_WIDTH_PX, thumbnails
 from napari_autofocus.workflows.run_files import COLUMNS, picture_folder
 from napari_autofocus.workflows.run_log import RunEntry, RunLog, read_json
@@ -126,6 +127,24 @@ def test_json_brings_back_every_record_and_picture(tmp_path: Path) -> None:
     assert swept.before is None
     names = sorted(path.name for path in picture_folder(tmp_path / "runs.json").iterdir())
     assert names == ["run-001-after.png", "run-001-before.png"]
+
+
+def test_an_all_in_focus_image_and_its_depth_are_kept_small_and_come_back(tmp_path: Path) -> None:
+    depth_um = np.full((300, 400), 4.5, np.float32)
+    depth_um[:, :100] = np.nan
+    log, path = RunLog(), tmp_path / "runs.json"
+    composite = Composite(np.full((300, 400, 3), 90, np.uint8), depth_um, (1.0, 8.0))
+    entry = log.add(refocus_record(), composite=composite)
+    assert entry.composite is not None
+    assert entry.depth_um is not None
+    assert entry.composite.shape[:2] == entry.depth_um.shape == (120, THUMBNAIL_WIDTH_PX)
+    log.export_json(path, pictures=True)
+    [back] = read_json(path)
+    assert back.composite is not None
+    assert back.depth_um is not None
+    np.testing.assert_array_equal(back.composite, entry.composite)
+    np.testing.assert_array_equal(back.depth_um, entry.depth_um)
+    assert np.isnan(back.depth_um[:, :40]).all()
 
 
 def test_json_without_pictures_makes_no_folder_and_says_what_was_left_out(tmp_path: Path) -> None:

@@ -24,11 +24,14 @@ Image = npt.NDArray[Any]
 FloatImage = npt.NDArray[np.float32]
 Planes = Image | Sequence[Image]
 
-SMOOTHING_PX = 5.0
+SMOOTHING_PX = 4.0
 """Standard deviation over which the sharpness of a pixel is judged: more hides small objects, less fuses noise."""
 DECISIVENESS = 4.0
 """Power of sharpness that weights a plane: 1 mixes blur in, a large one picks one plane even where none stands out."""
 SMALLEST_LEVEL_PX = 16
+LEAST_SURE = 0.4
+"""Confidence from which the depth of a pixel is told (ours): in seven planes of noise alone 0.1 % of the pixels reach
+it, in five 0.7 %, in three 5 %."""
 SHARP_SHARE = 0.75
 """A patch counts as sharp in a plane that has this share of the way from its least to its most sharpness."""
 
@@ -51,6 +54,10 @@ class Fused:
     image: Image
     depth_um: FloatImage
     confidence: FloatImage
+
+    def told_depth_um(self, least_sure: float = LEAST_SURE) -> FloatImage:
+        """The depth where it can be told, NaN elsewhere, shape (Y, X), µm."""
+        return np.where(self.confidence >= least_sure, self.depth_um, np.float32(np.nan))
 
 
 def fuse(planes: Planes, z_um: Sequence[float] | npt.NDArray[np.float64]) -> Fused:

@@ -110,6 +110,28 @@ class RefocusConfig:
 
 
 @dataclass(frozen=True, eq=False)
+class Composite:
+    """All-in-focus image of an uneven field.
+
+    Parameters
+    ----------
+    image : np.ndarray
+        Shape and type of a frame.
+    depth_um : np.ndarray, shape (Y, X), float32
+        Drive position at which each pixel is sharpest, µm; NaN where that cannot be told.
+    z_um : tuple of float
+        Drive positions of the planes that were fused, µm.
+    shift_px : float
+        How far planes had moved sideways, at most, px; that has been taken out.
+    """
+
+    image: Image = field(repr=False)
+    depth_um: npt.NDArray[np.float32] = field(repr=False)
+    z_um: tuple[float, ...]
+    shift_px: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class RefocusStep:
     """Progress: one frame has been taken and read.
 
@@ -129,8 +151,8 @@ class RefocusStep:
         Where the drive goes next, µm.
     sharpness : float or None
         Of the frame, in a scan or a sweep.
-    composite : np.ndarray or None
-        All-in-focus image of an uneven field, shape of a frame.
+    composite : Composite or None
+        All-in-focus image of an uneven field, with its depth.
     first : Frame or None
         The shot that was read together with ``frame``, where a model of two shots did.
     """
@@ -141,7 +163,7 @@ class RefocusStep:
     estimate: FocusEstimate | None = None
     target_um: float | None = None
     sharpness: float | None = None
-    composite: Image | None = field(default=None, repr=False)
+    composite: Composite | None = field(default=None, repr=False)
     first: Frame | None = field(default=None, repr=False)
 
     @property

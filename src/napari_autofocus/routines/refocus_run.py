@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from napari_autofocus.errors import HardwareError, MoveRefused
 from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, PairPredictor, PredictorCard, refocus_z_um
-from napari_autofocus.microscope.protocol import Frame, Image, Microscope
+from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import CurvePoint, Outcome
 from napari_autofocus.routines.looking import estimate_frame, estimate_frames, patch_sharpness
-from napari_autofocus.routines.refocus_config import Phase, Proposal, RefocusConfig, RefocusStep
+from napari_autofocus.routines.refocus_config import Composite, Phase, Proposal, RefocusConfig, RefocusStep
 from napari_autofocus.routines.run_guard import SAME_FIELD_UM, RunGuard
 
 RANGES_ALLOWED = 2.0
@@ -192,7 +192,7 @@ class RefocusRun:
             return self.look("shot", proposal.frame, proposal.estimate)
         return self.look("shot")
 
-    def step(self, *, target_um: float | None = None, composite: Image | None = None) -> RefocusStep:
+    def step(self, *, target_um: float | None = None, composite: Composite | None = None) -> RefocusStep:
         """Progress after the newest frame."""
         newest = self.newest
         phase: Phase = newest.phase if composite is None else "composite"

@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.focus.fusion import best_plane, fuse
+from napari_autofocus.focus.scan_alignment import align
 from napari_autofocus.routines.refocus_belief import blurred_since_start, can_be_judged
-from napari_autofocus.routines.refocus_config import RefocusStep
+from napari_autofocus.routines.refocus_config import Composite, RefocusStep
 from napari_autofocus.routines.refocus_help import ask_sweep
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
 from napari_autofocus.routines.two_shot_seeing import see
@@ -50,8 +51,7 @@ def scan_field(run: RefocusRun) -> Generator[RefocusStep, None, float | None]:
         yield from _plane(run, beyond_um, planes)
         best, share = _best(planes, estimate)
     if run.config.uneven == "composite":
-        fused = fuse([look.frame.image for look in planes], [look.z_um for look in planes])
-        yield run.step(composite=fused.image)
+        yield _composite(run, planes)
     if _is_at_end(best, planes):
         why = f"Sharpness still rises at the end of the scan, {best.z_um:.2f} µm: the field's focus lies beyond."
         yield from ask_sweep(run, "reverted", why)
@@ -94,6 +94,14 @@ def _best(planes: list[Look], estimate: FocusEstimate) -> tuple[Look, float]:
         [look.frame.image for look in planes], [look.z_um for look in planes], estimate.chosen_patches
     )
     return planes[index], share
+
+
+def _composite(run: RefocusRun, planes: list[Look]) -> RefocusStep:
+    """The all-in-focus image of the scan, laid over each other first, with the depth of what can be told of it."""
+    z_um = [look.z_um for look in planes]
+    laid = align([look.frame.image for look in planes], z_um)
+    fused = fuse(laid.planes, z_um)
+    return run.step(composite=Composite(fused.image, fused.told_depth_um(), tuple(z_um), laid.largest_px))
 
 
 def _is_at_end(best: Look, planes: list[Look]) -> bool:

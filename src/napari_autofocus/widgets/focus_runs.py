@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_autofocus.errors import AutofocusError, InputError, MoveRefused
+from napari_autofocus.io.fused import FusedOrigin
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.refocus import Proposal, RefocusConfig, RefocusStep, propose, refocus
+from napari_autofocus.routines.refocus_config import Composite
 from napari_autofocus.routines.sweep import SweepConfig, SweepStep, sweep
 from napari_autofocus.routines.two_shot import estimate_by_pair, refocus_by_pair
+from napari_autofocus.widgets.depth_layer import FusedShown
 from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.seeing import FrameSeen
 from napari_autofocus.widgets.sentences import plain_um
@@ -42,6 +44,8 @@ class FocusRuns(QObject):
     failed = Signal(object)
     stopped_early = Signal()
     undo_lost = Signal()
+    fused = Signal(object)
+    """Told the all-in-focus image of an uneven field (a FusedShown)."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -53,6 +57,7 @@ class FocusRuns(QObject):
         self._first: Frame | None = None
         self._last: Frame | None = None
         self._verifying: Estimated | None = None
+        self._composite: Composite | None = None
         self._pending = False
 
     @property
@@ -111,7 +116,7 @@ class FocusRuns(QObject):
         if self._session.is_running:
             work.close()
             return
-        self._first = self._last = self._verifying = None
+        self._first = self._last = self._verifying = self._composite = None
         self._pending = True
         self.started.emit(words)
         self._session.start_run(work, step=self._on_step, done=done, failed=self._end_with(self._on_failed))
@@ -129,7 +134,7 @@ class FocusRuns(QObject):
         self._first, self._last = self._first or step.frame, step.frame
         composite = getattr(step, "composite", None)
         if composite is not None:
-            self._add_composite(step.frame, composite)
+            self._on_composite(step.frame, composite)
         else:
             self._session.view.show(step.frame)
         estimate = getattr(step, "estimate", None)
@@ -147,11 +152,15 @@ class FocusRuns(QObject):
         if held is not None:
             self._state.tell(held)
 
-    def _add_composite(self, frame: Frame, image: Any) -> None:
-        """A layer for the user to keep."""
-        seen = FrameSeen(frame).read()
+    def _on_composite(self, frame: Frame, composite: Composite) -> None:
+        """Told with all that its layers need; the run's entry in the log keeps it, small."""
+        self._composite = composite
+        seen, connection = FrameSeen(frame).read(), self._session.connection
+        origin = FusedOrigin("the scan of an uneven field", composite.z_um, composite.shift_px)
+        place = {"scale": seen.scale, "translate": seen.translate, "units": seen.units}
+        lens = None if connection is None else connection.objective
         name = f"All in focus, z {plain_um(frame.z_um)}"
-        self._session.viewer.add_layer(Image(image, name=name, rgb=image.ndim == 3, scale=seen.scale, units=seen.units))
+        self.fused.emit(FusedShown(name, composite.image, composite.depth_um, origin, place, seen.pixel_size_um, lens))
 
     def _on_record(self, record: FocusRecord) -> None:
         """However a run ended."""
@@ -163,7 +172,7 @@ class FocusRuns(QObject):
         self.recorded.emit(record)
         self._tell_verifying()
         try:
-            self._session.runs.add(record, before=first, after=last)
+            self._session.runs.add(record, before=first, after=last, composite=self._composite)
         except InputError as error:
             self.failed.emit(error)
 

@@ -11,6 +11,7 @@ from napari_autofocus.errors import AutofocusError, InputError, OpticsRefused
 from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.refocus_config import Proposal, RefocusStep
 from napari_autofocus.routines.sweep import SweepStep
+from napari_autofocus.widgets.depth_row import DepthRow
 from napari_autofocus.widgets.focus_runs import FocusRuns
 from napari_autofocus.widgets.forms import Message, Tone, connect_while_alive, snug
 from napari_autofocus.widgets.plots import FocusCurvePlot
@@ -54,6 +55,7 @@ class RefocusSection(QWidget):
         self.buttons = RefocusButtons(session.viewer, self)
         self.direction = DirectionQuestion(theme)
         self.message, self.reasons = Message(theme), Message(theme)
+        self.depth = DepthRow(session, theme)
         self.plot = FocusCurvePlot(theme)
         self.plot.setToolTip("Sharpness over z (µm) as a search grows; dashed: where the drive stands")
         self.plot.setMinimumHeight(_PLOT_PX)
@@ -67,7 +69,7 @@ class RefocusSection(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(4)
-        for part in (self.options, self.buttons, self.direction, self.message, self.reasons):
+        for part in (self.options, self.buttons, self.direction, self.message, self.reasons, self.depth):
             column.addWidget(part)
         column.addStretch(1)
 
@@ -90,6 +92,7 @@ class RefocusSection(QWidget):
             (runs.undone, self._on_undone),
             (runs.read, self._on_read),
             (runs.failed, self._on_failed),
+            (runs.fused, self.depth.show_fused),
             (runs.stopped_early, lambda: self.message.say("Stopped; nothing has moved.")),
             (runs.undo_lost, lambda: self._drop_proposal("The slide was moved: there is nothing to undo here.")),
         ):
@@ -107,7 +110,7 @@ class RefocusSection(QWidget):
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
-        for part in (self.options, self.direction, self.message, self.reasons, self.plot):
+        for part in (self.options, self.direction, self.message, self.reasons, self.depth, self.plot):
             part.set_theme(theme)
 
     # starting
@@ -168,6 +171,7 @@ class RefocusSection(QWidget):
 
     def _on_started(self, words: str) -> None:
         self.direction.hide()
+        self.depth.clear()
         self.plot.clear()
         self.reasons.say("")
         self.message.say(words)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_autofocus.records import FocusRecord, TrackRecord
 
 Picture = npt.NDArray[np.uint8]
+DepthMap = npt.NDArray[np.float32]
 RunRecord = FocusRecord | TrackRecord
 """What a run of a log leaves behind: focusing runs, and holds of focus."""
 
@@ -35,6 +36,10 @@ class RunEntry:
         What the run left behind.
     before, after : np.ndarray, shape (Y, X) or (Y, X, 3), u8, or None
         The first and the last frame, small; None where there is none.
+    composite : np.ndarray, shape (Y, X) or (Y, X, 3), u8, or None
+        The all-in-focus image of an uneven field, small.
+    depth_um : np.ndarray, shape (Y, X), float32, or None
+        Drive position at which each of its pixels is sharpest, µm; NaN where that cannot be told.
     """
 
     number: int
@@ -42,6 +47,8 @@ class RunEntry:
     record: RunRecord
     before: Picture | None = field(default=None, repr=False)
     after: Picture | None = field(default=None, repr=False)
+    composite: Picture | None = field(default=None, repr=False)
+    depth_um: DepthMap | None = field(default=None, repr=False)
 
     @property
     def outcome(self) -> str:
@@ -89,14 +96,22 @@ def thumbnails(
     return first, second
 
 
+def small_depth(depth_um: DepthMap) -> DepthMap:
+    """A small copy of a depth map, as large as the pictures; no depths are mixed."""
+    return np.asarray(cv2.resize(depth_um, _small_size(depth_um), interpolation=cv2.INTER_NEAREST), np.float32)
+
+
 def _shrunk(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A copy, at most so wide; the mean of the pixels that fall together."""
     if image.dtype != np.uint8:
         image = image.astype(np.float32)
+    return np.array(cv2.resize(image, _small_size(image), interpolation=cv2.INTER_AREA))
+
+
+def _small_size(image: npt.NDArray[Any]) -> tuple[int, int]:
     height, width = image.shape[:2]
     scale = min(1.0, THUMBNAIL_WIDTH_PX / width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.array(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _range_of(images: Sequence[npt.NDArray[Any]]) -> tuple[float, float]:

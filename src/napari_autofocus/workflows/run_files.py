@@ -16,7 +16,7 @@ from PIL import Image
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.records import RefocusRecord, SweepRecord, TrackRecord
-from napari_autofocus.workflows.run_entry import Picture, RunEntry, RunRecord
+from napari_autofocus.workflows.run_entry import DepthMap, Picture, RunEntry, RunRecord
 from napari_autofocus.workflows.tables import write_table
 
 FORMAT = "napari-autofocus runs"
@@ -120,7 +120,8 @@ def write_json(path: Path, entries: Sequence[RunEntry], *, left_out: int = 0, pi
     left_out : int
         Older runs that are not among them; said in the file.
     pictures : bool
-        Also write the thumbnails, into the folder ``<name>-pictures`` beside the file.
+        Also write the thumbnails, small all-in-focus images and depth maps (µm), into the folder ``<name>-pictures``
+        beside the file.
 
     Raises
     ------
@@ -176,12 +177,14 @@ def _write_pictures(path: Path, entry: RunEntry) -> dict[str, str]:
     """Write what a run has of them; returns their names."""
     folder = picture_folder(path)
     names: dict[str, str] = {}
-    for moment, picture in (("before", entry.before), ("after", entry.after)):
+    shown = {"before": entry.before, "after": entry.after, "composite": entry.composite, "depth": entry.depth_um}
+    for moment, picture in shown.items():
         if picture is not None:
             make_folder(folder)
-            names[moment] = f"run-{entry.number:03d}-{moment}.png"
+            kind = "PNG" if picture.dtype == np.uint8 else "TIFF"  # depths in µm
+            names[moment] = f"run-{entry.number:03d}-{moment}.{'png' if kind == 'PNG' else 'tif'}"
             with replacing(folder / names[moment]) as unfinished:
-                Image.fromarray(picture).save(unfinished, format="PNG")
+                Image.fromarray(picture).save(unfinished, format=kind)
     return names
 
 
@@ -204,18 +207,31 @@ def _runs_in(path: Path, text: str) -> list[Any]:
 def _entry(path: Path, run: Any) -> RunEntry:
     try:
         record = KINDS[run["kind"]].from_json(json.dumps(run["record"]))
-        before, after = (_picture(path, run.get(moment)) for moment in ("before", "after"))
-        return RunEntry(int(run["number"]), datetime.fromisoformat(run["when"]), record, before, after)
+        before, after, composite = (_picture(path, run.get(moment)) for moment in ("before", "after", "composite"))
+        depth_um = _depth(path, run.get("depth"))
+        when = datetime.fromisoformat(run["when"])
+        return RunEntry(int(run["number"]), when, record, before, after, composite, depth_um)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} holds a run that is none: {error!r}; choose a file that was exported.") from error
 
 
+def _depth(path: Path, name: str | None) -> DepthMap | None:
+    """The same of a small depth map, µm."""
+    found = _opened(path, name)
+    return None if found is None or found.dtype != np.float32 else found
+
+
 def _picture(path: Path, name: str | None) -> Picture | None:
     """A thumbnail from the folder beside the file, wherever the name may point; None where it is gone or broken."""
+    found = _opened(path, name)
+    return None if found is None else found.astype(np.uint8, copy=False)
+
+
+def _opened(path: Path, name: str | None) -> Any:
     if name is None:
         return None
     try:
         with Image.open(picture_folder(path) / Path(name).name) as picture:
-            return np.asarray(picture, dtype=np.uint8)
+            return np.asarray(picture)
     except OSError:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.workflows.run_entry import RunEntry, RunRecord, thumbnails
+from napari_autofocus.routines.refocus_config import Composite
+from napari_autofocus.workflows.run_entry import RunEntry, RunRecord, small_depth, thumbnails
 from napari_autofocus.workflows.run_files import append_line, read_json, write_csv, write_json
 
 __all__ = ["MOST_RUNS", "RunEntry", "RunLog", "read_json"]
@@ -62,6 +64,7 @@ class RunLog:
         *,
         before: npt.NDArray[Any] | None = None,
         after: npt.NDArray[Any] | None = None,
+        composite: Composite | None = None,
         when: datetime | None = None,
     ) -> RunEntry:
         """Keep one more run.
@@ -72,6 +75,8 @@ class RunLog:
             What the run left behind.
         before, after : np.ndarray, shape (Y, X) or (Y, X, 3)
             The first and the last frame, full size; only small copies are kept.
+        composite : Composite, optional
+            The all-in-focus image of an uneven field with its depth; only small copies are kept.
         when : datetime, optional
             With its time zone; now by default.
 
@@ -86,6 +91,9 @@ class RunLog:
             raise InputError(f"The time of a run needs its time zone; found {moment.isoformat()}: give it in UTC.")
         self._counted += 1
         entry = RunEntry(self._counted, moment.astimezone(UTC), record, *thumbnails(before, after))
+        if composite is not None:
+            small, _ = thumbnails(composite.image, None)
+            entry = replace(entry, composite=small, depth_um=small_depth(composite.depth_um))
         self._entries.append(entry)
         self._trim()
         self.added.emit(entry)
