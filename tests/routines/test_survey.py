@@ -79,7 +79,8 @@ def test_the_steps_show_points_and_a_surface_that_grows(make_rig: RigMaker) -> N
     assert [step.done for step in points] == list(range(1, len(PLACES) + 1))
     assert all(step.frame is not None for step in steps if step.phase == "shot")
     surface = steps[-1].surface
-    assert (steps[-1].phase, surface is not None) == ("surface", True)
+    assert steps[-1].phase == "surface"
+    assert surface is not None
     assert surface.z_um(120.0, -80.0) == pytest.approx(slide.best_z_um((120.0, -80.0)), abs=0.1)
     assert any(step.surface is not None for step in points)
 

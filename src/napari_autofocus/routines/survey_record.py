@@ -115,7 +115,8 @@ class SurveyRecord:
             found: dict[str, Any] = json.loads(text)
             found["points"] = tuple(FocusPoint(**point) for point in found["points"])
             found["places"] = tuple((float(x_um), float(y_um)) for x_um, y_um in found["places"])
-            record = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+            found |= {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+            record = cls(**found)
             if len(record.numbers) != len(record.points) or not all(
                 0 <= n < len(record.places) for n in record.numbers
             ):

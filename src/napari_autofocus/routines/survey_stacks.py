@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from napari_autofocus.errors import MoveRefused
 from napari_autofocus.routines.acquire_content import ContentMeter, ContentVerdict
-from napari_autofocus.routines.survey_config import Place, SweepSurveyConfig
+from napari_autofocus.routines.survey_config import Place, SurveyStep, SweepSurveyConfig
 from napari_autofocus.routines.survey_looking import Looking
 from napari_autofocus.routines.survey_run import SurveyRun
 from napari_autofocus.slide.focus_map import FocusPoint
@@ -27,20 +29,25 @@ class StackLook:
         predicted = run.predict(place)
         centre_um = run.guard.start_um if predicted is None else predicted[0]
         run.approach(place)
-        for _ in range(self._config.extensions + 1):
-            planes = self._planes_um(centre_um)
-            meter = ContentMeter(self._config.patch_px, self._config.step_um / 2, self._config.dof_um)
-            for z_um in planes:
-                run.guard.go(z_um)
-                frame = run.guard.snap()
-                meter.add(frame)
-                yield run.step("plane", number, frame)
-            seen = meter.verdict()
-            assert seen is not None  # more planes than a verdict takes
+        seen = yield from self._take(number, centre_um)
+        for _ in range(self._config.extensions):
             if seen.field.verdict != "peak_at_edge" or seen.field.best_z_um is None:
                 break
-            centre_um = seen.field.best_z_um
+            seen = yield from self._take(number, seen.field.best_z_um)
         return self._point(place, seen)
+
+    def _take(self, number: int, centre_um: float) -> Generator[SurveyStep, None, ContentVerdict]:
+        """One stack of the field under the objective; a plane in memory at a time."""
+        run, config = self._run, self._config
+        meter = ContentMeter(config.patch_px, config.step_um / 2, config.dof_um)
+        for z_um in self._planes_um(centre_um):
+            run.guard.go(z_um)
+            frame = run.guard.snap()
+            meter.add(frame)
+            yield run.step("plane", number, frame)
+        seen = meter.verdict()
+        assert seen is not None  # more planes than a verdict takes
+        return seen
 
     def _planes_um(self, centre_um: float) -> list[float]:
         """Planes inside the limits of the drive, in the direction in which it has no play."""

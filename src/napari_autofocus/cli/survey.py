@@ -1,0 +1,245 @@
+"""``napari-autofocus survey``: where a slide is in focus at many places, and a map through them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_autofocus.cli.focus_runs import Stand
+from napari_autofocus.cli.options import (
+    MICROSCOPE,
+    SIMULATED,
+    SLIDE,
+    BacklashUm,
+    Density,
+    ExposureMs,
+    LimitsUm,
+    MicroscopeName,
+    PixelUm,
+    Seed,
+    Shape,
+    Stain,
+    Yes,
+    parse_shape,
+)
+from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
+from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.survey_stand import (
+    SlideWish,
+    ask_to_survey,
+    leave_defocused,
+    lens_of_survey,
+    optics_of,
+    surveyed_microscope,
+)
+from napari_autofocus.cli.survey_telling import Surveyed, require_outputs, tell_survey
+
+if TYPE_CHECKING:
+    from napari_autofocus.microscope.mmcore import CoreMicroscope
+    from napari_autofocus.models.predictor import ModelPredictor
+    from napari_autofocus.routines.survey import Place, SurveyConfig, SurveyRecord, SurveyStep
+
+POINTS = "Points"
+METHOD = "Method"
+
+
+def survey(
+    microscope: MicroscopeName = SIMULATED,
+    points: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns x rows of points, as 16x16, spread over --area-mm around where the stage stands. 8x8 unless"
+            " given.",
+            rich_help_panel=POINTS,
+        ),
+    ] = None,
+    area_mm: Annotated[
+        str, typer.Option("--area-mm", help="Width x height of the area, in mm.", rich_help_panel=POINTS)
+    ] = "10x10",
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Places from a file instead: a Micro-Manager position list (.pos), .csv, a useq sequence"
+            " (.yaml, .json), a focus map (.json) or OME metadata (.xml, .tif).",
+            rich_help_panel=POINTS,
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Name of a model of one shot, or its file.", rich_help_panel=METHOD)
+    ] = "brightfield-20x",
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Survey the same points by z-stacks as well (21 planes, Brenner), to compare. Takes its time.",
+            rich_help_panel=METHOD,
+        ),
+    ] = False,
+    nearby: Annotated[int, typer.Option(help="Fields to look at around an empty place.", rich_help_panel=METHOD)] = 4,
+    surface: Annotated[
+        str,
+        typer.Option(help="auto, plane, spline or rbf: what is laid through the points.", rich_help_panel=METHOD),
+    ] = "auto",
+    insist: Annotated[
+        bool,
+        typer.Option("--insist", help="Use the model although the optics are not its own.", rich_help_panel=METHOD),
+    ] = False,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File for the map (.json), or for positions with its z: .pos, .csv, .yaml, .xml. May be repeated."
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="JSON file that keeps the survey while it runs; one that is there is gone on with."),
+    ] = None,
+    limits_um: LimitsUm = None,
+    range_um: Annotated[
+        float | None,
+        typer.Option(
+            "--range-um",
+            help="A real drive stays within so many µm of where it stands, instead of --limits-um.",
+            rich_help_panel=MICROSCOPE,
+        ),
+    ] = None,
+    focus_direction: Annotated[
+        int | None,
+        typer.Option(
+            help="+1: a growing z brings sample and objective together; -1: it moves them apart. Taken from the"
+            " microscope where it knows; otherwise found out by a move of 2 µm. +1 when simulated.",
+            rich_help_panel=MICROSCOPE,
+        ),
+    ] = None,
+    backlash_um: BacklashUm = None,
+    exposure_ms: ExposureMs = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            help="As 20x/0.75 or '100x/1.4 oil'. A real microscope needs it; the simulated one has the model's.",
+            rich_help_panel=MICROSCOPE,
+        ),
+    ] = None,
+    pixel_um: PixelUm = None,
+    stain: Stain = "he",
+    density: Density = "dense",
+    shape: Shape = "512x612",
+    tilt_um: Annotated[
+        float, typer.Option("--tilt-um", help="How much the slide rises over 10 mm, in µm.", rich_help_panel=SLIDE)
+    ] = 30.0,
+    waves_um: Annotated[
+        float, typer.Option("--waves-um", help="Height of waves 6 mm and longer, in µm.", rich_help_panel=SLIDE)
+    ] = 5.0,
+    empty: Annotated[
+        float, typer.Option(help="Share of the slide that is bare glass, from 0 to 1.", rich_help_panel=SLIDE)
+    ] = 0.0,
+    seed: Seed = 0,
+    yes: Yes = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help='Print one JSON object: {"points": \\[...], "summary": {...}}.')
+    ] = False,
+) -> None:
+    """Find where a slide is in focus: one shot a point, each taken from where its neighbours put the focus.
+
+    Points that show nothing are looked for nearby and otherwise recorded as empty; what the model leaves unsure, and
+    what contradicts its neighbours, is shot again. A survey on which too many points fail is refused with their share.
+    Slide and drive end where they began, whatever happens. On the simulated microscope errors are against the true
+    surface; seconds are those of its clock (XY at 20 mm/s and 200 mm/s², z settling 50 ms).
+
+    Exit code 3: not every point with content has a focus, and why.
+
+    Examples:
+
+        napari-autofocus survey --points 16x16 --area-mm 10x10 --empty 0.2 --out map.json
+        napari-autofocus survey --microscope MMConfig.cfg --points 8x6 --area-mm 12x8 --objective 20x/0.75 --range-um 60
+    """
+    from napari_autofocus.models.predictor import load_model
+
+    with reserved_stdout(as_json):
+        require_outputs(out or [], record)
+        stand = Stand(microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
+        wish = SlideWish(stain, density, parse_shape(shape), tilt_um, waves_um, empty)
+        predictor = load_model(model)
+        lens = lens_of_survey(objective, pixel_um, predictor, microscope)
+        settings = {
+            "optics": optics_of(lens),
+            "insist": insist,
+            "focus_direction": focus_direction or 0,
+            "nearby": nearby,
+            "surface": surface,
+        }
+        config = _config(predictor, settings)
+        with surveyed_microscope(stand, wish, lens) as (seen, truth):
+            stages = seen.core.getXYStageDevice(), seen.focus.label
+            places = _grid(seen, area_mm, points) if positions is None else _listed(positions, stages, insist=insist)
+            ask_to_survey(seen, places, stand)
+            if truth is not None:
+                leave_defocused(seen, truth, places[0], seed)
+            taken = _take(seen, predictor, config, places, record)
+            stacks = _stacks(seen, taken, places) if compare else None
+        surveyed = Surveyed(taken, truth, surface, stages, stacks)
+        tell_survey(surveyed, out or [], as_json)
+    if taken.outcome != "done":
+        raise typer.Exit(DONE_IN_PART)
+
+
+def _config(predictor: ModelPredictor, settings: dict[str, Any]) -> SurveyConfig:
+    """What was asked for; a sweep over the model's range helps at the first point."""
+    from napari_autofocus.routines.survey import SurveyConfig
+    from napari_autofocus.routines.sweep_config import SweepConfig
+
+    card = predictor.card
+    return SurveyConfig(sweep=SweepConfig(dof_um=card.dof_um, range_um=card.range_um), **settings)
+
+
+def _grid(microscope: CoreMicroscope, area_mm: str, points: str | None) -> list[Place]:
+    """A grid around where the stage stands."""
+    from napari_autofocus.workflows.survey_places import grid_over
+
+    return grid_over(microscope.xy_um(), area_mm, points or "8x8")
+
+
+def _listed(positions: Path, stages: tuple[str, str], *, insist: bool) -> list[Place]:
+    """The places of a file."""
+    from napari_autofocus.workflows.survey_places import places_in
+
+    return places_in(positions, stages, insist=insist)
+
+
+def _take(
+    microscope: CoreMicroscope,
+    predictor: ModelPredictor,
+    config: SurveyConfig,
+    places: list[Place],
+    record: Path | None,
+) -> SurveyRecord:
+    from napari_autofocus.workflows.survey import survey_slide
+
+    steps = survey_slide(microscope, predictor, config, places, path=record)
+    with progress_bar("surveying") as advance:
+        return run_to_end(steps, lambda step: _follow(step, advance))
+
+
+def _stacks(microscope: CoreMicroscope, taken: SurveyRecord, places: list[Place]) -> SurveyRecord:
+    """The same places by z-stacks, from the first focus that was found."""
+    from napari_autofocus.microscope.protocol import walk_to
+    from napari_autofocus.routines.survey import survey_by_sweep
+    from napari_autofocus.workflows.survey import stack_survey_config
+
+    known = next((point.z_um for point in taken.points if point.z_um is not None), None)
+    start_um = microscope.focus.position_um()
+    if known is not None:
+        walk_to(microscope.focus, known)
+    steps = survey_by_sweep(microscope, stack_survey_config(taken.dof_um or 1.0), places)
+    try:
+        with progress_bar("z-stacks") as advance:
+            return run_to_end(steps, lambda step: _follow(step, advance))
+    finally:
+        walk_to(microscope.focus, start_um)
+
+
+def _follow(step: SurveyStep, advance: Advance) -> None:
+    what = step.phase if step.point is None else step.point.outcome.replace("_", " ")
+    advance(step.done, step.total, f"place {step.number + 1}: {what}")
