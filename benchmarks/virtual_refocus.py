@@ -31,6 +31,7 @@ import scipy.signal
 from skimage import restoration
 
 from napari_autofocus.models.refocus_evaluation import (
+    KnownShots,
     ShotsResult,
     as_light,
     refocus_figures,
@@ -38,7 +39,7 @@ from napari_autofocus.models.refocus_evaluation import (
     shots_result,
 )
 from napari_autofocus.models.refocus_teaching import recovering
-from napari_autofocus.models.simulated_places import KnownShots, SimulatedPlaces, simulate_shots
+from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_shots
 from napari_autofocus.models.tsva import METHODS, Method
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.psf import Optics

@@ -15,6 +15,7 @@ from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.models.dataset_evaluation import DatasetEvaluation, EvaluationSettings
+    from napari_autofocus.models.refocus_dataset import RefocusEvaluation
     from napari_autofocus.workflows.spread import Workers
 
 WIDTH_IN_A_PIPE = 160
@@ -75,10 +76,14 @@ def evaluate(
     is labelled by Brenner first. Stacks whose focus cannot be trusted are left out and counted. Accuracy is counted
     over the frames with an answer, refusals apart.
 
+    A model that refocuses virtually is given pairs of planes either side of focus, and what it recovers is compared
+    with the plane in focus: dB over the sharper of the two, by half their distance.
+
     Examples:
 
         napari-autofocus evaluate brightfield-20x slides/ --out report
         napari-autofocus evaluate two-shot-20x slides/
+        napari-autofocus evaluate tsva-20x slides/ --json
         napari-autofocus evaluate brightfield-20x /server/slides --scheduler tcp://head:8786
         napari-autofocus evaluate mine.zip slides/ --objective 20x/0.75 --pixel-um 0.33 --json
     """
@@ -92,8 +97,8 @@ def evaluate(
         if as_json:
             print_json(found.to_json())
     if not as_json:
-        _print_table(found)
-    for sentence in [*found.notes(), *found.evaluation.warnings]:
+        _print(found)
+    for sentence in [*found.notes(), *found.warnings]:
         say(sentence)
     for stack in found.unreadable:
         say(f"Error: {stack.reason if stack.path in stack.reason else f'{stack.path}: {stack.reason}'}")
@@ -127,7 +132,11 @@ def _check_out(out: Path | None) -> None:
         raise InputError(f"{out} is a file, not a folder; name a folder for the report.")
 
 
-def _run(model: str, dataset: Path, settings: EvaluationSettings, workers: Workers) -> DatasetEvaluation:
+def _run(
+    model: str, dataset: Path, settings: EvaluationSettings, workers: Workers
+) -> DatasetEvaluation | RefocusEvaluation:
+    if _recovers_images(model):
+        return _run_refocuser(model, dataset, settings, workers)
     from napari_autofocus.models.dataset_evaluation import evaluate_dataset
     from napari_autofocus.models.pair_predictor import load_focus_model
     from napari_autofocus.workflows.spread_evaluating import spread_judge
@@ -140,22 +149,61 @@ def _run(model: str, dataset: Path, settings: EvaluationSettings, workers: Worke
         return run_to_end(work, lambda step: _follow(step, advance))
 
 
+def _recovers_images(model: str) -> bool:
+    """Whether a model is a virtual refocuser; what is no model at all is told by whoever opens it."""
+    from napari_autofocus.models.library import find_model
+    from napari_autofocus.models.package import kind_of_package
+
+    try:
+        return kind_of_package(find_model(model)) == "virtual"
+    except InputError:
+        return False
+
+
+def _run_refocuser(model: str, dataset: Path, settings: EvaluationSettings, workers: Workers) -> RefocusEvaluation:
+    from napari_autofocus.models.refocus_dataset import evaluate_refocuser
+    from napari_autofocus.models.refocuser import load_refocuser
+    from napari_autofocus.workflows.spread_measuring import dataset_measurer
+
+    work = evaluate_refocuser(load_refocuser(model), dataset, settings, measure=dataset_measurer(dataset, workers))
+    with progress_bar("evaluating") as advance:
+        return run_to_end(work, lambda step: _follow(step, advance))
+
+
 def _follow(step: object, advance: Advance) -> None:
     from napari_autofocus.models.dataset_evaluation import FrameJudged
     from napari_autofocus.models.labelled_stacks import PlaneRead
+    from napari_autofocus.models.refocus_dataset import PairJudged
 
     if isinstance(step, PlaneRead):
         done = (step.stack - 1) * step.planes + step.plane
         advance(done, step.stacks * step.planes, f"labelling {Path(step.path).name}")
     elif isinstance(step, FrameJudged):
         advance(step.frame, step.frames, Path(step.path).name)
+    elif isinstance(step, PairJudged):
+        advance(step.pair, step.pairs, Path(step.path).name)
 
 
-def _write_report(out: Path, found: DatasetEvaluation) -> None:
+def _write_report(out: Path, found: DatasetEvaluation | RefocusEvaluation) -> None:
+    from napari_autofocus.models.refocus_dataset import RefocusEvaluation
     from napari_autofocus.workflows.evaluation_report import save_evaluation_report
+    from napari_autofocus.workflows.refocus_report import save_refocus_report
 
     found.write(out)
-    save_evaluation_report(found.evaluation, out)
+    if isinstance(found, RefocusEvaluation):
+        save_refocus_report(found, out)
+    else:
+        save_evaluation_report(found.evaluation, out)
+
+
+def _print(found: DatasetEvaluation | RefocusEvaluation) -> None:
+    from napari_autofocus.cli.refocuser_words import print_gains
+    from napari_autofocus.models.refocus_dataset import RefocusEvaluation
+
+    if isinstance(found, RefocusEvaluation):
+        print_gains(found)
+    else:
+        _print_table(found)
 
 
 def _print_table(found: DatasetEvaluation) -> None:

@@ -14,7 +14,8 @@ from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.own_models import OwnModel
+    from napari_autofocus.models.teaching import StageProgress
+    from napari_autofocus.workflows.own_models import OwnMade, OwnModel
     from napari_autofocus.workflows.own_plan import OwnSettings
     from napari_autofocus.workflows.spread import Workers
 
@@ -31,7 +32,15 @@ def train(
         str | None,
         typer.Option(
             help="Model to begin with: its name (see the command models), or its file; one of two shots learns from"
-            " planes as far apart as its shots. Without it, begin anew, with one shot.",
+            " planes as far apart as its shots, and one that refocuses virtually (tsva-20x) from planes either side of"
+            " focus. Without it, begin anew, with one shot unless --kind says otherwise.",
+            rich_help_panel=TEACHING,
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="What to teach without --base: one-shot, or virtual (the image in focus from two shots).",
             rich_help_panel=TEACHING,
         ),
     ] = None,
@@ -45,7 +54,8 @@ def train(
         float | None,
         typer.Option(
             "--range-um",
-            help="The model is to answer within plus or minus this defocus, in µm; otherwise as far as planes reach.",
+            help="The model is to answer within plus or minus this defocus, in µm; otherwise as far as planes reach. Of"
+            " virtual refocusing: shots lie no farther than this to either side.",
             rich_help_panel=TEACHING,
         ),
     ] = None,
@@ -102,18 +112,20 @@ def train(
 
     Best focus comes from a label store or a table labels.csv (columns path, best_z_um; also slide, stain and density,
     if known) beside the stacks; what has no label is labelled by Brenner first. Whole slides are held out to calibrate
-    the model and to measure it; the figures told are of those. At least three stacks are needed.
+    the model and to measure it; the figures told are of those. At least three stacks are needed, two for virtual
+    refocusing.
 
     Examples:
 
         napari-autofocus train stacks/ --base brightfield-20x --minutes 3 --out mine.zip
+        napari-autofocus train stacks/ --base tsva-20x --minutes 10 --out refocuser.zip
         napari-autofocus train stacks/ --minutes 120 --work training --out mine.zip --report figures
         torchrun --nproc-per-node 4 -m napari_autofocus train stacks/ --device cuda --work training --out mine.zip
     """
     who = workers_of(scheduler, workers)
     with reserved_stdout(as_json):
         settings = _settings(
-            minutes, base, name, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device
+            minutes, (base, kind), name, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device
         )
         _check_report(report)
         made = _run(dataset, out, settings, work, who)
@@ -135,7 +147,7 @@ def train(
 
 def _settings(
     minutes: float,
-    base: str | None,
+    begun: tuple[str | None, str | None],
     name: str | None,
     range_um: float | None,
     objective: str | None,
@@ -162,7 +174,8 @@ def _settings(
     )
     return OwnSettings(
         minutes=minutes,
-        base=base,
+        base=begun[0],
+        kind=begun[1],
         name=name,
         range_um=range_um,
         lens=Objective.parse(objective) if objective is not None else None,
@@ -178,7 +191,7 @@ def _check_report(report: Path | None) -> None:
         raise InputError(f"{report} is a file, not a folder; name a folder for the report.")
 
 
-def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who: Workers) -> OwnModel | None:
+def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who: Workers) -> OwnMade | None:
     from napari_autofocus.models.distributed import PartDone, joined
     from napari_autofocus.workflows.own_models import train_own
     from napari_autofocus.workflows.spread_measuring import dataset_measurer
@@ -201,6 +214,7 @@ _NOT_KEPT = "Nothing is kept, because no --work folder was named."
 
 def _follow(step: object, advance: Advance) -> None:
     from napari_autofocus.models.labelled_stacks import PlaneRead
+    from napari_autofocus.models.refocus_dataset import PairJudged
     from napari_autofocus.models.teaching import FrameSeen, StageProgress
     from napari_autofocus.workflows.own_stacks import StackStored
 
@@ -211,22 +225,40 @@ def _follow(step: object, advance: Advance) -> None:
         advance(step.done, step.total, "storing patches")
     elif isinstance(step, StageProgress):
         at = step.progress
-        error = f", error {at.figures['score']:.3f}{' µm' * (step.stage == 'defocus')}" if at.figures else ""
+        error = f", {_score(step)}" if at.figures else ""
         seconds = round(at.seconds), round(at.seconds + at.seconds_left)
         advance(*seconds, f"teaching {step.stage} (s): loss {at.loss:.3f}{error}")
     elif isinstance(step, FrameSeen):
         advance(step.done, step.total or step.done, step.purpose)
+    elif isinstance(step, PairJudged):
+        advance(step.pair, step.pairs, "evaluating")
 
 
-def _write_report(folder: Path, made: OwnModel) -> None:
-    from napari_autofocus.workflows.evaluation_report import save_evaluation_report
+def _score(step: StageProgress) -> str:
+    """What the last validation found, by what is taught."""
+    figures = step.progress.figures
+    if step.stage == "refocus":
+        return f"{figures['gain_db']:+.2f} dB over the sharper shot"
+    return f"error {figures['score']:.3f}{' µm' * (step.stage == 'defocus')}"
 
-    made.held_out.write(folder)
-    save_evaluation_report(made.held_out.evaluation, folder)
+
+def _write_report(folder: Path, made: OwnMade) -> None:
+    from napari_autofocus.workflows.own_report import write_own_report
+
+    write_own_report(made, folder)
 
 
-def _sentences(made: OwnModel) -> list[str]:
+def _sentences(made: OwnMade) -> list[str]:
     """The file, and how good the model is."""
+    from napari_autofocus.cli.refocuser_words import figures_words, optics_words
+    from napari_autofocus.workflows.own_models import OwnRefocuser
+
+    if isinstance(made, OwnRefocuser):
+        return [f"{made.package.path}: {optics_words(made.package.card)}.", *figures_words(made.held_out)]
+    return _defocus_sentences(made)
+
+
+def _defocus_sentences(made: OwnModel) -> list[str]:
     card, told = made.package.card, made.held_out.to_json()
     optics = f"{card.optics.objective.name} at {card.optics.pixel_size_um:.4g} µm a pixel"
     lines = [f"{made.package.path}: model {card.name} for {optics}, within ±{card.range_um:g} µm."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,11 @@ class DatasetEvaluation:
         return (min(distances), max(distances)) if distances else None
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the answers were given in spite of, such as other optics."""
+        return self.evaluation.warnings
+
+    @property
     def unreadable(self) -> tuple[StackSkipped, ...]:
         """The stacks whose files are bad."""
         return tuple(stack for stack in self.skipped if stack.kind == "unreadable")
@@ -123,17 +128,22 @@ class DatasetEvaluation:
 
     def notes(self) -> list[str]:
         """What a reader of the figures has to know of the data, a sentence each."""
-        kinds = Counter(stack.kind for stack in self.skipped)
-        by_brenner, stacks = self.dataset.how_labelled.get("Brenner", 0), len(self.dataset.stacks)
-        unused, some = len(self.dataset.without_stack), ", ".join(self.dataset.without_stack[:3])
-        said = [
-            (by_brenner, f"Labelled by Brenner, because nobody else did: {by_brenner} of {stacks} stacks."),
-            (kinds["untrusted"], f"Left out because their focus cannot be trusted: {kinds['untrusted']} stacks."),
-            (kinds["unpaired"], f"Left out because their planes make no pairs: {kinds['unpaired']} stacks."),
-            (self.dz_um is not None, f"Pairs of planes of one stack, {_apart(self.dz_um)} µm apart."),
-            (unused, f"Rows of the labels that name no stack of the data set: {unused} ({some})."),
-        ]
-        return [sentence for counted, sentence in said if counted]
+        pairs = [f"Pairs of planes of one stack, {_apart(self.dz_um)} µm apart."] if self.dz_um is not None else []
+        return [*data_notes(self.dataset, self.skipped), *pairs]
+
+
+def data_notes(dataset: LabelledDataset, skipped: Sequence[StackSkipped]) -> list[str]:
+    """What a reader of any figures has to know of the data that they were measured on, a sentence each."""
+    kinds = Counter(stack.kind for stack in skipped)
+    by_brenner, stacks = dataset.how_labelled.get("Brenner", 0), len(dataset.stacks)
+    unused, some = len(dataset.without_stack), ", ".join(dataset.without_stack[:3])
+    said = [
+        (by_brenner, f"Labelled by Brenner, because nobody else did: {by_brenner} of {stacks} stacks."),
+        (kinds["untrusted"], f"Left out because their focus cannot be trusted: {kinds['untrusted']} stacks."),
+        (kinds["unpaired"], f"Left out because their planes make no pairs: {kinds['unpaired']} stacks."),
+        (unused, f"Rows of the labels that name no stack of the data set: {unused} ({some})."),
+    ]
+    return [sentence for counted, sentence in said if counted]
 
 
 def _apart(dz_um: tuple[float, float] | None) -> str:
@@ -189,7 +199,7 @@ def evaluate_dataset(
     settings = settings or EvaluationSettings()
     dataset = yield from read_dataset(folder, settings.reading, measure=measure)
     if not settings.insist:
-        _require_optics(dataset, settings)
+        require_optics(dataset, settings)
     evaluation, bad = yield from (judge or judge_with(predictor))(dataset, settings)
     skipped = [*dataset.skipped, *bad]
     if not evaluation.results:
@@ -233,7 +243,8 @@ def _judged(steps: Generator[FieldDone, None, Evaluation], total: int) -> Genera
         yield FrameJudged(step.result.source, step.done, total)
 
 
-def _require_optics(dataset: LabelledDataset, settings: EvaluationSettings) -> None:
+def require_optics(dataset: LabelledDataset, settings: EvaluationSettings) -> None:
+    """Raise InputError where a stack neither states its optics nor anybody does."""
     for each in dataset.stacks:
         if optics_of(each.stack, lens=settings.lens, pixel_size_um=settings.pixel_size_um).objective is None:
             raise InputError(

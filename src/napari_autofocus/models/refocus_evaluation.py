@@ -6,17 +6,50 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.models.simulated_places import KnownShots
+from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.models.refocus_shots import sharper_index
 
 Float32 = npt.NDArray[np.float32]
 Recover = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
 """Two shots in, the recovered image out, of their type or as float32 in [0, 1]."""
 
 _NO_ERROR = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class KnownShots:
+    """Two shots of a field, and the same camera's image of it in focus.
+
+    Parameters
+    ----------
+    first, second, truth : np.ndarray, shape (Y, X) or (Y, X, 3)
+        As the camera gave them.
+    light : np.ndarray, of the same shape, float32
+        The truth without noise, as a share of full scale; of a microscope's images the truth itself.
+    half_um, error_um : float
+        Half of the distance of the two shots, and the middle between them against best focus, µm.
+    slide, stain, density : str
+        What is seen; empty where nobody says it.
+    optics : ImageOptics or None
+        What is known of the optics; the simulation's are the model's.
+    source : str
+        The file, where there is one.
+    """
+
+    first: npt.NDArray[Any]
+    second: npt.NDArray[Any]
+    truth: npt.NDArray[Any]
+    light: npt.NDArray[np.float32]
+    half_um: float
+    error_um: float
+    slide: str
+    stain: str
+    density: str
+    optics: ImageOptics | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +66,8 @@ class ShotsResult:
         The same against a camera's frame in focus, whose own noise sets a bound, dB.
     slide, stain, density : str
         What was seen.
+    doubtful : bool
+        Whether the model itself doubted its image.
     """
 
     half_um: float
@@ -44,6 +79,12 @@ class ShotsResult:
     slide: str
     stain: str
     density: str
+    doubtful: bool = False
+
+    @property
+    def gain_db(self) -> float:
+        """What refocusing was worth: PSNR over the sharper shot's, dB."""
+        return self.recovered_db - self.sharper_db
 
 
 def evaluate_refocus(
@@ -64,8 +105,8 @@ def evaluate_refocus(
     return tuple(results)
 
 
-def shots_result(recovered: Float32, pair: KnownShots) -> ShotsResult:
-    """How near a recovered image (Y, X, C) in [0, 1] is to the truth, and how near the sharper shot was."""
+def shots_result(recovered: Float32, pair: KnownShots, *, doubtful: bool = False) -> ShotsResult:
+    """How near a recovered image (Y, X[, C]) in [0, 1] is to the truth, and how near the sharper shot was."""
     sharper, taken = as_light(sharper_of(pair.first, pair.second)), as_light(pair.truth)
     return ShotsResult(
         half_um=pair.half_um,
@@ -77,6 +118,7 @@ def shots_result(recovered: Float32, pair: KnownShots) -> ShotsResult:
         slide=pair.slide,
         stain=pair.stain,
         density=pair.density,
+        doubtful=doubtful,
     )
 
 
@@ -92,7 +134,7 @@ def refocus_figures(results: Iterable[ShotsResult]) -> dict[str, Any]:
 
 def sharper_of(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The shot with the larger Brenner gradient, in both directions together."""
-    return second if _brenner(second) > _brenner(first) else first
+    return (first, second)[sharper_index(first, second)]
 
 
 def as_light(image: npt.NDArray[Any]) -> Float32:
@@ -105,7 +147,7 @@ def as_light(image: npt.NDArray[Any]) -> Float32:
 def _figures(results: list[ShotsResult]) -> dict[str, Any]:
     if not results:
         return {"pairs": 0}
-    gains = np.array([r.recovered_db - r.sharper_db for r in results])
+    gains = np.array([r.gain_db for r in results])
     taken = np.array([r.recovered_taken_db - r.sharper_taken_db for r in results])
     return {
         "pairs": len(results),
@@ -116,14 +158,6 @@ def _figures(results: list[ShotsResult]) -> dict[str, Any]:
         "gain_against_a_frame_db": float(taken.mean()),
         "recovered_against_a_frame_db": float(np.mean([r.recovered_taken_db for r in results])),
     }
-
-
-def _brenner(image: npt.NDArray[Any]) -> float:
-    grey = as_light(image)
-    grey = grey.mean(axis=2) if grey.ndim == 3 else grey
-    down = cv2.norm(np.ascontiguousarray(grey[2:]), np.ascontiguousarray(grey[:-2]), cv2.NORM_L2SQR)
-    right = cv2.norm(np.ascontiguousarray(grey[:, 2:]), np.ascontiguousarray(grey[:, :-2]), cv2.NORM_L2SQR)
-    return float(down + right)
 
 
 def _psnr(image: Float32, truth: Float32) -> float:

@@ -21,7 +21,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.registration import moved
 from napari_autofocus.models.refocus_samples import FULL_SCALE, RefocusDataset
 from napari_autofocus.models.tasks import WHOLE, Holding, turned
-from napari_autofocus.models.training_records import Validation
+from napari_autofocus.models.training_records import Gains, Validation
 from napari_autofocus.models.tsva import TsvaNetwork, ordered
 
 Float32 = npt.NDArray[np.float32]
@@ -192,7 +192,7 @@ class RefocusTask:
         for name, near in (("near", half < 1), ("middle", (half >= 1) & (half < 2)), ("far", half >= 2)):
             if near.any():
                 figures[f"{name}_gain_db"] = float(gain[near].mean())
-        return Validation(figures)
+        return Validation(figures, Gains(half.astype(np.float32), gain.astype(np.float32)))
 
     def _plain(self, index: int, pair: int, rng: np.random.Generator) -> tuple[Float32, Float32]:
         """A sample as it stands, in full, through the usual camera."""

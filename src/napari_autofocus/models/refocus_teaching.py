@@ -12,26 +12,37 @@ import torch
 
 from napari_autofocus.models.refocus_evaluation import Recover, as_light
 from napari_autofocus.models.refocus_samples import RefocusDataset
-from napari_autofocus.models.refocus_task import RefocusTask
+from napari_autofocus.models.refocus_task import RefocusTask, ShownPairs
+from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
 from napari_autofocus.models.tsva import TsvaNetwork, TsvaSettings
 
 
 def teach_refocus(
-    network: TsvaSettings, settings: TrainingSettings, data: Path, checkpoint: Path
+    network: TsvaSettings | TsvaNetwork,
+    settings: TrainingSettings,
+    data: Path,
+    checkpoint: Path,
+    *,
+    holding: Holding | None = None,
+    shown: ShownPairs | None = None,
 ) -> Generator[TrainingProgress, None, Trained]:
-    """Teach a network from weights that the seed of the settings draws, or go on from its checkpoint.
+    """Teach a network, or go on from its checkpoint.
 
     Parameters
     ----------
-    network : TsvaSettings
-        What is taught.
+    network : TsvaSettings or TsvaNetwork
+        What is taught: from weights that the seed of the settings draws, or from those that a network has.
     settings : TrainingSettings
         How.
     data : Path
         Folder of the training data.
     checkpoint : Path
         Where the training is kept.
+    holding : Holding, optional
+        Which slides are held back, otherwise one in twenty.
+    shown : ShownPairs, optional
+        How samples are varied.
 
     Yields
     ------
@@ -39,7 +50,8 @@ def teach_refocus(
         Closing the generator stops; the checkpoint is kept.
     """
     torch.manual_seed(settings.seed)
-    task = RefocusTask(TsvaNetwork(network), RefocusDataset(data), seed=settings.seed)
+    taught = TsvaNetwork(network) if isinstance(network, TsvaSettings) else network
+    task = RefocusTask(taught, RefocusDataset(data), seed=settings.seed, holding=holding, shown=shown)
     return (yield from train(task, settings, checkpoint))
 
 

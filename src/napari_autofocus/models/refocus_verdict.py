@@ -92,11 +92,6 @@ def may_be_taken_out(shift: Shift, shape: tuple[int, int]) -> bool:
     return NEGLIGIBLE_PX <= shift.length_px <= _most_shift(shape) and shift.quality >= LEAST_LIKENESS
 
 
-def sharper_of(shots: Shots) -> int:
-    """Which of two shots has the larger Brenner gradient in both directions together: 0 or 1."""
-    return int(_brenner(shots[1].pixels) > _brenner(shots[0].pixels))
-
-
 def judge(
     shots: Shots, image: npt.NDArray[Any], uncertainty: Float32, shift: Shift, stains: Collection[str] = ()
 ) -> tuple[RefocusVerdict, tuple[str, ...], Findings]:
@@ -172,13 +167,6 @@ def _other_kind(found: Findings, stains: Collection[str]) -> str:
 
 def _most_shift(shape: tuple[int, int]) -> float:
     return min(MOST_SHIFT_PX, MOST_SHIFT_SHARE * min(shape))
-
-
-def _brenner(image: npt.NDArray[Any]) -> float:
-    grey = to_grey(image)
-    down = cv2.norm(grey[2:], grey[:-2], cv2.NORM_L2SQR) if grey.shape[0] > 2 else 0.0
-    right = cv2.norm(grey[:, 2:], grey[:, :-2], cv2.NORM_L2SQR) if grey.shape[1] > 2 else 0.0
-    return float(down + right)
 
 
 def _thinned(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -23,14 +23,13 @@ from napari_autofocus.models.optics_check import check_optics
 from napari_autofocus.models.package import VirtualCard
 from napari_autofocus.models.package.reading import VirtualPackage, open_virtual_package
 from napari_autofocus.models.refocus_engines import OnnxRefocusEngine, RefocusEngine, TorchRefocusEngine
-from napari_autofocus.models.refocus_shots import UNMOVED, Shots, as_camera, light_of, shots_of
+from napari_autofocus.models.refocus_shots import UNMOVED, Shots, as_camera, light_of, sharper_index, shots_of
 from napari_autofocus.models.refocus_tiles import Joined, Span, padded, spans
 from napari_autofocus.models.refocus_verdict import (
     Findings,
     RefocusVerdict,
     judge,
     may_be_taken_out,
-    sharper_of,
 )
 
 Float32 = npt.NDArray[np.float32]
@@ -228,7 +227,7 @@ class VirtualRefocuser:
             image=image,
             uncertainty=uncertainty,
             shift_px=(shift.dy, shift.dx),
-            sharper=sharper_of(shots),
+            sharper=sharper_index(shots[0].pixels, shots[1].pixels),
             verdict=verdict,
             reasons=reasons,
             warnings=warnings,

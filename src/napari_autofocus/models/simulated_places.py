@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_autofocus.models.refocus_evaluation import KnownShots
 from napari_autofocus.models.refocus_samples import FULL_SCALE, RefocusSample
 from napari_autofocus.models.simulated_fields import FIELDS_OF_ONE_OPTICS, drawn_place, off_nominal
 from napari_autofocus.optics import Objective
@@ -67,33 +67,6 @@ class SimulatedPlaces:
     error_um: float = 1.0
     astray_um: float = 7.0
     off_nominal_share: float = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class KnownShots:
-    """Two shots of a field, and the same camera's image of it in focus.
-
-    Parameters
-    ----------
-    first, second, truth : np.ndarray, shape (Y, X, 3)
-        As the camera gave them.
-    light : np.ndarray, shape (Y, X, 3), float32
-        The truth without noise, as a share of full scale.
-    half_um, error_um : float
-        Half of the distance of the two shots, and the middle between them against best focus, µm.
-    slide, stain, density : str
-        What is seen.
-    """
-
-    first: npt.NDArray[Any]
-    second: npt.NDArray[Any]
-    truth: npt.NDArray[Any]
-    light: npt.NDArray[np.float32]
-    half_um: float
-    error_um: float
-    slide: str
-    stain: str
-    density: str
 
 
 def simulate_places(settings: SimulatedPlaces, seeds: Iterable[int]) -> Iterator[RefocusSample]:

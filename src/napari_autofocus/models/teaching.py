@@ -26,7 +26,7 @@ from napari_autofocus.models.package import ModelPackage, TrainingRecord
 from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
 
-Stage = Literal["importance", "defocus"]
+Stage = Literal["importance", "defocus", "refocus"]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from napari_autofocus.models.training_records import Pairs, Trained, TrainingProgress, Validation
+from napari_autofocus.models.training_records import Gains, Pairs, Trained, TrainingProgress, Validation
 from napari_autofocus.models.training_run import Run, Task
 from napari_autofocus.models.training_settings import TrainingSettings
 from napari_autofocus.models.training_watch import has_diverged
 
-__all__ = ["Pairs", "Task", "Trained", "TrainingProgress", "TrainingSettings", "Validation", "train"]
+__all__ = ["Gains", "Pairs", "Task", "Trained", "TrainingProgress", "TrainingSettings", "Validation", "train"]
 
 LONGEST_SILENCE_S = 2.0
 """Between progress records: whoever wants to stop the run waits no longer."""

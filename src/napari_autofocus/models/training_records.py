@@ -26,6 +26,22 @@ class Pairs:
 
 
 @dataclass(frozen=True, eq=False)
+class Gains:
+    """What virtual refocusing was worth in a validation, one entry a pair of shots.
+
+    Parameters
+    ----------
+    half_um : np.ndarray, shape (N,)
+        Half the distance of the two shots, µm.
+    gain_db : np.ndarray, shape (N,)
+        PSNR over the sharper shot's, dB.
+    """
+
+    half_um: npt.NDArray[np.float32]
+    gain_db: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Validation:
     """What a task found on samples that are not trained on.
 
@@ -33,12 +49,12 @@ class Validation:
     ----------
     figures : dict
         ``score`` among them, the lower the better.
-    pairs : Pairs or None
-        Truth and answer for some of the samples, where the task has such.
+    pairs : Pairs, Gains or None
+        Truth and answer for some of the samples, or what the answer was worth, where the task has such.
     """
 
     figures: dict[str, float]
-    pairs: Pairs | None = None
+    pairs: Pairs | Gains | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +77,8 @@ class TrainingProgress:
         Of the last validation; empty before the first.
     validated : bool
         Whether that validation is new.
-    pairs : Pairs or None
-        Truth and answer for each sample of the last validation, where the task has such; for a scatter.
+    pairs : Pairs, Gains or None
+        Of each sample of the last validation, where the task has such; for a scatter.
     history : tuple of dict
         Figures of every validation so far, those of earlier runs too, each with its ``samples``, ``seconds``, ``loss``
         and ``learning_rate``; for curves.
@@ -78,7 +94,7 @@ class TrainingProgress:
     seconds_left: float
     figures: dict[str, float]
     validated: bool
-    pairs: Pairs | None = None
+    pairs: Pairs | Gains | None = None
     history: tuple[dict[str, float], ...] = ()
     retreats: int = 0
 

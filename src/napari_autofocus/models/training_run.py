@@ -31,7 +31,7 @@ from napari_autofocus.models.distributed import (
 from napari_autofocus.models.shared_layers import share_layers
 from napari_autofocus.models.training_keeping import Keeper
 from napari_autofocus.models.training_network import groups, moving_average, placed
-from napari_autofocus.models.training_records import Pairs, RunState, Trained, TrainingProgress, Validation
+from napari_autofocus.models.training_records import Gains, Pairs, RunState, Trained, TrainingProgress, Validation
 from napari_autofocus.models.training_settings import TrainingSettings
 from napari_autofocus.models.training_watch import has_exploded, may_go_back, too_often
 
@@ -79,7 +79,7 @@ class Run:
         self.optimiser = torch.optim.AdamW(
             groups(self.network, settings.weight_decay), lr=settings.learning_rate, fused=True
         )
-        self.pairs: Pairs | None = None
+        self.pairs: Pairs | Gains | None = None
         self._keeper = Keeper(checkpoint, self.network, self.average, self.optimiser, settings)
         self.state = self._begin()
         if process_count() > 1:

@@ -12,7 +12,7 @@ and one whose paths meet by the maximum of their features (``burst``).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -136,6 +136,28 @@ class TsvaNetwork(nn.Module):
         pairs = features.shape[0] // 2
         first, second = features[:pairs], features[pairs:]
         return torch.maximum(first, second) if self.settings.method == "burst" else torch.cat([first, second], dim=1)
+
+
+def for_grey(network: TsvaNetwork) -> TsvaNetwork:
+    """A network of one channel that answers to grey images as one for colour does to three equal colours.
+
+    So a network for colour can be taught further on images of a monochrome camera. Ours; exact up to rounding, the
+    three answers counting alike.
+
+    Parameters
+    ----------
+    network : TsvaNetwork
+        Of any number of channels; it is not changed.
+    """
+    channels, squares = network.settings.channels, network.settings.fold**2
+    grey = TsvaNetwork(replace(network.settings, channels=1))
+    weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    first, last = "contracting.0.0.0.weight", "last.weight"
+    weights[first] = weights[first].unflatten(1, (channels, squares)).sum(dim=1)
+    colours, doubt = weights[last].split([channels * squares, squares])
+    weights[last] = torch.cat([colours.unflatten(0, (channels, squares)).mean(dim=0), doubt])
+    grey.load_state_dict(weights)
+    return grey.train(network.training)
 
 
 def ordered(shots: Tensor) -> tuple[Tensor, Tensor]:

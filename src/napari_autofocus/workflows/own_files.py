@@ -36,12 +36,18 @@ def check_target(target: Path) -> None:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose a folder that exists.") from error
 
 
-def claim(work: Path, own: OwnPlan) -> None:
+def claim(work: Path, plan: dict[str, Any]) -> None:
     """Make the work folder this training's own; one that holds another's is refused.
 
     What may change between two calls is the time and how it is spent; what was learned from may not.
+
+    Parameters
+    ----------
+    work : Path
+        The folder.
+    plan : dict
+        What the training was begun with (:func:`facts_of`), in plain values.
     """
-    plan = _facts(own)
     record = work / _PLAN
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -62,15 +68,8 @@ def claim(work: Path, own: OwnPlan) -> None:
         )
 
 
-def _facts(own: OwnPlan) -> dict[str, Any]:
+def facts_of(own: OwnPlan) -> dict[str, Any]:
     """What a training was begun with."""
-
-    def listed(stacks: tuple[LabelledStack, ...]) -> list[list[Any]]:
-        return [
-            [str(stack.path.resolve()), float(stack.best_z_um), crc32(patch_focus_um(stack).tobytes())]
-            for stack in stacks
-        ]
-
     return {
         "base": sha256_of(own.base.members[DEFOCUS_WEIGHTS]) if own.base is not None else None,
         "optics": own.optics.model_dump(mode="json"),
@@ -79,3 +78,10 @@ def _facts(own: OwnPlan) -> dict[str, Any]:
         "folds": len(own.split.folds),
         "stacks": {"learned from": listed(own.split.training), "watched": listed(own.split.watched)},
     }
+
+
+def listed(stacks: tuple[LabelledStack, ...]) -> list[list[Any]]:
+    """Stacks in plain values: file, best focus, and a fingerprint of that of the patches."""
+    return [
+        [str(stack.path.resolve()), float(stack.best_z_um), crc32(patch_focus_um(stack).tobytes())] for stack in stacks
+    ]

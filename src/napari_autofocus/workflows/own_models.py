@@ -6,25 +6,20 @@ the stacks in ``own_stacks.py``; teaching itself, in ``models/teaching.py``.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.focus.calibration import FEWEST_FIELDS
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation
-from napari_autofocus.models.distributed import PartDone, is_main, main_first, process_count
+from napari_autofocus.models.distributed import PartDone, is_main, main_first
 from napari_autofocus.models.evaluation import Evaluation, FieldResult
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
-    LabelledStack,
     Measurer,
-    PlaneRead,
-    StackSkipped,
     read_dataset,
 )
 from napari_autofocus.models.package import ModelPackage
@@ -32,14 +27,13 @@ from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.packaging import package
 from napari_autofocus.models.teaching import (
     FrameSeen,
-    StageProgress,
     Taught,
     check_device,
     sides_exchanged,
 )
 from napari_autofocus.workflows.cross_validation import CrossValidation
 from napari_autofocus.workflows.own_card import card_of, notes_of
-from napari_autofocus.workflows.own_files import check_target, claim, name_of
+from napari_autofocus.workflows.own_files import check_target, claim, facts_of, name_of
 from napari_autofocus.workflows.own_folds import Crossed, FoldStep, cross_validate
 from napari_autofocus.workflows.own_plan import (
     OwnPlan,
@@ -48,13 +42,20 @@ from napari_autofocus.workflows.own_plan import (
     prepare,
     reading_of,
 )
+from napari_autofocus.workflows.own_refocus_plan import is_virtual
+from napari_autofocus.workflows.own_refocusers import (
+    OwnRefocuser,
+    OwnRefocusStep,
+    temporary_work,
+    train_own_refocuser,
+)
 from napari_autofocus.workflows.own_split import BEYOND, Split
 from napari_autofocus.workflows.own_stacks import StackStored, store_patches
 from napari_autofocus.workflows.own_teaching import teach_own
 
-__all__ = ["FoldStep", "OwnModel", "OwnStep", "train_own"]
+__all__ = ["FoldStep", "OwnMade", "OwnModel", "OwnRefocuser", "OwnStep", "train_own"]
 
-OwnStep = PlaneRead | LabelledStack | StackSkipped | StackStored | StageProgress | FrameSeen | FoldStep
+OwnStep = OwnRefocusStep | FrameSeen | FoldStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,9 @@ class OwnModel:
         }
 
 
+OwnMade = OwnModel | OwnRefocuser
+
+
 def train_own(
     dataset: Path,
     target: Path,
@@ -102,7 +106,7 @@ def train_own(
     *,
     work: Path | None = None,
     measure: Measurer | None = None,
-) -> Generator[OwnStep, None, OwnModel]:
+) -> Generator[OwnStep, None, OwnMade]:
     """Make a model of a folder of z-stacks; those without labels are labelled by Brenner first.
 
     Parameters
@@ -126,7 +130,8 @@ def train_own(
 
     Returns
     -------
-    OwnModel
+    OwnModel or OwnRefocuser
+        By what was asked for.
 
     Raises
     ------
@@ -137,6 +142,8 @@ def train_own(
         be written, or a work folder of another training.
     """
     settings = settings or OwnSettings()
+    if is_virtual(settings):
+        return (yield from train_own_refocuser(dataset, target, settings, work=work, measure=measure))
     name = settings.name or name_of(target)
     with ExitStack() as cleaning:
         with main_first():
@@ -144,10 +151,10 @@ def train_own(
             check_device(settings.device)
             base = base_of(settings)
             if work is None:
-                work = Path(cleaning.enter_context(_temporary()))
+                work = Path(cleaning.enter_context(temporary_work()))
             found = yield from read_dataset(dataset, reading_of(settings, base), measure=measure)
             own = prepare(dataset, found, settings, base)
-            claim(work, own)
+            claim(work, facts_of(own))
             data = yield from _stored(own, work / "data")
         if own.base is not None and own.dz_um is None:  # two shots tell the sides of focus apart by themselves
             own = replace(own, plan=replace(own.plan, mirrored=sides_exchanged(own.plan, own.base, data)))
@@ -158,12 +165,6 @@ def train_own(
         if crossed is not None:
             return _package_crossed(own, target, name, taught, crossed)
         return (yield from _package(own, target, name, taught))
-
-
-def _temporary() -> tempfile.TemporaryDirectory[str]:
-    if process_count() > 1:
-        raise InputError("Processes that train together share a work folder; name one with --work.")
-    return tempfile.TemporaryDirectory(prefix="napari-autofocus-", ignore_cleanup_errors=True)
 
 
 def _stored(own: OwnPlan, folder: Path) -> Generator[StackStored, None, Dataset]:

@@ -5,9 +5,8 @@ Everything that can be refused is refused here, before anything takes long.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,9 +26,11 @@ from napari_autofocus.models.library import find_model
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, open_any_package, open_package
 from napari_autofocus.models.teaching import TeachingPlan, networks_of
 from napari_autofocus.models.training import TrainingSettings
-from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.own_settings import OwnSettings
 from napari_autofocus.workflows.own_split import Split, fold_stacks, split_stacks
 from napari_autofocus.workflows.own_stacks import LEAST_STACKS, common_optics, covered_range_um, is_usable
+
+__all__ = ["OwnPlan", "OwnSettings", "base_of", "distance_of", "prepare", "reading_of"]
 
 LEARNING_RATE = 1e-3
 BATCH = {"base": 32, "new": 64}
@@ -38,65 +39,6 @@ LOOKING_SHARE = {"base": 0.1, "new": 0.2}
 """Share of the time that goes into stage one."""
 FEWEST_TO_LOOK = 12
 """With fewer stacks to learn from, a base's stage one is kept as it is: whole frames are what it learns from."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-
-
-@dataclass(frozen=True)
-class OwnSettings:
-    """How a model is made of one's own stacks.
-
-    Parameters
-    ----------
-    minutes : float
-        Time to teach; reading the stacks and measuring the model come on top.
-    base : str or None
-        Name or file of the model to begin with; None to begin anew.
-    name : str or None
-        Of the new model; that of its file unless given.
-    range_um : float or None
-        The model is to answer for defocus within ± this, µm; otherwise as far as the planes reach.
-    lens : Objective or None
-        The objective, in place of what the files say; its camera pixel does not count.
-    pixel_size_um : float or None
-        Size of a pixel in the sample, µm, in place of what the files say.
-    reading : ReadingSettings
-        How stacks are opened; the patches are the base's.
-    seed : int
-        Decides which stacks are held out, and on weights and batches.
-    device : str
-        That training runs on, as torch names it.
-    samples : int
-        Patches to show at most, however much time is left.
-    folds : int
-        Hold every stack out once, in so many models taught beside the one that learns from all, each as long as that
-        one; 0 holds a part out.
-    """
-
-    minutes: float = 5.0
-    base: str | None = None
-    name: str | None = None
-    range_um: float | None = None
-    lens: Objective | None = None
-    pixel_size_um: float | None = None
-    reading: ReadingSettings = field(default_factory=ReadingSettings)
-    seed: int = 0
-    device: str = "cpu"
-    samples: int = 10_000_000
-    folds: int = 0
-
-    def __post_init__(self) -> None:
-        numbers = {"time, in minutes,": self.minutes, "range": self.range_um, "pixel size": self.pixel_size_um}
-        for name, value in numbers.items():
-            if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"The {name} must be a positive number; found {value:g}.")
-        if self.folds == 1 or self.folds < 0:
-            raise InputError(f"Cross-validation takes at least 2 folds, or 0 to do without; found {self.folds}.")
-        if self.seed < 0:
-            raise InputError(f"The seed is a whole number of at least 0; found {self.seed}.")
-        if self.name is not None and not _NAME.fullmatch(self.name):
-            raise InputError(
-                f"A model's name has letters, digits and . _ + - only, 64 at most; found {self.name!r}, choose another."
-            )
 
 
 @dataclass(frozen=True, eq=False)

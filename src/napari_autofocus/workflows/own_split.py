@@ -51,7 +51,7 @@ class Split:
         return {"by": self.by, **numbers} | ({"folds": len(self.folds)} if self.folds else {})
 
 
-def split_stacks(stacks: Sequence[LabelledStack], range_um: float, seed: int) -> Split:
+def split_stacks(stacks: Sequence[LabelledStack], range_um: float, seed: int, *, calibrated: bool = True) -> Split:
     """Divide stacks into those that teach and those that are held out, by whole slides where there are several.
 
     With three slides and more, a fifth of them (at least one) is held out to calibrate with, and as many to measure
@@ -66,6 +66,8 @@ def split_stacks(stacks: Sequence[LabelledStack], range_um: float, seed: int) ->
         Planes within ± this count as frames, µm.
     seed : int
         Decides which are held out.
+    calibrated : bool
+        Whether any are held out to calibrate with; two stacks suffice where none are.
     """
     slides: dict[str, list[LabelledStack]] = {}
     for stack in stacks:
@@ -73,15 +75,15 @@ def split_stacks(stacks: Sequence[LabelledStack], range_um: float, seed: int) ->
     rng = np.random.default_rng([seed, 23])
     if len(slides) == 2:
         smaller, larger = sorted(slides.values(), key=len)
-        half = len(smaller) // 2
+        half = len(smaller) // 2 if calibrated else 0
         held = [smaller[i] for i in rng.permutation(len(smaller))]
         note = "There are two slides: one was trained on, the other held out."
         return Split(tuple(larger), tuple(held[:half]), tuple(held[half:]), "slide", note)
     if len(slides) > 2:
-        training, calibration, evaluation = _divide(list(slides.values()), range_um, rng)
+        training, calibration, evaluation = _divide(list(slides.values()), range_um, rng, calibrated)
         named = not all(stack.slide == str(stack.path) for stack in stacks)
         return Split(training, calibration, evaluation, "slide", _SLIDES_NAMED if named else _SLIDES_UNNAMED)
-    training, calibration, evaluation = _divide([[stack] for stack in stacks], range_um, rng)
+    training, calibration, evaluation = _divide([[stack] for stack in stacks], range_um, rng, calibrated)
     return Split(training, calibration, evaluation, "stack", _ONE_SLIDE)
 
 
@@ -98,11 +100,14 @@ _Stacks = tuple[LabelledStack, ...]
 
 
 def _divide(
-    units: Sequence[Sequence[LabelledStack]], range_um: float, rng: np.random.Generator
+    units: Sequence[Sequence[LabelledStack]], range_um: float, rng: np.random.Generator, calibrate: bool
 ) -> tuple[_Stacks, _Stacks, _Stacks]:
     """Training, calibration and evaluation stacks; every unit goes one way."""
     order = [units[i] for i in rng.permutation(len(units))]
-    measured = calibrated = max(1, round(HELD_SHARE * len(order)))
+    measured = max(1, round(HELD_SHARE * len(order)))
+    if not calibrate:
+        return _flat(order[measured:]), (), _flat(order[:measured])
+    calibrated = measured
 
     def frames(held: Sequence[Sequence[LabelledStack]]) -> int:
         return sum(int((np.abs(stack.defocus_um) <= range_um).sum()) for unit in held for stack in unit)

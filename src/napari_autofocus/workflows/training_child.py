@@ -33,7 +33,7 @@ from napari_autofocus.workflows.training_steps import (
 )
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.own_models import OwnModel
+    from napari_autofocus.workflows.own_models import OwnMade
 
 LOOK, TRAIN = "look", "train"
 _NICE = 10
@@ -109,11 +109,9 @@ def look(request: TrainingRequest) -> _Telling:
     """Read a data set and tell what is in it, before anything is taught. Raises InputError."""
     _check(request)
     from napari_autofocus.models.labelled_stacks import read_dataset
-    from napari_autofocus.workflows.own_plan import base_of, reading_of
-    from napari_autofocus.workflows.training_told import seen_in, settings_of, told
+    from napari_autofocus.workflows.training_told import reading_for, seen_in, settings_of, told
 
-    settings = settings_of(request)
-    reading = read_dataset(request.dataset, reading_of(settings, base_of(settings)))
+    reading = read_dataset(request.dataset, reading_for(settings_of(request)))
     while True:
         try:
             yield told(next(reading))
@@ -136,7 +134,7 @@ def train(request: TrainingRequest) -> _Telling:
                 try:
                     step = next(teaching)
                 except StopIteration as finished:
-                    made: OwnModel = finished.value
+                    made: OwnMade = finished.value
                     break
                 if isinstance(step, LabelledStack):
                     yield optics_known(step, request)
@@ -160,14 +158,12 @@ def _check(request: TrainingRequest) -> None:
     find_stacks([request.dataset])
 
 
-def _write_report(made: OwnModel, target: Path) -> tuple[Path | None, list[str]]:
+def _write_report(made: OwnMade, target: Path) -> tuple[Path | None, list[str]]:
     """The page of figures beside the model; that it cannot be written is no reason to lose the model."""
-    from napari_autofocus.workflows.evaluation_report import save_evaluation_report
+    from napari_autofocus.workflows.own_report import write_own_report
 
-    folder = target.with_name(f"{target.stem}.report")
     try:
-        made.held_out.write(folder)
-        return save_evaluation_report(made.held_out.evaluation, folder), []
+        return write_own_report(made, target.with_name(f"{target.stem}.report")), []
     except InputError as error:
         return None, [f"The report is missing: {error}"]
 

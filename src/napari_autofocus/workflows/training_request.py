@@ -49,6 +49,8 @@ class TrainingRequest:
         As torch names it.
     seed : int
         Decides which stacks are held out, and more.
+    kind : str or None
+        What to teach where there is no base.
     """
 
     dataset: Path
@@ -62,6 +64,7 @@ class TrainingRequest:
     pixel_um: float | None = None
     device: str = "cpu"
     seed: int = 0
+    kind: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

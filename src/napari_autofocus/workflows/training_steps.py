@@ -39,27 +39,29 @@ class Learning:
 
     Parameters
     ----------
-    stage : {'importance', 'defocus'}
+    stage : {'importance', 'defocus', 'refocus'}
         What is taught.
     loss, learning_rate : float
         Running mean, and rate of the last step.
     seconds, seconds_left : float
         Spent in this stage, and still to spend.
     score : float or None
-        Of the last validation: of stage two the mean absolute error, µm; of stage one, of the importance.
+        Of the last validation: of stage two the mean absolute error, µm; of stage one, of the importance; of virtual
+        refocusing the gain over the sharper shot, dB.
     direction : float or None
         Of the last validation: share of right directions.
     validated : bool
         Whether that validation is new.
     pairs : tuple of (float, float)
-        True and found defocus of the last validation, µm; where it is new.
+        True and found defocus of the last validation, µm; of virtual refocusing half the distance of two shots, µm, and
+        the gain, dB; where it is new.
     retreats : int
         How often it diverged and went back to its best state.
     fold, folds : int
         Of a cross-validation, counted from 1; 0 in none.
     """
 
-    stage: Literal["importance", "defocus"]
+    stage: Literal["importance", "defocus", "refocus"]
     loss: float
     learning_rate: float
     seconds: float
@@ -160,6 +162,62 @@ class TrainingMade:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """What was recovered from pairs of one half distance, µm: PSNR, dB, of the sharper shots, and of the results."""
+
+    half_um: float
+    pairs: int
+    sharper_db: float
+    recovered_db: float
+    base_db: float | None = None
+
+
+@dataclass(frozen=True)
+class RefocuserMade:
+    """A virtual refocuser that was made, and what it is worth on stacks that were held out.
+
+    Parameters
+    ----------
+    model, report : str
+        Files; the report's is empty where it could not be written.
+    name : str
+        Of the model.
+    base : str
+        Name of the model that it began with; empty where it began anew.
+    dof_um : float
+        Depth of field, µm.
+    half_um : tuple of float
+        Least and largest half distance of two shots, µm.
+    gain_db, base_gain_db : float or None
+        PSNR over the sharper shot's, and what the base gains on the same pairs.
+    doubtful : float or None
+        Share of the images that the model doubts.
+    stacks : int
+        Held out.
+    gains : tuple of Gain
+        By half distance.
+    pairs : tuple of (float, float)
+        Half distance, µm, and gain, dB, of each pair that was measured.
+    notes : tuple of str
+        What to know of the figures; a sentence each.
+    """
+
+    model: str
+    report: str
+    name: str
+    base: str
+    dof_um: float
+    half_um: tuple[float, float]
+    gain_db: float | None
+    base_gain_db: float | None
+    doubtful: float | None
+    stacks: int
+    gains: tuple[Gain, ...] = ()
+    pairs: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pausing:
     """It was heard that the work is to stop; it ends with its next step."""
 
@@ -177,10 +235,13 @@ class Refused:
 
 
 TrainingStep = Working | Learning | OpticsKnown | Pausing
-TrainingEnd = DatasetSeen | TrainingMade | Paused | Refused
+TrainingEnd = DatasetSeen | TrainingMade | RefocuserMade | Paused | Refused
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (Working, Learning, OpticsKnown, Pausing, DatasetSeen, TrainingMade, Paused, Refused)
+    for kind in (
+        *(Working, Learning, OpticsKnown, Pausing),
+        *(DatasetSeen, TrainingMade, RefocuserMade, Paused, Refused),
+    )
 }
 
 
@@ -221,6 +282,8 @@ def _restored(name: str, value: Any) -> Any:
         return Answer(**value)
     if name == "answers":
         return tuple(Answer(**each) for each in value)
+    if name == "gains":
+        return tuple(Gain(**each) for each in value)
     if name == "pairs":
         return tuple((float(true), float(found)) for true, found in value)
     return tuple(value) if isinstance(value, list) else value

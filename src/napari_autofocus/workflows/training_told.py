@@ -7,18 +7,45 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.devices import training_devices
-from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack, PlaneRead, optics_of
+from napari_autofocus.models.labelled_stacks import (
+    LabelledDataset,
+    LabelledStack,
+    PlaneRead,
+    ReadingSettings,
+    optics_of,
+)
 from napari_autofocus.models.metrics import FieldResult
+from napari_autofocus.models.package import CardOptics
+from napari_autofocus.models.refocus_dataset import PairJudged
+from napari_autofocus.models.samples import FloatArray
 from napari_autofocus.models.teaching import FrameSeen, StageProgress
+from napari_autofocus.models.training import Gains, Pairs
 from napari_autofocus.optics import Objective
-from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep
-from napari_autofocus.workflows.own_plan import OwnPlan, OwnSettings, base_of, prepare
+from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnRefocuser, OwnStep
+from napari_autofocus.workflows.own_plan import OwnSettings, base_of, prepare, reading_of
+from napari_autofocus.workflows.own_refocus_plan import (
+    is_virtual,
+    planes_apart_words,
+    prepare_refocus,
+    refocus_base,
+    refocus_reading,
+)
 from napari_autofocus.workflows.own_stacks import StackStored
 from napari_autofocus.workflows.training_request import TrainingRequest
-from napari_autofocus.workflows.training_steps import Answer, DatasetSeen, Learning, OpticsKnown, TrainingMade, Working
+from napari_autofocus.workflows.training_steps import (
+    Answer,
+    DatasetSeen,
+    Gain,
+    Learning,
+    OpticsKnown,
+    RefocuserMade,
+    TrainingMade,
+    Working,
+)
 
 _MOST_ANSWERS = 2000
 _MOST_REASONS = 200
@@ -36,6 +63,7 @@ def settings_of(request: TrainingRequest) -> OwnSettings:
         lens=Objective.parse(request.objective) if request.objective else None,
         pixel_size_um=request.pixel_um,
         folds=request.folds,
+        kind=request.kind,
     )
 
 
@@ -53,6 +81,8 @@ def told(step: OwnStep, fold: int = 0, folds: int = 0) -> Working | Learning | N
     if isinstance(step, FrameSeen):
         answer = answer_of(step.result) if step.result is not None else None
         return Working(step.purpose, step.done, step.total or 0, fold=fold, folds=folds, answer=answer)
+    if isinstance(step, PairJudged):
+        return Working("evaluating", step.pair, step.pairs, Path(step.path).name)
     return None
 
 
@@ -67,14 +97,15 @@ def _learning(step: StageProgress, fold: int, folds: int) -> Learning:
     at, new = step.progress, step.progress.validated
     pairs: Iterable[tuple[float, float]] = ()
     if new and at.pairs is not None:
-        pairs = zip(at.pairs.true_um.tolist(), at.pairs.found_um.tolist(), strict=True)
+        both = (at.pairs.true_um, at.pairs.found_um) if isinstance(at.pairs, Pairs) else _gains_of(at.pairs)
+        pairs = zip(*(values.tolist() for values in both), strict=True)
     return Learning(
         stage=step.stage,
         loss=at.loss,
         learning_rate=at.learning_rate,
         seconds=at.seconds,
         seconds_left=at.seconds_left,
-        score=at.figures.get("score"),
+        score=at.figures.get("gain_db" if step.stage == "refocus" else "score"),
         direction=at.figures.get("direction"),
         validated=new,
         pairs=tuple((round(true, 3), round(found, 3)) for true, found in pairs),
@@ -84,23 +115,31 @@ def _learning(step: StageProgress, fold: int, folds: int) -> Learning:
     )
 
 
+def _gains_of(gains: Gains) -> tuple[FloatArray, FloatArray]:
+    return gains.half_um, gains.gain_db
+
+
 def answer_of(result: FieldResult) -> Answer:
     """What was said of a frame."""
     return Answer(result.true_um, result.estimate_um, result.refused)
 
 
-def made_of(own: OwnModel, report: Path | None, extra: Iterable[str] = ()) -> TrainingMade:
+def made_of(
+    own: OwnModel | OwnRefocuser, report: Path | None, extra: Iterable[str] = ()
+) -> TrainingMade | RefocuserMade:
     """A finished model in plain words.
 
     Parameters
     ----------
-    own : OwnModel
+    own : OwnModel or OwnRefocuser
         As it was made.
     report : Path or None
         Page of its figures.
     extra : iterable of str
         Notes to add, a sentence each.
     """
+    if isinstance(own, OwnRefocuser):
+        return _refocuser_made(own, report, extra)
     evaluation = own.held_out.evaluation
     figures, estimate = evaluation.figures(), own.cross_validation.estimate if own.cross_validation else None
     return TrainingMade(
@@ -123,6 +162,32 @@ def made_of(own: OwnModel, report: Path | None, extra: Iterable[str] = ()) -> Tr
     )
 
 
+def _refocuser_made(own: OwnRefocuser, report: Path | None, extra: Iterable[str]) -> RefocuserMade:
+    card, found = own.package.card, own.held_out
+    told, base = found.figures(), found.base
+    before = told["base"]["by_half_um"] if base is not None else {}
+    return RefocuserMade(
+        model=str(own.package.path),
+        report=str(report) if report is not None else "",
+        name=card.name,
+        base=base.model if base is not None else "",
+        dof_um=card.dof_um,
+        half_um=card.half_um,
+        gain_db=told.get("gain_db"),
+        base_gain_db=told["base"].get("gain_db") if base is not None else None,
+        doubtful=told["doubtful"],
+        stacks=len(own.split.evaluation),
+        gains=tuple(_gain(half, row, before.get(half)) for half, row in told["by_half_um"].items()),
+        pairs=tuple((result.half_um, round(result.gain_db, 3)) for result in found.results[:_MOST_ANSWERS]),
+        notes=(*own.notes, *extra),
+    )
+
+
+def _gain(half: str, row: dict[str, Any], before: dict[str, Any] | None) -> Gain:
+    base_db = before["recovered_db"] if before is not None else None
+    return Gain(float(half), row["pairs"], row["sharper_db"], row["recovered_db"], base_db)
+
+
 def _thinned(results: tuple[FieldResult, ...]) -> Iterator[Answer]:
     every = math.ceil(len(results) / _MOST_ANSWERS) or 1
     return (answer_of(result) for result in islice(results, 0, None, every))
@@ -133,7 +198,7 @@ def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
     settings = settings_of(request)
     summary, refusal, inside = "", "", f"{request.dataset}{os.sep}"
     try:
-        summary = _summary(prepare(request.dataset, found, settings, base_of(settings)))
+        summary = _summary(request, found, settings)
     except InputError as error:
         refusal = str(error)
     return DatasetSeen(
@@ -146,8 +211,21 @@ def seen_in(request: TrainingRequest, found: LabelledDataset) -> DatasetSeen:
     )
 
 
-def _summary(own: OwnPlan) -> str:
-    colour = "colour" if own.optics.colour == "rgb" else "grey"
-    optics = f"{own.optics.objective.name} at {own.optics.pixel_size_um:.3g} µm a pixel, {colour}"
+def _summary(request: TrainingRequest, found: LabelledDataset, settings: OwnSettings) -> str:
+    """Optics of the stacks, and what would be taught of them. Raises InputError where nothing can."""
+    if is_virtual(settings):
+        plan = prepare_refocus(request.dataset, found, settings, refocus_base(settings))
+        return f"{_optics_words(plan.optics)}; {planes_apart_words(plan)}"
+    own = prepare(request.dataset, found, settings, base_of(settings))
     pairs = f" from planes {own.dz_um:g} µm apart" if own.dz_um is not None else ""
-    return f"{optics}; model for ±{own.range_um:g} µm{pairs}"
+    return f"{_optics_words(own.optics)}; model for ±{own.range_um:g} µm{pairs}"
+
+
+def _optics_words(optics: CardOptics) -> str:
+    colour = "colour" if optics.colour == "rgb" else "grey"
+    return f"{optics.objective.name} at {optics.pixel_size_um:.3g} µm a pixel, {colour}"
+
+
+def reading_for(settings: OwnSettings) -> ReadingSettings:
+    """How stacks are opened and measured for what is to be taught. Raises InputError where the base cannot be read."""
+    return refocus_reading(settings) if is_virtual(settings) else reading_of(settings, base_of(settings))

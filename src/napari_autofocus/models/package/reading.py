@@ -100,6 +100,17 @@ def open_virtual_package(path: Path | str) -> VirtualPackage:
     return Package(path, card, members)
 
 
+def kind_of_package(path: Path | str) -> str:
+    """What kind of model a package says that it is (see :data:`KIND_WORDS`), before anything of it is believed.
+
+    Raises
+    ------
+    InputError
+        If it is no package of ours.
+    """
+    return str(_our_block(Path(path), read_archive(Path(path))).get("kind"))
+
+
 def open_any_package(path: Path | str) -> AnyPackage:
     """Read a package of any kind, verified as by :func:`open_package`."""
     return Package(*_opened(Path(path), tuple(LAYOUTS)))

@@ -134,6 +134,13 @@ def with_card(package: ModelPackage, path: Path | str, card: ModelCard) -> Model
     return open_package(path, kind=card.kind)
 
 
+def with_virtual_card(package: VirtualPackage, path: Path | str, card: VirtualCard) -> VirtualPackage:
+    """The same of a virtual refocuser, as once it has been measured."""
+    kept = {name: content for name, content in package.members.items() if name not in (RDF, README)}
+    _write(Path(path), card, kept)
+    return open_virtual_package(path)
+
+
 def _write(path: Path, card: ModelCard | VirtualCard, members: Mapping[str, bytes]) -> None:
     """Write the file; it takes its name once it opens."""
     members = {README: readme_of(card).encode(), **members}
