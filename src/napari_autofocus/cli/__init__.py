@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "Compare what a model says about single frames with where stacks are in focus.",
     "fuse": "Make one image that is sharp everywhere of a z-stack, and a map of the z at which each part is sharp.",
     "label": "Find the best focus of z-stacks: for the field and for each patch, and how far to trust it.",
+    "mda": "Run an acquisition of useq on a microscope, and focus in it wherever it says; what fails is recorded.",
     "models": "List the models that are installed: their optics, range and measured accuracy.",
     "refocus": "Focus a microscope, simulated or real, by a model: one frame, one move, and a frame that proves it.",
     "simulate": "Write z-stacks of a simulated slide together with their true best focus.",

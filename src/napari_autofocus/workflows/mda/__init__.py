@@ -7,7 +7,7 @@ with what was found carried to the planes, the later time points and the other p
 
 from __future__ import annotations
 
-from napari_autofocus.workflows.mda.acquiring import ArmedCore, acquire_with_autofocus
+from napari_autofocus.workflows.mda.acquiring import ArmedCore, acquire_with_autofocus, is_acquiring
 from napari_autofocus.workflows.mda.config import FocusChannel, MapHeight, MdaFocusConfig, Policy
 from napari_autofocus.workflows.mda.finders import MdaFinder, model_finder, sweep_finder
 from napari_autofocus.workflows.mda.record import FocusEvent, MdaFocusRecord, SkippedFrames
@@ -26,6 +26,7 @@ __all__ = [
     "Policy",
     "SkippedFrames",
     "acquire_with_autofocus",
+    "is_acquiring",
     "model_finder",
     "read_frames",
     "read_sequence",

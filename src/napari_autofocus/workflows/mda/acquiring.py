@@ -180,8 +180,13 @@ def _wait_for(thread: Thread) -> None:
         thread.join(POLL_S)
 
 
+def is_acquiring(core: CMMCorePlus) -> bool:
+    """Whether an acquisition runs on a core, its putting back included."""
+    return core.mda.status.phase.value != "idle"
+
+
 def _require_idle(core: CMMCorePlus, what: str) -> None:
-    if core.mda.is_running():
+    if is_acquiring(core):
         raise InputError(f"An acquisition is running; autofocus can be {what} when it has ended. Cancel it, or wait.")
 
 

@@ -65,6 +65,8 @@ class FocusEngine:
         Takes the frames.
     keep : callable, optional
         Told the record of every run, however it ends.
+    on_start : callable, optional
+        Called before anything of a run is looked at; an InputError that it raises ends the run.
     on_focus : callable, optional
         Told of every attempt to focus, in the thread of the acquisition.
     """
@@ -79,6 +81,7 @@ class FocusEngine:
         height: MapHeight | None = None,
         folder: MdaFolder | None = None,
         keep: Callable[[MdaFocusRecord], None] | None = None,
+        on_start: Callable[[], None] | None = None,
         on_focus: Callable[[FocusEvent], None] | None = None,
     ) -> None:
         self.inner = inner
@@ -88,6 +91,7 @@ class FocusEngine:
         self._height = height
         self._folder = folder
         self._keep = keep
+        self._on_start = on_start
         self._on_focus = on_focus
         self._run = self._new_run()
         self._ready: tuple[MDAEvent | None, MDAEvent | None] = (None, None)
@@ -111,6 +115,8 @@ class FocusEngine:
         """Begin: everything that can be refused is refused here, before anything moves."""
         self._run, self._is_open = self._new_run(), True
         with _noting(self._run):
+            if self._on_start is not None:
+                self._on_start()
             check_sequence(sequence, self._microscope, self._config, self._finder, has_map=self._height is not None)
             self._run.start_um = self._microscope.focus.position_um()
             return self.inner.setup_sequence(sequence)

@@ -159,9 +159,11 @@ def _around_middle(sequence: MDASequence) -> MDASequence:
 
 
 def _first_line(error: Exception) -> str:
-    """What pydantic says, without its headings."""
+    """The first thing that pydantic complains of, without its headings."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 and "validation error" in lines[0] else (lines[0] if lines else "unreadable")
+    if len(lines) > 2 and "validation error" in lines[0]:
+        return f"{lines[1]}, {lines[2].partition(' [type=')[0].rstrip('.').lower()}"
+    return lines[0].rstrip(".") if lines else "unreadable"
 
 
 def read_sequence(path: Any) -> MDASequence:
