@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.io.positions import READABLE, read_positions
 from napari_autofocus.routines.acquire_config import Place
 from napari_autofocus.routines.acquire_places import Area, grid_places, random_places, spares
 
-SPELLINGS = "grid:COLUMNSxROWS@SPACING, random:N, random:N@SIDE, here, or a .csv file with the columns x_um and y_um"
+SPELLINGS = "grid:COLUMNSxROWS@SPACING, random:N, random:N@SIDE, here, or a position list (.pos, .csv, .yaml, .json)"
 DEFAULT_SIDE_UM = 4000.0
 _GRID = re.compile(r"grid:(?P<columns>\d+)\s*[x×]\s*(?P<rows>\d+)@(?P<spacing>\d+(?:\.\d+)?)", re.I)
 _RANDOM = re.compile(r"random:(?P<count>\d+)(?:@(?P<side>\d+(?:\.\d+)?))?", re.I)
@@ -61,7 +60,9 @@ def random_positions(area: Area, count: int, rng: np.random.Generator, field_um:
     return Positions(tuple(places), min(count, len(places)))
 
 
-def parse_positions(text: str, here: Place, rng: np.random.Generator, *, field_um: float = 0.0) -> Positions:
+def parse_positions(
+    text: str, here: Place, rng: np.random.Generator, *, field_um: float = 0.0, stages: tuple[str, str] | None = None
+) -> Positions:
     """Read positions.
 
     Parameters
@@ -74,6 +75,8 @@ def parse_positions(text: str, here: Place, rng: np.random.Generator, *, field_u
         Draws random places.
     field_um : float
         Diagonal of a field, µm: random fields do not overlap.
+    stages : tuple of str, optional
+        Labels of the XY stage and of the focus drive: a list that was made for others is refused.
 
     Raises
     ------
@@ -87,23 +90,6 @@ def parse_positions(text: str, here: Place, rng: np.random.Generator, *, field_u
     if random := _RANDOM.fullmatch(text.strip()):
         area = Area.around(here, float(random["side"] or DEFAULT_SIDE_UM))
         return random_positions(area, int(random["count"]), rng, field_um)
-    if Path(text).suffix.lower() == ".csv":
-        return Positions(read_positions(Path(text)))
+    if Path(text).suffix.lower() in READABLE:
+        return Positions(read_positions(Path(text), stages=stages).places)
     raise InputError(f"Cannot read {text!r} as positions; write {SPELLINGS}.")
-
-
-def read_positions(path: Path) -> tuple[Place, ...]:
-    """Places from a table with the columns x_um and y_um. Raises InputError where it is none."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        places = tuple((float(row["x_um"]), float(row["y_um"])) for row in rows)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(
-            f"{path} is no table of positions ({error}); give it the columns x_um and y_um, a number in each."
-        ) from error
-    if not places or not all(math.isfinite(value) for place in places for value in place):
-        raise InputError(f"{path} holds {len(places)} rows, not all of them positions; give at least one finite place.")
-    return places
