@@ -158,6 +158,11 @@ class RefocusRecord:
         Every frame, in the order taken.
     curve : tuple of CurvePoint
         Samples of the sweep or scan that helped.
+    tilt_um_per_mm, tilt_error_um_per_mm : tuple of float or None
+        How far the sample rises towards the objective along x and y of the image, µm per mm, and the standard errors,
+        by the last frame that told it.
+    field_um : tuple of float or None
+        Height and width of the field that this is about, µm.
     """
 
     method: str
@@ -181,6 +186,9 @@ class RefocusRecord:
     seconds: float
     shots: tuple[Shot, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
+    tilt_um_per_mm: tuple[float, float] | None = None
+    tilt_error_um_per_mm: tuple[float, float] | None = None
+    field_um: tuple[float, float] | None = None
 
     def to_json(self) -> str:
         """The record as one JSON object."""

@@ -58,7 +58,7 @@ def test_json_holds_the_contract(frame: Path) -> None:
     result = estimate(frame, *OPTICS, "--json")
     assert result.exit_code == 0
     answer = json.loads(result.stdout)
-    assert set(answer) == {"images", "failed"}
+    assert set(answer) == {"images", "failed", "tilt"}
     (image,) = answer["images"]
     keys = {"path", "defocus_um", "uncertainty_um", "direction_probability", "verdict", "reasons", "patches"}
     assert keys <= set(image)

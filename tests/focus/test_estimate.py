@@ -72,7 +72,17 @@ def test_only_flat_and_tilted_fields_are_trusted_with_a_move(verdict: Any, trust
 
 
 SHELL_KEYS = {"defocus_um", "uncertainty_um", "direction_probability", "verdict", "reasons", "patches"}
-OTHER_KEYS = {"spread_um", "interval90_um", "tilt_um_per_mm", "warnings", "model", "seconds", "scan_um", "trusted"}
+OTHER_KEYS = {
+    "tilt",
+    "spread_um",
+    "interval90_um",
+    "tilt_um_per_mm",
+    "warnings",
+    "model",
+    "seconds",
+    "scan_um",
+    "trusted",
+}
 PATCH_KEYS = {"y", "x", "size", "importance", "chosen", "defocus_um", "uncertainty_um"}
 
 

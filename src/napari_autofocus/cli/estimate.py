@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.image_options import (
+    FILES,
+    OPTICS,
+    BitDepth,
+    ImageChannel,
+    ImageObjective,
+    ImagePixelUm,
+    parse_channel,
+)
 from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
@@ -24,8 +33,6 @@ if TYPE_CHECKING:
 
 OUTPUT = "Output"
 SHOTS = "Two shots of one field, for models that take two"
-OPTICS = "How the frames were taken, where files do not say it or are wrong"
-FILES = "Files that hold several images"
 
 
 def estimate(
@@ -49,14 +56,8 @@ def estimate(
         int | None,
         typer.Option(help="Which plane is the second shot, where --plane is the first.", rich_help_panel=SHOTS),
     ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="Magnification and NA, as in 20x/0.75 or '100x/1.4 oil'.", rich_help_panel=OPTICS),
-    ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option("--pixel-um", help="Size of a pixel in the sample, in µm.", rich_help_panel=OPTICS),
-    ] = None,
+    objective: ImageObjective = None,
+    pixel_um: ImagePixelUm = None,
     insist: Annotated[
         bool,
         typer.Option(
@@ -65,20 +66,12 @@ def estimate(
             rich_help_panel=OPTICS,
         ),
     ] = False,
-    bit_depth: Annotated[
-        int | None,
-        typer.Option(help="Bits that the camera of 16-bit files really uses, as in 12.", rich_help_panel=OPTICS),
-    ] = None,
+    bit_depth: BitDepth = None,
     plane: Annotated[
         int | None,
         typer.Option(help="Which plane of a z-stack is the frame, from 0.", rich_help_panel=FILES),
     ] = None,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            help="Which channel: its name, its number from 0, or rgb to join three as colours.", rich_help_panel=FILES
-        ),
-    ] = None,
+    channel: ImageChannel = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Table to write (.csv or .parquet): a row a frame, a row a patch.", rich_help_panel=OUTPUT),
@@ -118,7 +111,7 @@ def estimate(
         if result.estimated and out is not None:
             _write_table(out, result)
         if as_json:
-            print_json(_as_dictionary(result))
+            print_json(_as_dictionary(result, predictor.card.dof_um))
     if not as_json:
         _print_lines(result, predictor.card.dof_um)
     for failure in result.failed:
@@ -143,7 +136,7 @@ def _settings(
         pixel_size_um=pixel_um,
         insist=insist,
         plane=plane,
-        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
+        channel=parse_channel(channel),
         bit_depth=bit_depth,
     )
 
@@ -211,17 +204,26 @@ def _write_table(out: Path, result: EstimateResult) -> None:
     from napari_autofocus.workflows.estimates import COLUMNS, failed_row, rows_of
     from napari_autofocus.workflows.tables import write_table
 
-    rows = [row for path, each in result.estimated for row in rows_of(path, each)]
+    rows = [row for path, each in result.estimated for row in rows_of(path, each, result.beside)]
     write_table(out, rows + [failed_row(failure.path, failure.reason) for failure in result.failed], COLUMNS)
 
 
-def _as_dictionary(result: EstimateResult) -> dict[str, Any]:
+def _as_dictionary(result: EstimateResult, dof_um: float) -> dict[str, Any]:
     from napari_autofocus.workflows.estimates import as_dictionary
 
     return {
+        "tilt": _common_tilt(result, dof_um),
         "images": [{**as_dictionary(path, each), **result.beside} for path, each in result.estimated],
         "failed": [{"path": failure.path, "reason": failure.reason} for failure in result.failed],
     }
+
+
+def _common_tilt(result: EstimateResult, dof_um: float) -> dict[str, Any] | None:
+    """The tilt that several frames have in common; None where there is none to speak of."""
+    from napari_autofocus.workflows.tilt import common_tilt_of_estimates
+
+    tilt = common_tilt_of_estimates(each for _, each in result.estimated)
+    return None if tilt is None else {**tilt.to_json(), "sentence": tilt.sentence(dof_um)}
 
 
 def _print_lines(result: EstimateResult, dof_um: float) -> None:
@@ -232,8 +234,11 @@ def _print_lines(result: EstimateResult, dof_um: float) -> None:
         console.print(_line(path, each, dof_um), highlight=False)
         for warning in each.warnings:
             console.print(_styled(f"  Warning: {warning}", "yellow"), highlight=False)
-        for reason in each.reasons:
+        tilt = "" if each.tilt is None else each.tilt.sentence(dof_um)
+        for reason in (*each.reasons, *filter(None, (tilt,))):
             console.print(_styled(f"  {reason}", ""), highlight=False)
+    if (common := _common_tilt(result, dof_um)) is not None:
+        console.print(_styled(common["sentence"], ""), highlight=False)
 
 
 def _line(path: str, each: FocusEstimate, dof_um: float) -> Text:

@@ -34,6 +34,7 @@ def tell_runs(
 ) -> None:
     """Print runs with what is known of their truth, and keep their records where a file is named."""
     from napari_autofocus.files import replacing
+    from napari_autofocus.workflows.tilt import common_tilt
     from napari_autofocus.workflows.trials import describe_run, summarise
 
     if records is not None:
@@ -41,11 +42,14 @@ def tell_runs(
             part.write_text("".join(record.to_json() + "\n" for record, _ in ended), encoding="utf-8")
         say(f"The records are in {records}.")
     runs = [describe_run(record, **truth) for record, truth in ended]
-    summary = summarise(runs, dof_um)
+    tilt = common_tilt(record for record, _ in ended)
+    summary = {**summarise(runs, dof_um), "tilt": None if tilt is None else tilt.to_json()}
     if as_json:
         print_json({"runs": runs, "summary": summary})
     else:
         _print_table(runs, summary, title)
+        if tilt is not None and dof_um is not None:
+            print(tilt.sentence(dof_um))
 
 
 def _print_table(runs: list[dict[str, Any]], summary: dict[str, Any], title: str) -> None:

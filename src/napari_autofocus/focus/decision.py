@@ -15,9 +15,11 @@ from scipy.special import ndtr
 
 from napari_autofocus.focus.decision_settings import DecisionSettings
 from napari_autofocus.focus.estimate import FocusEstimate, PatchPrediction, Verdict
+from napari_autofocus.focus.field_tilt import FieldTilt
 from napari_autofocus.focus.pooling import robust_scatter
 from napari_autofocus.focus.reading import Reading
 from napari_autofocus.focus.relief import Relief, in_dof, judge_relief, scan_range
+from napari_autofocus.focus.tilt import field_tilt
 from napari_autofocus.focus.uncertainty import FieldFeatures, direction_probability, features_of, field_sigma_um
 
 SPLIT_SHARE = 0.25  # least share of the patches on either side of focus that makes two groups
@@ -70,11 +72,26 @@ def decide(
     return replace(
         found,
         reasons=found.reasons + aside,
+        tilt=_tilt(found, reading, settings, field_shape, pixel_size_um),
         patches=tuple(patches),
         warnings=tuple(warnings),
         model=model,
         seconds=seconds,
     )
+
+
+def _tilt(
+    found: FocusEstimate,
+    reading: Reading | None,
+    settings: DecisionSettings,
+    field_shape: tuple[int, int],
+    pixel_size_um: float | None,
+) -> FieldTilt | None:
+    """How the sample slopes over a field that has one focus."""
+    if reading is None or not found.trusted or not pixel_size_um:
+        return None
+    field_um = field_shape[0] * pixel_size_um, field_shape[1] * pixel_size_um
+    return field_tilt(reading, field_um, settings.least_plane_patches)
 
 
 @dataclass(frozen=True, eq=False)

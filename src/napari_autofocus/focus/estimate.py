@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.decision_settings import Calibration, DecisionSettings
+from napari_autofocus.focus.field_tilt import FieldTilt
 from napari_autofocus.optics import Objective
 
 __all__ = [
@@ -145,6 +146,9 @@ class FocusEstimate:
         Lowest and highest defocus to scan over for an all-in-focus image of an ``uneven`` field, µm.
     tilt_um_per_mm : tuple of float or None
         How defocus grows along x and along y of the image, µm per mm, where ``tilted``.
+    tilt : FieldTilt or None
+        The same with its error, also where it is smaller than the depth of field; of ``flat`` and ``tilted`` fields
+        with enough patches on a plane. Whether it is worth telling it says itself.
     patches : tuple of PatchPrediction
         Every patch of the grid, read or not.
     warnings : tuple of str
@@ -164,6 +168,7 @@ class FocusEstimate:
     spread_um: float | None = None
     scan_um: tuple[float, float] | None = None
     tilt_um_per_mm: tuple[float, float] | None = None
+    tilt: FieldTilt | None = None
     patches: tuple[PatchPrediction, ...] = ()
     warnings: tuple[str, ...] = ()
     model: str = ""
@@ -333,6 +338,8 @@ def _check_finite(name: str, value: float) -> None:
 
 def _plain(value: Any) -> Any:
     """A value that JSON knows: tuples as lists, NumPy scalars unpacked, NaN and infinity as None."""
+    if isinstance(value, FieldTilt):
+        return value.to_json()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, np.generic):

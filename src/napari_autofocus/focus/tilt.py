@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_autofocus.focus.field_tilt import FieldTilt
 from napari_autofocus.focus.pooling import MAD_TO_SIGMA, FloatArray
 from napari_autofocus.focus.reading import Reading
 from napari_autofocus.focus.selection import BoolArray
@@ -17,6 +18,8 @@ from napari_autofocus.focus.selection import BoolArray
 TUKEY = 4.685  # residuals beyond this many scales count nothing (Tukey's biweight, 95 % efficient)
 OUTLIER = 3.0  # an outlier lies this many scales off the plane
 ROUNDS = 20
+LEAST_INLIERS = 0.75  # share of the patches that must lie on a plane for its slope to be the sample's (ours)
+CLAIM_SHARE = 0.5  # patches that agree by chance are not believed beyond this share of what they claim (ours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,44 @@ def fit_tilt(reading: Reading) -> TiltPlane:
         surrounds_centre=_surrounds_origin(reading.x_um[inlier], reading.y_um[inlier]),
         well_placed=_fills_a_plane(reading.x_um[inlier], reading.y_um[inlier], reading.patch_um),
     )
+
+
+def field_tilt(reading: Reading, field_um: tuple[float, float], fewest: int) -> FieldTilt | None:
+    """The slope of the sample over a field with its error, whether or not it is worth telling.
+
+    Parameters
+    ----------
+    reading : Reading
+        With places in µm.
+    field_um : tuple of float
+        Height and width of the field, µm.
+    fewest : int
+        Patches that it takes.
+
+    Returns
+    -------
+    FieldTilt or None
+        None where there are too few patches, they lie along a line, or too many lie off the plane.
+    """
+    if len(reading) < max(fewest, 4):
+        return None
+    plane = fit_tilt(reading)
+    keep = plane.inlier
+    if not plane.well_placed or keep.sum() < max(fewest, 4) or keep.mean() < LEAST_INLIERS:
+        return None
+    places = np.column_stack([np.ones(int(keep.sum())), reading.x_um[keep], reading.y_um[keep]])
+    weight = reading.weight[keep] / reading.weight[keep].max()
+    residual = (reading.defocus_um - plane.at_patches_um)[keep]
+    scatter = float(np.sqrt(np.sum(weight * residual**2) / weight.sum() * len(residual) / (len(residual) - 3)))
+    finest = float(np.median(reading.sigma_um[keep])) * CLAIM_SHARE
+    inverse = np.linalg.pinv(places.T @ (places * weight[:, None]))
+    # The variance of a weighted fit to values of one scatter: the sandwich, since importance is in the weights.
+    spread = inverse @ (places.T @ (places * weight[:, None] ** 2)) @ inverse
+    errors = np.sqrt(np.diag(spread)[1:]) * max(scatter, finest) * 1000
+    if not np.isfinite(errors).all() or not (errors > 0).all():
+        return None
+    along_x, along_y = (1000 * value for value in plane.slope)
+    return FieldTilt(along_x, along_y, float(errors[0]), float(errors[1]), field_um[1], field_um[0])
 
 
 def _reweighted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.records import RefocusRecord, Shot
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
 
@@ -36,7 +37,20 @@ def record_of(run: RefocusRun) -> RefocusRecord:
         seconds=guard.seconds,
         shots=tuple(_shot(look) for look in run.looks),
         curve=tuple(run.curve),
+        **_tilt_of(estimates),
     )
+
+
+def _tilt_of(estimates: list[FocusEstimate]) -> dict[str, tuple[float, float]]:
+    """What the record says of the tilt, by the last frame that told it."""
+    tilt = next((estimate.tilt for estimate in reversed(estimates) if estimate.tilt is not None), None)
+    if tilt is None:
+        return {}
+    return {
+        "tilt_um_per_mm": (tilt.x_um_per_mm, tilt.y_um_per_mm),
+        "tilt_error_um_per_mm": (tilt.x_error, tilt.y_error),
+        "field_um": (tilt.height_um, tilt.width_um),
+    }
 
 
 def _shot(look: Look) -> Shot:

@@ -59,7 +59,7 @@ def reading_of(estimate: FocusEstimate, card: PredictorCard) -> Reading:
     defocus_um = estimate.defocus_um or 0.0
     in_focus = abs(defocus_um) <= card.dof_um / 2
     if estimate.verdict == "tilted" and estimate.tilt_um_per_mm is not None:
-        advice = f"Tilted {_tilt(estimate.tilt_um_per_mm)}; the value is the centre's."
+        advice = _tilt(estimate, card.dof_um)
     return Reading(
         f"{measured_um(defocus_um, estimate.uncertainty_um)}: {side(defocus_um, card.dof_um)}",
         detail,
@@ -119,9 +119,12 @@ def _percent(share: float) -> str:
     return f"{min(100 * share, 99.9):.1f} %"
 
 
-def _tilt(tilt_um_per_mm: tuple[float, float]) -> str:
-    along_x, along_y = (f"{value:+.0f}".replace("-", "−") for value in tilt_um_per_mm)
-    return f"{along_x} µm/mm along x, {along_y} along y"
+def _tilt(estimate: FocusEstimate, dof_um: float) -> str:
+    """In words where the slope is sure, otherwise in numbers."""
+    if estimate.tilt is not None and estimate.tilt.is_significant:
+        return f"{estimate.tilt.sentence(dof_um)} The value is the centre's."
+    along_x, along_y = (f"{value:+.0f}".replace("-", "−") for value in estimate.tilt_um_per_mm or (0.0, 0.0))
+    return f"Tilted {along_x} µm/mm along x, {along_y} along y; the value is the centre's."
 
 
 def card_sentence(card: ModelCard) -> str:

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError, OpticsRefused
-from napari_autofocus.records import FocusRecord
+from napari_autofocus.records import FocusRecord, RefocusRecord
 from napari_autofocus.routines.refocus_config import Proposal, RefocusStep
 from napari_autofocus.routines.sweep import SweepStep
 from napari_autofocus.widgets.depth_row import DepthRow
@@ -20,11 +20,14 @@ from napari_autofocus.widgets.refocus_buttons import RefocusButtons
 from napari_autofocus.widgets.refocus_options import DirectionQuestion, RefocusOptions
 from napari_autofocus.widgets.sentences import plain_um, proposal_sentence, run_sentence, step_sentence
 from napari_autofocus.widgets.session import Connection, Session
+from napari_autofocus.workflows.tilt import common_tilt, tilt_of
 
 _SAME_PLACE_UM = 0.2
 _PLOT_PX = 100
 _TONES: dict[str, Tone] = {"focused": "good", "already_in_focus": "good", "cancelled": "plain", "failed": "error"}
 _CURVE_PHASES = ("scan", "sweep")
+_RUNS_ASKED = 20
+"""The newest runs tell the tilt of the stage; older ones may be of another insert."""
 _NO_MICROSCOPE = "Connect a microscope in the Microscope panel first."
 _NO_MODEL = "Choose a model above first, or take the method Sweep."
 
@@ -192,9 +195,19 @@ class RefocusSection(QWidget):
         self.plot.set_peak(best, record.uncertainty_um if best is not None else None)
         self.plot.set_marker(record.end_um)
         self.message.say(run_sentence(record), _TONES.get(record.outcome, "warning"))
-        self.reasons.say("" if _needs_no_reasons(record) else "\n".join(record.reasons))
+        reasons = () if _needs_no_reasons(record) else record.reasons
+        self.reasons.say("\n".join((*reasons, *self._tilt_words(record))))
         self._enable()
         self.finished.emit(record)
+
+    def _tilt_words(self, record: FocusRecord) -> tuple[str, ...]:
+        """How the sample lies askew, where that shows: by all runs that saw the same, otherwise by this one."""
+        own = tilt_of(record)
+        if own is None or not isinstance(record, RefocusRecord):
+            return ()
+        others = [entry.record for entry in self._session.runs.entries if entry.record is not record]
+        tilt = common_tilt([*others[-_RUNS_ASKED:], record]) or own
+        return (tilt.sentence(record.dof_um),) if tilt.across_um >= record.dof_um / 2 and tilt.is_significant else ()
 
     def _on_proposed(self, proposal: Proposal) -> None:
         self.proposal = proposal if proposal.target_um is not None else None
