@@ -99,6 +99,12 @@ def uneven(centre_um: float, edge_um: float) -> FocusEstimate:
     return FocusEstimate("uneven", edge_um, 0.2, reasons=("Two depths.",), patches=(*centre, *edge))
 
 
+def flat_at(defocus_um: float, y: int, x: int, size: int = 4) -> FocusEstimate:
+    """A trusted answer from one patch."""
+    patch = PatchPrediction(y, x, size, 0.9, True, defocus_um, 0.1, 0.9)
+    return FocusEstimate("flat", defocus_um, 0.05, direction_probability=0.99, patches=(patch,))
+
+
 def make_slide(make_rig: RigMaker, direction: int = 1, **settings: Any) -> Slide:
     """A rig of a tilted slide on a virtual clock."""
     scene = settings.pop("scene", None) or TiltedScene()

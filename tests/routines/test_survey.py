@@ -20,7 +20,7 @@ from napari_autofocus.routines.survey import (
 )
 from napari_autofocus.routines.sweep_config import SweepConfig
 from rigs import RigMaker
-from surveyed_slide import CONFIG, OPTICS, Slide, TiltedScene, flat, make_slide, serpentine, uneven, unsure
+from surveyed_slide import CONFIG, OPTICS, Slide, TiltedScene, flat, flat_at, make_slide, serpentine, uneven, unsure
 
 PLACES = serpentine(5, 4)
 SWEEP = SweepConfig(range_um=20.0, dof_um=1.0)
@@ -180,6 +180,35 @@ def test_a_point_that_contradicts_itself_too_is_refused(make_rig: RigMaker) -> N
     record = surveyed(slide)
     assert record.outcomes == {"found": len(PLACES) - 1, "refused": 1}
     assert "off the surface of its neighbours" in record.points[8].reason
+
+
+@pytest.mark.parametrize(("mirrored", "signs"), [((False, False), (1, 1)), ((True, False), (-1, 1)), (None, (0, 0))])
+def test_a_point_lies_where_the_content_is_that_was_read(make_rig: RigMaker, mirrored: Any, signs: Any) -> None:
+    slide = make_slide(make_rig)
+    slide.says = lambda place, d_um: flat_at(d_um, y=20, x=28)  # the lower right corner of 24 x 32 px
+    record = surveyed(slide, replace(CONFIG, mirrored=mirrored))
+    shifts = [(p.x_um - x, p.y_um - y) for p, (x, y) in zip(record.points[1:], PLACES[1:], strict=True)]
+    for shift in shifts:
+        assert shift == pytest.approx((signs[0] * 14 * 0.325, signs[1] * 10 * 0.325))
+
+
+def test_what_does_not_fit_the_surface_in_the_end_is_looked_at_once_more(make_rig: RigMaker) -> None:
+    slide = make_slide(make_rig)
+    wrong, vague = PLACES[1], PLACES[7]  # the second place has one neighbour, which cannot contradict it
+    looks = slide.looked_at
+    slide.says = lambda place, d_um: (
+        flat(d_um + 1.9)
+        if place == wrong and looks.count(wrong) == 1
+        else unsure(abs(d_um) + 1)
+        if place == vague and looks.count(vague) <= 2
+        else None
+    )
+    steps, record = surveyed_in_steps(slide)
+    assert (record.outcome, record.outcomes) == ("done", {"found": len(PLACES)})
+    assert worst_um(slide, record) < 0.1
+    numbers = [step.number for step in steps if step.phase == "point"]
+    assert set(numbers[len(PLACES) :]) == {1, 7}
+    assert record.numbers == tuple(range(len(PLACES)))
 
 
 def test_an_uneven_field_counts_with_its_centre(make_rig: RigMaker) -> None:

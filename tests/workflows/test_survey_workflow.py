@@ -111,7 +111,8 @@ def test_two_surveys_of_the_same_places_are_compared(slide: Slide) -> None:
     told = compare_surveys(one, stacks)
     assert told["compared"] == 4
     assert told["difference_um"] < 0.3
-    assert told["exposures_ratio"] == pytest.approx(one.exposures / (21 * 4))
+    assert stacks.exposures >= 21 * 4
+    assert told["exposures_ratio"] == pytest.approx(one.exposures / stacks.exposures)
     assert told["time_ratio"] < 0.5
 
 

@@ -31,6 +31,7 @@ from napari_autofocus.cli.survey_stand import (
     ask_to_survey,
     leave_defocused,
     lens_of_survey,
+    mirrored_of,
     optics_of,
     surveyed_microscope,
 )
@@ -82,6 +83,14 @@ def survey(
         str,
         typer.Option(help="auto, plane, spline or rbf: what is laid through the points.", rich_help_panel=METHOD),
     ] = "auto",
+    mirrored: Annotated[
+        str | None,
+        typer.Option(
+            help="How images lie to the stage: no, x (columns grow against x), y or xy. A point then lies where its"
+            " content is; not known unless given, and then the field's centre stands. no when simulated.",
+            rich_help_panel=MICROSCOPE,
+        ),
+    ] = None,
     insist: Annotated[
         bool,
         typer.Option("--insist", help="Use the model although the optics are not its own.", rich_help_panel=METHOD),
@@ -169,6 +178,7 @@ def survey(
             "focus_direction": focus_direction or 0,
             "nearby": nearby,
             "surface": surface,
+            "mirrored": mirrored_of(mirrored, microscope),
         }
         config = _config(predictor, settings)
         with surveyed_microscope(stand, wish, lens) as (seen, truth):

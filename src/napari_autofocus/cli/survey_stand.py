@@ -49,7 +49,7 @@ class SlideWish:
 
 @contextmanager
 def surveyed_microscope(
-    stand: Stand, wish: SlideWish, lens: Objective
+    stand: Stand, wish: SlideWish, lens: Objective | None
 ) -> Iterator[tuple[CoreMicroscope, TrueSurface | None]]:
     """The microscope to survey with and, where it is simulated, the truth; closed on leaving."""
     if stand.microscope != SIMULATED:
@@ -58,6 +58,7 @@ def surveyed_microscope(
         return
     from napari_autofocus.workflows.survey_figures import true_surface
 
+    assert lens is not None  # the model's own, where none was named
     with _rig(stand, wish, lens) as rig:
         yield rig.microscope, true_surface(rig.scene, stand.focus_direction or 1)
 
@@ -122,6 +123,15 @@ def lens_of_survey(
         return None
     own = predictor.card.optics
     return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
+
+
+def mirrored_of(text: str | None, microscope: str) -> tuple[bool, bool] | None:
+    """Whether columns grow against x and rows against y; None where nobody said. Raises InputError."""
+    if text is None:
+        return (False, False) if microscope == SIMULATED else None
+    if text not in ("no", "x", "y", "xy"):
+        raise InputError(f"--mirrored is no, x, y or xy; found {text!r}.")
+    return "x" in text, "y" in text
 
 
 def optics_of(lens: Objective | None) -> ImageOptics | None:

@@ -81,7 +81,8 @@ def survey(
         fingerprint=predictor.fingerprint,
         dof_um=predictor.card.dof_um,
     )
-    record = yield from _carry_out(run, ModelLook(run, predictor, config), keep)
+    look = ModelLook(run, predictor, config)
+    record = yield from _carry_out(run, look, keep, again=look.again)
     return record
 
 
@@ -103,10 +104,10 @@ def survey_by_sweep(
     return record
 
 
-def _carry_out(run: SurveyRun, look: Look, keep: Keep | None) -> Survey:
+def _carry_out(run: SurveyRun, look: Look, keep: Keep | None, *, again: Look | None = None) -> Survey:
     """Visit every place; whatever ends that, the record is told."""
     try:
-        yield from run.guard.supervise(_visit_all(run, look))
+        yield from run.guard.supervise(_visit_all(run, look, again))
     finally:
         record = run.record()
         if keep is not None:
@@ -114,13 +115,16 @@ def _carry_out(run: SurveyRun, look: Look, keep: Keep | None) -> Survey:
     return record
 
 
-def _visit_all(run: SurveyRun, look: Look) -> Steps:
-    """One place after the other, then back to where the slide stood."""
+def _visit_all(run: SurveyRun, look: Look, again: Look | None) -> Steps:
+    """One place after the other, doubtful ones again in the end, then back to where the slide stood."""
     run.guard.check_start()
     is_taken_over, number = False, 0
     try:
         for number in run.numbers():
             yield from _visit(run, number, look)
+        if again is not None:
+            for number in run.doubtful():
+                yield from _revisit(run, number, again)
         yield run.step("surface", number, surface=run.fitted())
     except ForeignMove:
         is_taken_over = True  # a person has the microscope in hand: nothing more is moved
@@ -146,3 +150,12 @@ def _visit(run: SurveyRun, number: int, look: Look) -> Steps:
     if not run.found and point.z_um is None and point.outcome in ("empty", "refused") and run.put_off(number, point):
         return
     yield run.settle(number, point)
+
+
+def _revisit(run: SurveyRun, number: int, again: Look) -> Steps:
+    """A place whose point does not fit; if it is not looked at after all, what was known of it stays."""
+    before = run.forget(number)
+    try:
+        yield from _visit(run, number, again)
+    finally:
+        run.settled.setdefault(number, before)

@@ -50,6 +50,9 @@ class SurveyConfig:
         Places around an empty one that are looked at instead; 0 for none.
     nearby_um : float or None
         How far from the empty place they lie, µm; None for the longer side of a field.
+    mirrored : tuple of bool or None
+        Whether the columns of an image grow against x of the stage, and its rows against y. A point then lies where
+        the content is that was read, which matters on a tilted slide; None: not known, the field's centre stands.
     contradicts_dof : float
         A point so many depths of field off the surface of its neighbours is shot again, and farther off where that
         surface is not known as well.
@@ -80,6 +83,7 @@ class SurveyConfig:
     second_shot_um: float = 2.0
     nearby: int = 4
     nearby_um: float | None = None
+    mirrored: tuple[bool, bool] | None = None
     contradicts_dof: float = 2.0
     most_failed: float = 0.5
     surface: Surface = "auto"
@@ -187,7 +191,8 @@ class SurveyStep:
     phase : str
         What the frame was for: ``find`` (the first focus), ``shot``, ``second`` (the first left the model unsure),
         ``again`` (the point contradicts its neighbours), ``nearby`` (the place is empty), ``plane`` (of a z-stack);
-        ``point``: the point is settled; ``surface``: the last step, with the surface through all points.
+        ``point``: the point is settled, once more where it did not fit the surface in the end; ``surface``: the last
+        step, with the surface through all points.
     number : int
         Of the place, from 0, in the order in which places were given.
     place : tuple of float

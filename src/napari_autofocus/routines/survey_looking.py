@@ -14,7 +14,7 @@ from napari_autofocus.routines.looking import estimate_frame
 from napari_autofocus.routines.refocus import refocus
 from napari_autofocus.routines.refocus_config import RefocusConfig
 from napari_autofocus.routines.survey_config import FOLLOW_SHARE, Place, SurveyConfig, SurveyPhase, SurveyStep
-from napari_autofocus.routines.survey_reading import Reading, agreed, read
+from napari_autofocus.routines.survey_reading import Reading, agreed, content_offset_um, read
 from napari_autofocus.routines.survey_run import SurveyRun
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.slide.focus_map import FocusPoint
@@ -24,8 +24,8 @@ Steps = Generator[SurveyStep, None, None]
 
 MOST_SEARCHES = 3
 """Places that look empty at which a sweep makes sure, while no focus is known at all (ours)."""
-DOUBTS = 4.0
-"""A point is doubted from so many standard errors of its own and its neighbours' surface on (ours)."""
+DOUBTS = 3.0
+"""A point is doubted from so many standard errors of its neighbours' surface on (ours)."""
 
 
 class ModelLook:
@@ -47,7 +47,12 @@ class ModelLook:
                 return known
             point = yield from self._find_first(number)
             return point
-        point = yield from self._find_near_surface(number, place)
+        point = yield from self._find_near_surface(number, place, self._follow_um)
+        return point
+
+    def again(self, number: int) -> Looking:
+        """Look once more at a place, from the surface itself, where the model sees best."""
+        point = yield from self._find_near_surface(number, self._run.places[number], 0.0)
         return point
 
     # The first focus.
@@ -112,9 +117,9 @@ class ModelLook:
 
     # Every other point.
 
-    def _find_near_surface(self, number: int, place: Place) -> Looking:
+    def _find_near_surface(self, number: int, place: Place, within_um: float) -> Looking:
         """One frame from near where focus should be, and more only where it does not do."""
-        self._go_near(place)
+        self._go_near(place, within_um)
         yield from self._shoot("shot", number)
         if self._newest.is_empty:
             point = yield from self._look_nearby(number, place)
@@ -123,14 +128,14 @@ class ModelLook:
         point = yield from self._judge(number, self._newest, place)
         return point
 
-    def _go_near(self, place: Place) -> None:
-        """Bring a place under the objective, the drive near enough to the surface for the model."""
+    def _go_near(self, place: Place, within_um: float) -> None:
+        """Bring a place under the objective, the drive no farther than that from the surface."""
         predicted = self._run.predict(place)
         if predicted is None:
             self._run.approach(place)
             return
         z_um = self._run.within_limits(self._not_wild(place, predicted[0]), self._card.range_um)
-        self._run.approach(place, z_um, self._follow_um)
+        self._run.approach(place, z_um, within_um)
 
     def _not_wild(self, place: Place, z_um: float) -> float:
         """A surface that leads farther from the nearest point than the model can see is not followed."""
@@ -202,18 +207,21 @@ class ModelLook:
 
     def _found(self, reading: Reading, place: Place, more: str) -> FocusPoint:
         reason = " ".join(part for part in (more, reading.reason if reading.estimate.verdict != "flat" else "") if part)
-        return self._run.point_at(place, "found", reason, reading.z_um, reading.uncertainty_um)
+        where = self._where(reading, place)
+        return self._run.point_at(where, "found", reason, reading.z_um, reading.uncertainty_um)
+
+    def _where(self, reading: Reading, place: Place) -> Place:
+        """Where on the slide the content lies that was read."""
+        x_um, y_um = content_offset_um(reading, self._config.mirrored)
+        return place[0] + x_um, place[1] + y_um
 
     def _contradiction(self, reading: Reading, place: Place) -> float | None:
         """How far off the surface of its neighbours a reading lies, µm; None where that is nothing to wonder at."""
-        predicted = self._run.predict(place)
+        predicted = self._run.predict(self._where(reading, place))
         if predicted is None or reading.z_um is None:
             return None
         off_um = reading.z_um - predicted[0]
-        doubtful_um = max(
-            self._config.contradicts_dof * self._dof_um,
-            DOUBTS * math.hypot(predicted[1], reading.uncertainty_um or 0.0),
-        )
+        doubtful_um = max(self._config.contradicts_dof * self._dof_um, DOUBTS * predicted[1])
         return off_um if abs(off_um) > doubtful_um else None
 
     # Empty places.
@@ -231,7 +239,8 @@ class ModelLook:
             if reading.trusted and reading.z_um is not None and self._contradiction(reading, beside) is None:
                 away_um = math.dist(place, beside)
                 told = f"The place itself is empty; this is the focus of a field {away_um:.0f} µm beside it."
-                return run.point_at(beside, "nearby", told, reading.z_um, reading.uncertainty_um)
+                where = self._where(reading, beside)
+                return run.point_at(where, "nearby", told, reading.z_um, reading.uncertainty_um)
         looked = f" So are {self._config.nearby} fields around it." if self._config.nearby else ""
         return run.point_at(place, "empty", f"{empty.reason}{looked}")
 

@@ -77,6 +77,21 @@ def centre_defocus_um(estimate: FocusEstimate, shape: tuple[int, int]) -> tuple[
     return float(np.median(values)), math.hypot(own, float(np.std(values)))
 
 
+def content_offset_um(reading: Reading, mirrored: tuple[bool, bool] | None) -> tuple[float, float]:
+    """How far the content that was read lies from the field's centre, along x and y of the stage, µm.
+
+    Only where one defocus stands for all patches that were read: of a tilted or uneven field the centre's is told.
+    """
+    frame, read = reading.frame, [patch for patch in reading.estimate.patches if patch.counts]
+    if mirrored is None or frame.pixel_size_um is None or not read or reading.estimate.verdict in ("tilted", "uneven"):
+        return 0.0, 0.0
+    height, width = frame.image.shape[:2]
+    column = float(np.mean([patch.x + patch.size / 2 for patch in read])) - width / 2
+    row = float(np.mean([patch.y + patch.size / 2 for patch in read])) - height / 2
+    signs = [-1 if is_mirrored else 1 for is_mirrored in mirrored]
+    return signs[0] * column * frame.pixel_size_um, signs[1] * row * frame.pixel_size_um
+
+
 def agreed(first: Reading, second: Reading, dof_um: float) -> Reading | None:
     """Two frames of one field, taken a known way apart, that say the same; None where they do not.
 

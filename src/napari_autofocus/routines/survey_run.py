@@ -204,6 +204,19 @@ class SurveyRun:
         """What is known of a place that was put off."""
         return self._waiting.get(number)
 
+    def doubtful(self) -> list[int]:
+        """Places to look at once more now that the surface is known: without focus, or off it by far."""
+        surface = self.fitted()
+        if surface is None or self.guard.outcome is not None:
+            return []
+        numbers = list(self.settled)[self.taken_over :]
+        off = {list(self.settled)[index] for index in surface.rejected}
+        return [number for number in numbers if number in off or self.settled[number].outcome in LOST]
+
+    def forget(self, number: int) -> FocusPoint:
+        """Leave a point out of what its neighbours say of it."""
+        return self.settled.pop(number)
+
     def settle(self, number: int, point: FocusPoint) -> SurveyStep:
         """Enter what became of a place; too many failures end the run."""
         self.settled[number] = point
