@@ -123,6 +123,23 @@ def test_a_real_microscope_moves_only_after_a_yes(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_known_steps_of_a_slide_are_read_and_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("mm_test_adapters")
+    cfg, table = tmp_path / "lens.cfg", tmp_path / "steps.csv"
+    cfg.write_text(LENS)
+    table.write_text("x_um,y_um,height_um\n0,0,-4\n100,0,-2\n200,0,0\n300,0,2\n")
+    asked = ("--microscope", cfg, "--device", "Camera", "--property", "Gain", "--objective", "20x/0.75")
+    declined = calibrate(tmp_path / "lens.json", *asked, "--range", "-5:4", "--step", 3, "--steps", table, typed="n\n")
+    assert declined.exit_code == 2
+    assert "Camera will be set between -5 and 4 and back; the stage will move between x 0 and 300" in declined.stderr
+    table.write_text("x,y\n1,2\n")
+    unread = calibrate(tmp_path / "lens.json", *asked, "--range", "-5:4", "--step", 3, "--steps", table)
+    assert "x_um, y_um, height_um" in unread.stderr
+    simulated = calibrate(tmp_path / "lens.json", "--steps", table)
+    assert simulated.exit_code == 2
+    assert "simulated slide has no known steps" in simulated.stderr
+
+
 @pytest.mark.parametrize("text", ["", ":", "3:2", "a:b", "1:nan", "5"])
 def test_a_range_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="lowest:highest"):

@@ -10,6 +10,7 @@ import typer
 
 from napari_autofocus.cli.acquire_stand import acquiring_microscope, lens_of
 from napari_autofocus.cli.focus_runs import Stand, agreed
+from napari_autofocus.cli.lens_slide import measure_on_steps
 from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
@@ -75,6 +76,14 @@ def calibrate_lens(
             rich_help_panel=LENS,
         ),
     ] = 20.0,
+    steps: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a stand without a motorised focus stage: a CSV file with the columns x_um, y_um, height_um of a"
+            " slide's known steps. The lens is swept at each.",
+            rich_help_panel=LENS,
+        ),
+    ] = None,
     limits_um: LimitsUm = None,
     range_um: Annotated[
         float | None,
@@ -136,8 +145,11 @@ def calibrate_lens(
         wishes = {"low": low, "high": high, "step": step, "zero": zero, "overshoot": overshoot, "range_um": search_um}
         config = _config(lens, settle_ms, focus_direction, wishes)
         stand = Stand(microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
-        with acquiring_microscope(stand, stain, density, lens, shape) as (seen, _):
-            record = _measure(seen, stand, (device, property_name), config)
+        if steps is not None:
+            record = measure_on_steps(stand, (device, property_name), config, steps)
+        else:
+            with acquiring_microscope(stand, stain, density, lens, shape) as (seen, _):
+                record = _measure(seen, stand, (device, property_name), config)
         if record.curve is not None:
             record.curve.save(out)
         _tell(record, out, as_json)
@@ -162,7 +174,7 @@ def _require_target(out: Path) -> None:
         raise InputError(f"The curve cannot be written to {out}; name a file in a folder that exists.")
 
 
-def _config(lens: Objective, settle_ms: float, focus_direction: int | None, wishes: dict[str, float]) -> LensConfig:
+def _config(lens: Objective, settle_ms: float, focus_direction: int | None, wishes: dict[str, Any]) -> LensConfig:
     from datetime import date
 
     from napari_autofocus.routines.lens_calibration import LensConfig

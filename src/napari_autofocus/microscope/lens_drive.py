@@ -14,7 +14,7 @@ from napari_autofocus.microscope.lens_knob import PropertyKnob
 from napari_autofocus.microscope.protocol import Clock
 from napari_autofocus.microscope.travel import TravelRules
 
-DEFAULT_TOLERANCE_UM = 0.1
+LENS_TOLERANCE_UM = 0.1
 
 
 class LensAxis:
@@ -107,7 +107,7 @@ class LensDrive(StageDrive):
         clock: Clock,
         limits_um: tuple[float, float] | None = None,
         focus_direction: int = 0,
-        tolerance_um: float = DEFAULT_TOLERANCE_UM,
+        tolerance_um: float = LENS_TOLERANCE_UM,
         timeout_s: float = 10.0,
         late_report_s: float = LATE_REPORT_S,
     ) -> None:

@@ -18,7 +18,7 @@ from napari_autofocus.microscope.cores import load_core, release_core, silence_a
 from napari_autofocus.microscope.drives import LATE_REPORT_S, StageDrive
 from napari_autofocus.microscope.edge import translated
 from napari_autofocus.microscope.frames import RepeatGuard, bit_depth, require_image
-from napari_autofocus.microscope.lens_drive import LensDrive
+from napari_autofocus.microscope.lens_drive import LENS_TOLERANCE_UM, LensDrive
 from napari_autofocus.microscope.live import LiveMode
 from napari_autofocus.microscope.protocol import Clock, Frame, Image
 from napari_autofocus.microscope.restoring import state_restored
@@ -106,9 +106,9 @@ class CoreMicroscope:
         self._tolerance_um = tolerance_um
         self._xy = CoreXYStage(core, xy_limits_um, clock=self._clock, tolerance_um=xy_tolerance_um, timeout_s=timeout_s)
         shared: dict[str, Any] = {"clock": self._clock, "timeout_s": timeout_s, "late_report_s": late_report_s}
-        self._make_lens: Callable[..., LensDrive] = partial(
-            LensDrive, core, focus_direction=focus_direction or 0, **shared
-        )
+        # Currents are rounded more coarsely than stages are positioned.
+        lens_settings = {"focus_direction": focus_direction or 0, "tolerance_um": max(tolerance_um, LENS_TOLERANCE_UM)}
+        self._make_lens: Callable[..., LensDrive] = partial(LensDrive, core, **lens_settings, **shared)
         self._stage: StageDrive | None = None
         if lens is not None:
             self._focus: StageDrive = self._make_lens(lens, limits_um=limits_um)

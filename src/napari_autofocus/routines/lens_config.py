@@ -146,7 +146,8 @@ class LensReading:
     value : float
         Of the lens, in its property's unit.
     best_z_um, uncertainty_um : float or None
-        Position of the stage that is sharpest, and its standard uncertainty, µm; None where none can be trusted.
+        Position of the stage that is sharpest, and its standard uncertainty, µm; None where none can be trusted,
+        or none took part.
     shift_um : float or None
         Focal shift, µm, by the stage's focus direction; relative to the first reading until all are there.
     verdict : str
@@ -176,7 +177,7 @@ class LensStep:
     value : float
         The value itself.
     z_um : float
-        Where the stage stands, µm.
+        Where the stage stands, or the height of the slide's step, µm.
     frame : Frame or None
         The frame just taken.
     sharpness : float or None
@@ -214,10 +215,10 @@ class LensRecord:
         Every value that was tried, in order.
     start_value, end_value : float
         Of the lens, before and after.
-    start_um, end_um : float
-        Of the stage, before and after, µm.
+    start_um, end_um : float or None
+        Of the stage, before and after, µm; None where none took part.
     frames, moves : int
-        Frames exposed, moves of the stage.
+        Frames exposed, moves of the drive that looked for focus.
     seconds : float
         By the microscope's clock.
     curve : LensCurve or None
@@ -232,8 +233,8 @@ class LensRecord:
     readings: tuple[LensReading, ...]
     start_value: float
     end_value: float
-    start_um: float
-    end_um: float
+    start_um: float | None
+    end_um: float | None
     frames: int
     moves: int
     seconds: float

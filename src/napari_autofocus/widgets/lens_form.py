@@ -15,7 +15,7 @@ from napari_autofocus.widgets.folds import Fold
 from napari_autofocus.widgets.forms import choice, label, number, row
 
 _FAR = 1_000_000.0
-_WIDTH_PX = 92
+_WIDTH_PX = 104
 _SMALL_PX = 84
 _REACH = 120.0
 """Liao et al. measured from −120 mA on."""
@@ -96,11 +96,13 @@ class LensForm(QWidget):
             if chosen.unit == "mA":
                 low, high = max(low, -_REACH), min(high, _REACH)
             with QSignalBlocker(self):
+                for box in self._boxes:
+                    box.setDecimals(_decimals(high - low))
+                    box.setSingleStep(10.0 ** -(_decimals(high - low) - 1))
+                    box.setSuffix(f" {chosen.unit}" if chosen.unit else "")
                 for box, value in zip(self._boxes, (low, high, _round_step((high - low) / _STEPS)), strict=False):
                     box.setValue(value)
                 self.zero_box.setValue(min(max(0.0, low), high))
-            for box in self._boxes:
-                box.setSuffix(f" {chosen.unit}" if chosen.unit else "")
         self.changed.emit()
 
     def config(self, dof_um: float, objective: str, focus_direction: int) -> LensConfig:
@@ -122,6 +124,11 @@ class LensForm(QWidget):
 
 def _value(tip: str) -> QWidget:
     return number(0, -_FAR, _FAR, 1, "", tip, width_px=_WIDTH_PX)
+
+
+def _decimals(span: float) -> int:
+    """Places behind the point that a value inside of such a range wants: 1 for 240 mA, 3 for 4 dpt."""
+    return min(max(3 - math.floor(math.log10(span)), 1), 6) if span > 0 else 2
 
 
 def _round_step(step: float) -> float:

@@ -15,9 +15,9 @@ _TIP = (
     "Focal shift of the lens against its value, µm: measured points and the monotone curve through them.\n"
     "Below: how far each point lies from the curve, µm"
 )
-_AXIS_PX = 46
+_AXIS_PX = 58
 _LEAST_RESIDUAL_UM = 0.1
-_RESIDUALS_PX = 110
+_RESIDUALS_PX = 124
 
 Points = Sequence[tuple[float, float]]
 
@@ -129,7 +129,7 @@ class LensPlot(QWidget):
         self._heads.setData(*_columns(pairs))
         self._stems.setData(*_columns([point for value, off_um in pairs for point in ((value, 0.0), (value, off_um))]))
         reach_um = max([_LEAST_RESIDUAL_UM, *(1.2 * abs(off_um) for _, off_um in pairs)])
-        self._residual.setYRange(-reach_um, reach_um, padding=0)
+        self._residual.setYRange(-reach_um, reach_um, padding=0.1)
         if curve is not None:
             self.set_range(*curve.value_range)
 

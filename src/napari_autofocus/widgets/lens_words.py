@@ -58,7 +58,8 @@ def curve_words(curve: LensCurve) -> str:
 
 def ended_words(record: LensRecord) -> tuple[str, Tone]:
     """What came of a calibration, and how it is meant."""
-    back = f"The lens is at {with_unit(record.end_value, record.unit)}, the stage at {plain_um(record.end_um)}."
+    stage = "" if record.end_um is None else f", the stage at {plain_um(record.end_um)}"
+    back = f"The lens is at {with_unit(record.end_value, record.unit)}{stage}."
     if record.curve is None:
         stopped = record.outcome == "cancelled"
         why = "Stopped." if stopped else " ".join(record.reasons)
