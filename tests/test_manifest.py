@@ -30,8 +30,8 @@ def test_every_command_points_to_something_callable(manifest: PluginManifest) ->
 
 def test_every_panel_is_offered(manifest: PluginManifest) -> None:
     names = [widget.display_name for widget in manifest.contributions.widgets]
-    own = ["Microscope", "Autofocus", "Acquire stacks", "Acquire with autofocus", "Label z-stack", "Train", "Calibrate", "Tunable lens"]
-    assert names == [*own, "Virtual refocus", "All in focus", "Sparsity tour"]
+    own = ["Microscope", "Autofocus", "Acquire stacks", "Acquire with autofocus", "Label z-stack", "Train", "Calibrate"]
+    assert names == [*own, "Tunable lens", "Focus map", "Virtual refocus", "All in focus", "Sparsity tour"]
 
 
 def test_menus_are_npe2s_own(manifest: PluginManifest) -> None:

@@ -43,7 +43,17 @@ class Legend(QWidget):
 
     def set_reach(self, reach: float, unit: str) -> None:
         """The colours run from minus to plus this value."""
-        self._words = f"−{reach:g}", f"+{reach:g} {unit}"
+        self._say(f"−{reach:g}", f"+{reach:g} {unit}")
+
+    def set_range(self, low: float, high: float, unit: str) -> None:
+        """The colours run from one value to another, of which two decimals at most are told."""
+        digits = 2 if high - low < 1 else 1
+        self._say(
+            *(f"{value:.{digits}f}".replace("-", "−") + after for value, after in ((low, ""), (high, f" {unit}")))
+        )
+
+    def _say(self, *words: str) -> None:
+        self._words = words[0], words[1]
         self.updateGeometry()
         self.update()
 
