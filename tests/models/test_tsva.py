@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models.tsva import FULL, LIGHT, METHODS, Method, TsvaNetwork, TsvaSettings, ordered
+from napari_autofocus.models.tsva import FULL, LIGHT, METHODS, Method, TsvaNetwork, TsvaSettings, for_grey, ordered
 
 
 def _network(method: Method = "two-shot", *, changed: bool = True, **settings: int) -> TsvaNetwork:
@@ -121,3 +121,18 @@ def test_the_light_network_stays_small_and_the_full_one_is_the_usual_u_net() -> 
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         TsvaSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_network_for_grey_images_answers_as_the_one_for_colour_does_to_three_equal_colours() -> None:
+    torch.manual_seed(5)
+    colour = TsvaNetwork(TsvaSettings(width=4, levels=1)).eval()
+    with torch.no_grad():
+        colour.last.weight.normal_(0, 0.1)
+    grey = for_grey(colour)
+    shots = torch.rand(2, 2, 32, 48)
+    with torch.inference_mode():
+        answer = colour(shots.repeat_interleave(3, dim=1))
+        assert grey.settings.channels == 1
+        assert torch.allclose(grey(shots)[:, :1], answer[:, :3].mean(dim=1, keepdim=True), atol=1e-5)
+        assert torch.allclose(grey(shots)[:, 1:], answer[:, 3:], atol=1e-5)
+    assert grey.training is colour.training is False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.image_options import parse_channel
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
@@ -120,7 +121,7 @@ def _settings(
 
     reading = ReadingSettings(
         step_um=step_um,
-        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
+        channel=parse_channel(channel),
         focus_direction=focus_direction,
     )
     lens = Objective.parse(objective) if objective is not None else None

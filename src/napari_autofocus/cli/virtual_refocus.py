@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.image_options import (
+    FILES,
+    OPTICS,
+    BitDepth,
+    ImageChannel,
+    ImageObjective,
+    ImagePixelUm,
+    parse_channel,
+)
 from napari_autofocus.cli.output import print_json, reserved_stdout
 from napari_autofocus.cli.progress import progress_bar, run_to_end
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
@@ -18,8 +27,6 @@ if TYPE_CHECKING:
     from napari_autofocus.workflows.virtual_slide import VirtualSlide
 
 OUTPUT = "Output"
-OPTICS = "How the shots were taken, where files do not say it or are wrong"
-FILES = "Files that hold several images"
 SLIDE = ".zarr"
 
 
@@ -68,14 +75,8 @@ def virtual_refocus(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of words.", rich_help_panel=OUTPUT)
     ] = False,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="Magnification and NA, as in 20x/0.75 or '100x/1.4 oil'.", rich_help_panel=OPTICS),
-    ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option("--pixel-um", help="Size of a pixel in the sample, in µm.", rich_help_panel=OPTICS),
-    ] = None,
+    objective: ImageObjective = None,
+    pixel_um: ImagePixelUm = None,
     insist: Annotated[
         bool,
         typer.Option(
@@ -84,10 +85,7 @@ def virtual_refocus(
             rich_help_panel=OPTICS,
         ),
     ] = False,
-    bit_depth: Annotated[
-        int | None,
-        typer.Option(help="Bits that the camera of 16-bit files really uses, as in 12.", rich_help_panel=OPTICS),
-    ] = None,
+    bit_depth: BitDepth = None,
     plane: Annotated[
         int | None, typer.Option(help="Which plane of A is the first shot, from 0.", rich_help_panel=FILES)
     ] = None,
@@ -97,12 +95,7 @@ def virtual_refocus(
     true_plane: Annotated[
         int | None, typer.Option(help="Which plane of --truth (or of A) is in focus.", rich_help_panel=FILES)
     ] = None,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            help="Which channel: its name, its number from 0, or rgb to join three as colours.", rich_help_panel=FILES
-        ),
-    ] = None,
+    channel: ImageChannel = None,
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="Take out a shift of the second shot against the first.")
     ] = True,
@@ -165,7 +158,7 @@ def _settings(
         plane=planes[0],
         second_plane=planes[1],
         true_plane=planes[2],
-        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
+        channel=parse_channel(channel),
         bit_depth=bit_depth,
         register=register,
         count=count,

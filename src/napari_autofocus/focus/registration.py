@@ -86,6 +86,9 @@ def shift_between(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Shift:
             rest = _peak(*common)
             dy, dx = whole[0] + rest[0], whole[1] + rest[1]
     quality = _likeness(*_overlap(one, moved(other, round(dy) - dy, round(dx) - dx), round(dy), round(dx)))
+    as_they_lie = _likeness(one, other)
+    if as_they_lie > quality:  # blur that turns contrast over looks like a shift of some pixels, and is none
+        return Shift(0.0, 0.0, as_they_lie)
     return Shift(dy * reduction, dx * reduction, quality)
 
 

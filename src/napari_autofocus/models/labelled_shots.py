@@ -5,6 +5,8 @@ The image in focus is a camera's own frame, with its noise; so neither shot is e
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -217,6 +219,9 @@ def _middle(shape: tuple[int, ...], most_px: int | None) -> tuple[slice, slice]:
 class AlignedPlanes:
     """Planes of a stack, each moved onto the one in focus where it lies aside; read when asked for.
 
+    Shifts are told from plane to plane and added up: neighbours look alike, while blur that turns contrast over (far
+    from focus, on one side) looks like a shift of several pixels against the plane in focus.
+
     Parameters
     ----------
     stack : ZStack
@@ -227,15 +232,31 @@ class AlignedPlanes:
 
     def __init__(self, stack: ZStack, truth: int) -> None:
         self._stack = stack
+        self._order = [int(each) for each in np.argsort(stack.z_um, kind="stable")]
+        self._middle = self._order.index(truth)
         self.truth: npt.NDArray[Any] = np.asarray(stack.plane(truth))
         self._aside: dict[int, tuple[float, float]] = {truth: (0.0, 0.0)}
 
     def plane(self, index: int) -> npt.NDArray[Any]:
         """A plane (Y, X) or (Y, X, C), of the file's type."""
         image = np.asarray(self._stack.plane(index))
+        dy, dx = self.aside(index)
+        return moved(image, -dy, -dx) if math.hypot(dy, dx) >= WORTH_MOVING_PX else image
+
+    def aside(self, index: int) -> tuple[float, float]:
+        """How far (down, right) a plane lies against the one in focus, px."""
         if index not in self._aside:
-            shift = shift_between(self.truth, image)
-            worth = shift.length_px >= WORTH_MOVING_PX and may_be_taken_out(shift, self.truth.shape[:2])
-            self._aside[index] = (shift.dy, shift.dx) if worth else (0.0, 0.0)
-        dy, dx = self._aside[index]
-        return moved(image, -dy, -dx) if dy or dx else image
+            self._walk_to(index)
+        return self._aside[index]
+
+    def _walk_to(self, index: int) -> None:
+        """Tell the shifts of all planes from the one in focus to this one."""
+        place = self._order.index(index)
+        step = 1 if place > self._middle else -1
+        way = [self._order[number] for number in range(self._middle, place + step, step)]
+        for before, own in itertools.pairwise(way):
+            if own not in self._aside:
+                shift = shift_between(np.asarray(self._stack.plane(before)), np.asarray(self._stack.plane(own)))
+                known = may_be_taken_out(shift, self.truth.shape[:2])
+                dy, dx = self._aside[before]
+                self._aside[own] = (dy + shift.dy, dx + shift.dx) if known else (dy, dx)

@@ -38,8 +38,11 @@ COLUMNS: dict[str, type] = {
     "model": str,
     "reasons": str,
     "warnings": str,
+    "dz_um": float,
 }
-"""Columns of the table of estimates; ``scope`` is ``frame``, ``patch`` or ``failed``; y, x and size are in pixels."""
+"""Columns of the table of estimates; ``scope`` is ``frame``, ``patch`` or ``failed``; y, x and size are in pixels.
+
+``dz_um`` is the defocus of the second of two shots minus the first's; empty for one shot."""
 
 VERDICT_WORDS: dict[Verdict, str] = {
     "flat": "flat",
@@ -210,9 +213,9 @@ def as_dictionary(path: str, estimate: FocusEstimate) -> dict[str, Any]:
     return {"path": path, **estimate.to_json()}
 
 
-def rows_of(path: str, estimate: FocusEstimate) -> list[dict[str, Any]]:
-    """One frame's rows of the table: the frame first, then its patches."""
-    said = as_dictionary(path, estimate)
+def rows_of(path: str, estimate: FocusEstimate, beside: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """One frame's rows of the table: the frame first, then its patches; ``beside`` as in :class:`EstimateResult`."""
+    said = {**as_dictionary(path, estimate), **(beside or {})}
     low, high = said["interval90_um"] or (None, None)
     texts = {name: " ".join(said[name]) for name in ("reasons", "warnings")}
     frame = {**said, **texts, "scope": "frame", "low90_um": low, "high90_um": high}

@@ -67,7 +67,7 @@ class OwnSettings:
                 raise InputError(f"The {name} must be a positive number; found {value:g}.")
         if self.folds == 1 or self.folds < 0:
             raise InputError(f"Cross-validation takes at least 2 folds, or 0 to do without; found {self.folds}.")
-        if self.kind is not None and self.kind not in NEW_KINDS:
+        if self.base is None and self.kind is not None and self.kind not in NEW_KINDS:
             raise InputError(f"Without a base, {' and '.join(NEW_KINDS)} models can be taught; found {self.kind!r}.")
         if self.seed < 0:
             raise InputError(f"The seed is a whole number of at least 0; found {self.seed}.")
