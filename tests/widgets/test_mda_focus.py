@@ -59,7 +59,7 @@ def test_an_armed_core_is_focused_and_the_table_fills(
 
     assert record.events[0].outcome == "focused"
     assert panel.table.rowCount() == 2
-    assert panel.table.item(0, 5).text() == "focused"
+    assert panel.table.item(0, 4).text() == "focused"
     assert "6 frames acquired" in panel.summary.text()
     panel.arm_button.click()
     assert rig.core.mda.engine is before
@@ -75,8 +75,8 @@ def test_what_failed_says_what_was_done_instead(
     record = run(panel, rig, qtbot)
 
     assert record.missing == 6
-    assert panel.table.item(1, 5).text() == "not found, left out"
-    assert "No peak" in panel.table.item(1, 5).toolTip()
+    assert panel.table.item(1, 4).text() == "not found, left out"
+    assert "No peak" in panel.table.item(1, 4).toolTip()
     assert panel.summary.tone == "warning"
 
 
@@ -161,7 +161,7 @@ def test_a_focus_map_is_opened_and_fallen_back_on(
     record = run(panel, rig, qtbot)
 
     assert [event.used_um for event in record.events] == pytest.approx([5.0, 6.0], abs=0.01)
-    assert panel.table.item(1, 5).text() == "not found, by the map"
+    assert panel.table.item(1, 4).text() == "not found, by the map"
 
 
 def test_the_record_is_saved(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.microscope.channels import channels
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.widgets.folds import Fold
-from napari_autofocus.widgets.forms import Message, button, choice, columns_form, label, number, refill, row
+from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, label, number, refill, row
 from napari_autofocus.workflows.mda import FocusChannel, MapHeight, MdaFocusConfig
 from napari_autofocus.workflows.mda.maps import read_map_height
 
@@ -76,13 +76,12 @@ class MdaForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(columns_form(("Focus by", self.finder_box), ("When", self.occasion_box)))
         self.range_row = QWidget()
-        self.range_row.setLayout(row(label("Looking"), self.range_box, 1))
+        self.range_row.setLayout(row(_name("Looking"), self.range_box, 1))
+        column.addLayout(_wide(row(_name("Focus by"), self.finder_box)))
         column.addWidget(self.range_row)
-        failing = row(label("If it fails"), self.policy_box, self.map_button)
-        failing.setStretch(1, 1)
-        column.addLayout(failing)
+        column.addLayout(_wide(row(_name("When"), self.occasion_box)))
+        column.addLayout(_wide(row(_name("If it fails"), self.policy_box, self.map_button)))
         column.addWidget(self.map_line)
         more = Fold(
             "How often, in which light",
@@ -159,3 +158,16 @@ class MdaForm(QWidget):
         self.map_button.setVisible(self.policy_box.currentData() == "map")
         self.exposure_box.setEnabled(bool(self.channel_box.currentData()))
         self.changed.emit()
+
+
+def _name(text: str) -> QLabel:
+    """The name in front of a row; names stand below each other."""
+    made = label(text)
+    made.setFixedWidth(NAME_PX)
+    return made
+
+
+def _wide(layout: QHBoxLayout) -> QHBoxLayout:
+    """A row whose choice takes the room that is left."""
+    layout.setStretch(1, 1)
+    return layout

@@ -14,8 +14,7 @@ _HEADERS = (
     ("Time", "Number of the time point, from 0"),
     ("Place", "Name or number of the position, from 0"),
     ("Focus", "Drive position that the frames are taken around, µm"),
-    ("Was off", "Defocus before, µm (positive: sample and objective too close)"),
-    ("Left", "Estimated defocus after, µm"),
+    ("Off", "Defocus before, µm (positive: sample and objective too close)"),
     ("Outcome", "Focused, or what was done instead; the reasons are in the tooltip"),
 )
 _OUTCOMES = {
@@ -36,6 +35,8 @@ _POLICIES = {
     "neighbours": "by neighbours",
 }
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_LAST = len(_HEADERS) - 1
 _ROW_PX = 24
 MOST_ROWS = 500
 """Older rows go; the record keeps them all."""
@@ -57,13 +58,13 @@ class FocusTable(QTableWidget):
         self.setHorizontalHeaderLabels([name for name, _ in _HEADERS])
         for column, (_, tip) in enumerate(_HEADERS):
             self.horizontalHeaderItem(column).setToolTip(tip)
-            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column < 5 else Qt.AlignmentFlag.AlignLeft)
+            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column < _LAST else _LEFT)
         self._style()
 
     def _style(self) -> None:
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(len(_HEADERS) - 1, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_LAST, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
         header.setStyleSheet("QHeaderView::section { border: none; padding: 2px 4px; }")
         self.verticalHeader().hide()
@@ -103,11 +104,12 @@ class FocusTable(QTableWidget):
         self.insertRow(row)
         colours = theme_colours(self._theme)
         shade = colours.text if event.found else colours.error if event.policy == "stop" else colours.warning
+        tip = f"{event.reason}\nBy {event.model}; {event.frames} frames, {event.seconds:.1f} s."
         for column, text in enumerate(_texts(event)):
             item = QTableWidgetItem(text)
-            item.setToolTip(f"{event.reason}\nBy {event.model}; {event.frames} frames, {event.seconds:.1f} s.")
+            item.setToolTip(tip)
             item.setForeground(QColor(shade))
-            item.setTextAlignment(_RIGHT if column < 5 else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+            item.setTextAlignment(_RIGHT if column < _LAST else _LEFT)
             self.setItem(row, column, item)
         self.scrollToBottom()
 
@@ -124,7 +126,6 @@ def _texts(event: FocusEvent) -> tuple[str, ...]:
         place,
         "–" if event.used_um is None else f"{event.used_um:.2f}".replace("-", "−"),
         _short(event.defocus_um),
-        _short(event.residual_um),
         outcome,
     )
 
