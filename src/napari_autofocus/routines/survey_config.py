@@ -61,7 +61,7 @@ class SurveyConfig:
     surface : {'auto', 'plane', 'spline', 'rbf'}
         What is laid through the points for the steps that show it.
     surface_every : int
-        It is fitted again after so many points, and at the end.
+        It is fitted again after so many points, once there are many after a quarter more, and at the end.
     timeout_s : float
         Time for the whole run by the microscope's clock, s (the way back is not cut short).
     same_place_um : float

@@ -26,6 +26,8 @@ FAILURES_IN_A_ROW = 3
 """After so many places in succession that failed, the run ends: it is the camera, not the place (ours)."""
 FEWEST_LOST = 3
 """A survey is not refused for fewer points without focus (ours)."""
+FIT_GROWTH = 1.25
+"""The surface is not fitted again before there are so many times as many points (ours)."""
 _ENDS: dict[str, RunEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 
 
@@ -76,6 +78,7 @@ class SurveyRun:
         self._left = deque(number for number in range(len(self.places)) if number not in self.settled)
         self._waiting: dict[int, FocusPoint] = {}
         self._failures = 0
+        self._fit_at = config.surface_every
         self._slide_moved = False
 
     def _take_over(self, earlier: SurveyRecord | None) -> None:
@@ -224,8 +227,15 @@ class SurveyRun:
         if self._failures >= FAILURES_IN_A_ROW:
             self.guard.end("failed", f"{self._failures} places in succession failed, the last one so: {point.reason}")
         self._refuse_if_hopeless()
-        is_turn = len(self.settled) % self.config.surface_every == 0
-        return self.step("point", number, point=point, surface=self.fitted() if is_turn else None)
+        return self.step("point", number, point=point, surface=self._fitted_in_turn())
+
+    def _fitted_in_turn(self) -> FocusMap | None:
+        """The surface now and then, ever more seldom: fits of many points would cost more than the survey."""
+        count = len(self.settled)
+        if count < self._fit_at:
+            return None
+        self._fit_at = max(count + self.config.surface_every, math.ceil(FIT_GROWTH * count))
+        return self.fitted()
 
     def _refuse_if_hopeless(self) -> None:
         """End the run once so many points with content have no focus that the rest could not make up for it."""
