@@ -10,6 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -78,6 +79,8 @@ class Session:
     z_changed = Signal(float)
     dataset_chosen = Signal(object)
     """Told the folder of stacks (a Path) that another panel shall go on with."""
+    refocuser_chosen = Signal(object)
+    """Told the file of the virtual refocuser (a Path) that images are recovered with from now on."""
     failed = Signal(object)
     closing = Signal()
 
@@ -95,6 +98,7 @@ class Session:
         self.focus.settings_changed.connect(self._on_settings_changed)
         self.runs = RunLog()
         self.connection: Connection | None = None
+        self.refocuser_file: Path | None = None
         self.is_closed = False
         self._live = False
         self._run: Job | None = None
@@ -183,6 +187,11 @@ class Session:
             self.failed.emit(HardwareError(_NOT_CONNECTED))
             return
         self.hardware.call(lambda: function(microscope), done=done, failed=self.failed.emit, ended=ended)
+
+    def choose_refocuser(self, path: Path) -> None:
+        """Recover images with this model from now on, in whatever panel is open or opened later."""
+        self.refocuser_file = path
+        self.refocuser_chosen.emit(path)
 
     # live mode
 

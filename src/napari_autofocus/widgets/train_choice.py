@@ -13,7 +13,7 @@ from napari_autofocus.models.library import InstalledModel, installed_models, us
 from napari_autofocus.widgets.folds import Fold
 from napari_autofocus.widgets.forms import button, choice, columns_form, label, number, row
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_kinds import SCRATCH, bases_of, kind_choice, offer_kinds
+from napari_autofocus.widgets.train_kinds import SCRATCH, VIRTUAL, bases_of, kind_choice, offer_kinds
 from napari_autofocus.widgets.train_names import free_name, name_like, target_of
 from napari_autofocus.widgets.train_summary import DatasetSummary
 from napari_autofocus.widgets.train_words import folder_words, minutes
@@ -26,7 +26,10 @@ _AUTO = "auto"
 _OBJECTIVE_TIP = (
     "Magnification / numerical aperture, as in 20x/0.75, where the files do not state it; empty: what they say"
 )
-_RANGE_TIP = "The model is to answer within ± this defocus, µm; auto: as far as the planes reach"
+_RANGE_TIP = (
+    "The model is to answer within ± this defocus, µm; auto: as far as the planes reach.\nOf virtual refocusing: shots"
+    " lie no farther than this to either side of focus"
+)
 _PIXEL_TIP = "Size of a pixel in the sample, µm; auto: as the files say"
 
 
@@ -153,7 +156,8 @@ class TrainingChoice(QWidget):
             minutes=self.minutes_box.value(),
             base=self.base_box.currentData(),
             range_um=self.range_box.value() or None,
-            folds=FOLDS if self.folds_box.isChecked() else 0,
+            folds=FOLDS if self.folds_box.isChecked() and self.folds_box.isEnabled() else 0,
+            kind=self.kind_box.currentData(),
             objective=self.objective_edit.text().strip() or None,
             pixel_um=self.pixel_box.value() or None,
             device=self.device_box.currentData() or "cpu",
@@ -189,6 +193,7 @@ class TrainingChoice(QWidget):
         self.base_box.setCurrentIndex(max(self.base_box.findText(used.name), 0) if used is not None else 0)
 
     def _on_kind_chosen(self, _: int) -> None:
+        self.folds_box.setEnabled(self.kind_box.currentData() != VIRTUAL)  # which is measured on held-out stacks only
         self._list_bases()
         self._look()
 

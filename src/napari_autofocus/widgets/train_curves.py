@@ -15,6 +15,19 @@ _MOST_POINTS = 600
 _LOGARITHMIC_FROM = 8.0
 """Where the greatest value is so many times the least, the axis is logarithmic."""
 Points = list[tuple[float, float]]
+_ERROR_TIP = (
+    "Error on patches of stacks that are held back, over the time taught, minutes;\nfaint: models before this one in a"
+    " cross-validation"
+)
+_SCORES = {
+    "defocus": ("error (µm)", _ERROR_TIP),
+    "importance": ("error (importance)", _ERROR_TIP),
+    "refocus": (
+        "gain (dB)",
+        "How much nearer to the plane in focus the recovered image is than the sharper shot, on stacks that are held"
+        " back, dB,\nover the time taught, minutes",
+    ),
+}
 
 
 class LearningCurves(QWidget):
@@ -31,8 +44,7 @@ class LearningCurves(QWidget):
         self.loss = _Curve("loss", "Loss of training (running mean) over the time taught, minutes")
         self.error = _Curve(
             "error (µm)",
-            "Error on patches of stacks that are held back, over the time taught, minutes;\nfaint: models before this"
-            " one in a cross-validation",
+            _ERROR_TIP,
             dotted=True,
         )
         row = QHBoxLayout(self)
@@ -53,10 +65,14 @@ class LearningCurves(QWidget):
         for step in steps:
             parts.setdefault(step.part, []).append(step)
         now = list(parts)[-1] if parts else (0, "defocus")
+        name, tip = _SCORES[now[1]]
         others = [part for part in parts if part != now and part[1] == now[1]]
-        self.error.set_name("error (µm)" if now[1] == "defocus" else "error (importance)")
+        self.error.set_name(name)
+        self.error.setToolTip(tip)
         self.loss.draw(_losses(parts.get(now, [])), [_losses(parts[part]) for part in others])
-        self.error.draw(_scores(parts.get(now, [])), [_scores(parts[part]) for part in others])
+        self.error.draw(
+            _scores(parts.get(now, [])), [_scores(parts[part]) for part in others], even=now[1] == "refocus"
+        )
 
 
 def _losses(steps: list[Learning]) -> Points:
@@ -104,12 +120,12 @@ class _Curve(QWidget):
         """Name the upright axis."""
         self._plot.setLabel("left", name)
 
-    def draw(self, points: Points, others: list[Points]) -> None:
-        """Draw a line, and others behind it; time in minutes, value."""
+    def draw(self, points: Points, others: list[Points], *, even: bool = False) -> None:
+        """Draw a line, and others behind it; time in minutes, value. ``even``: what is in dB is logarithmic already."""
         self.points = _thinned(points)
         values = [value for line in (points, *others) for _, value in line]
         least, greatest = min(values, default=0.0), max(values, default=0.0)
-        self.is_logarithmic = least > 0 and greatest >= _LOGARITHMIC_FROM * least
+        self.is_logarithmic = not even and least > 0 and greatest >= _LOGARITHMIC_FROM * least
         self._plot.setLogMode(x=False, y=self.is_logarithmic)
         self._line.setSymbol("o" if self._dotted and len(self.points) < 40 else None)
         self._line.setData(*_columns(self.points))

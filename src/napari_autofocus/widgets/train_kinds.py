@@ -10,19 +10,18 @@ from napari_autofocus.models.library import InstalledModel
 from napari_autofocus.widgets.forms import choice
 
 SCRATCH = "From scratch"
+VIRTUAL = "virtual"
 _KINDS = (
     ("One shot, with content importance", "one-shot"),
     ("Two shots", "two-shot"),
-    ("Virtual refocusing (TSVA)", "virtual"),
+    ("Virtual refocusing (TSVA)", VIRTUAL),
 )
-_WITHOUT = {
-    "two-shot": "no model of two shots is installed to begin with",
-    "virtual": "not from one's own stacks yet",
-}
+_FROM_NOTHING = ("one-shot", VIRTUAL)
+_WITHOUT = {"two-shot": "no model of two shots is installed to begin with"}
 
 
 def kind_choice() -> QComboBox:
-    """A box of all kinds; only that of one shot can be chosen until :func:`offer_kinds` is told the models."""
+    """A box of all kinds; those that begin with another model can be chosen once :func:`offer_kinds` is told them."""
     box = choice(_KINDS, "What kind of model to train")
     offer_kinds(box, ())
     return box
@@ -32,15 +31,15 @@ def offer_kinds(box: QComboBox, models: Sequence[InstalledModel]) -> None:
     """Let those kinds be chosen that can be trained with what is installed; the others say why not."""
     installed = {model.card.kind for model in models if model.card is not None}
     for place, (name, kind) in enumerate(_KINDS):
-        possible = kind == "one-shot" or (kind == "two-shot" and kind in installed)
+        possible = kind in _FROM_NOTHING or kind in installed
         box.setItemText(place, name if possible else f"{name}: {_WITHOUT[kind]}")
         box.model().item(place).setEnabled(possible)
 
 
 def bases_of(models: Sequence[InstalledModel], kind: str) -> Iterator[tuple[str, str | None]]:
-    """Name and file of what a model of a kind may begin with; only one of a single shot may begin with nothing."""
+    """Name and file of what a model of a kind may begin with; one of two shots never begins with nothing."""
     for model in models:
         if model.card is not None and model.card.kind == kind:
             yield model.name, str(model.path)
-    if kind == "one-shot":
+    if kind in _FROM_NOTHING:
         yield SCRATCH, None

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QMessageBox, QProgressBar, QVBoxLayout, QWidget
 from napari_autofocus.widgets.forms import button, label, row
 from napari_autofocus.widgets.train_curves import LearningCurves
 from napari_autofocus.widgets.train_facts import Facts
+from napari_autofocus.widgets.train_gains import GainPlot
 from napari_autofocus.widgets.train_run import TrainingRun
 from napari_autofocus.widgets.train_scatter import DefocusScatter
 from napari_autofocus.widgets.train_words import bar_of, doing_words, learning_facts, taught_bar
@@ -34,6 +35,7 @@ class TrainingProgressView(QWidget):
         self.progress.setToolTip("How far this step is; when teaching, the time spent of the time there is")
         self.curves = LearningCurves(theme)
         self.scatter = DefocusScatter(theme)
+        self.gains = GainPlot(theme)
         self.facts = Facts(theme, _TIP)
         self.pause_button = button(
             "Pause", "Stop after the next step and keep everything: it goes on from there, also after napari was closed"
@@ -50,14 +52,16 @@ class TrainingProgressView(QWidget):
         column.addWidget(self.doing_label)
         column.addWidget(self.progress)
         column.addWidget(self.curves)
-        column.addLayout(row(self.scatter, self.facts))
-        column.itemAt(column.count() - 1).layout().setStretch(0, 3)
-        column.itemAt(column.count() - 1).layout().setStretch(1, 2)
+        beside = row(self.scatter, self.gains, self.facts)
+        for place, share in enumerate((3, 3, 2)):
+            beside.setStretch(place, share)
+        column.addLayout(beside)
+        self.gains.hide()
         column.addLayout(row(self.pause_button, self.cancel_button))
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
-        for part in (self.curves, self.scatter, self.facts):
+        for part in (self.curves, self.scatter, self.gains, self.facts):
             part.set_theme(theme)
 
     def refresh(self) -> None:
@@ -72,9 +76,19 @@ class TrainingProgressView(QWidget):
         self.cancel_button.setEnabled(run.state != "idle")
         self._show_bar(run.newest)
         self.curves.show_steps(run.curve)
-        self.scatter.set_dof(run.dof_um or 0.0)
-        self.scatter.show_points(run.pairs)
+        self._show_pairs()
         self.facts.show_facts(learning_facts(run.curve[-1], run.dof_um, run.left_s) if run.curve else [])
+
+    def _show_pairs(self) -> None:
+        """What the last validation found, by what is taught."""
+        recovers = bool(self._run.curve) and self._run.curve[-1].stage == "refocus"
+        self.scatter.setVisible(not recovers)
+        self.gains.setVisible(recovers)
+        if recovers:
+            self.gains.show_points(self._run.pairs)
+        else:
+            self.scatter.set_dof(self._run.dof_um or 0.0)
+            self.scatter.show_points(self._run.pairs)
 
     def _show_bar(self, step: Working | Learning | None) -> None:
         value, most, text = 0, 0, ""

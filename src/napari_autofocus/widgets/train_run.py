@@ -16,6 +16,7 @@ from napari_autofocus.workflows.training_steps import (
     Learning,
     OpticsKnown,
     Paused,
+    RefocuserMade,
     TrainingMade,
     TrainingStep,
     Working,
@@ -75,7 +76,8 @@ class TrainingRun:
     """What is being taught, or was last.
 
     Signals are emitted on the GUI thread: ``changed`` (it began or ended, or is to pause), ``stepped`` (Working or
-    Learning), ``made`` (TrainingMade), ``paused``, ``thrown_away`` (nothing is kept) and ``failed`` (AutofocusError).
+    Learning), ``made`` (TrainingMade or RefocuserMade), ``paused``, ``thrown_away`` (nothing is kept) and ``failed``
+    (AutofocusError).
     """
 
     changed = Signal()
@@ -94,7 +96,7 @@ class TrainingRun:
         self.curve: list[Learning] = []
         self.pairs: tuple[tuple[float, float], ...] = ()
         self.dof_um: float | None = None
-        self.result: TrainingMade | None = None
+        self.result: TrainingMade | RefocuserMade | None = None
         self.following: Following | None = None
         self._is_unwanted = False
         session.closing.connect(self.leave)
@@ -176,8 +178,8 @@ class TrainingRun:
         if step.pairs:
             self.pairs = step.pairs
 
-    def _on_done(self, end: TrainingMade | Paused) -> None:
-        if isinstance(end, TrainingMade):
+    def _on_done(self, end: TrainingMade | RefocuserMade | Paused) -> None:
+        if isinstance(end, TrainingMade | RefocuserMade):
             self.result = end
             self.made.emit(end)
         else:

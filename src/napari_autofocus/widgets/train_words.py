@@ -6,9 +6,13 @@ from pathlib import Path
 
 from napari_autofocus.widgets.forms import Tone
 from napari_autofocus.workflows.training_request import TrainingFolder
-from napari_autofocus.workflows.training_steps import DatasetSeen, Learning, TrainingMade, Working
+from napari_autofocus.workflows.training_steps import DatasetSeen, Learning, RefocuserMade, TrainingMade, Working
 
-_STAGES = {"importance": "Learning where to look", "defocus": "Learning the defocus"}
+_STAGES = {
+    "importance": "Learning where to look",
+    "defocus": "Learning the defocus",
+    "refocus": "Learning to recover the image in focus",
+}
 _DOING = {
     "starting": "Starting",
     "reading": "Reading the stacks",
@@ -22,7 +26,7 @@ _BY = {"Brenner": "Brenner", "table": "a table", "label store": "people"}
 def doing_words(step: Working | Learning) -> str:
     """What is being done."""
     doing = _DOING[step.doing] if isinstance(step, Working) else _STAGES[step.stage]
-    if isinstance(step, Learning) and step.stage == "defocus" and step.seconds_left <= 0:
+    if isinstance(step, Learning) and step.stage != "importance" and step.seconds_left <= 0:
         doing = "Putting the model together"
     return f"Cross-validation {step.fold} of {step.folds}: {_uncapitalised(doing)}" if step.fold else doing
 
@@ -58,6 +62,8 @@ def learning_facts(step: Learning, dof_um: float | None, left_s: float) -> list[
         facts.append(("Error", _error(step.score, dof_um)))
         if step.direction is not None:
             facts.append(("Direction", percent(step.direction)))
+    elif step.score is not None and step.stage == "refocus":
+        facts.append(("Gain", f"{decibels(step.score)} over the sharper shot"))
     elif step.score is not None:
         facts.append(("Error", f"{step.score:.3f}"))
     facts.append(("Learning rate", _rate(step.learning_rate)))
@@ -72,6 +78,11 @@ def _rate(rate: float) -> str:
 
 def _error(error_um: float, dof_um: float | None) -> str:
     return f"{error_um:.2f} µm" + (f" ({error_um / dof_um:.2f} DOF)" if dof_um else "")
+
+
+def decibels(gain_db: float) -> str:
+    """A gain with its sign."""
+    return f"{gain_db:+.2f} dB".replace("-", "−")
 
 
 def percent(share: float) -> str:
@@ -114,6 +125,30 @@ def made_facts(made: TrainingMade) -> list[tuple[str, str]]:
     facts.append(("Refused", percent(made.refused)))
     facts.append(("Range", f"±{made.range_um:g} µm"))
     return [*facts, ("Held out", f"{made.frames} frames of {made.stacks} stack{'s' * (made.stacks != 1)}")]
+
+
+def refocuser_headline(made: RefocuserMade) -> tuple[str, Tone]:
+    """What a virtual refocuser is worth on stacks that were held out, beside the model that it began with."""
+    if made.gain_db is None:
+        return "No pair of planes was there to measure it on: add stacks.", "warning"
+    gain = f"{decibels(made.gain_db)} over the sharper shot"
+    if made.base_gain_db is not None:
+        gain += f"; {made.base} gains {decibels(made.base_gain_db)} on the same pairs"
+    if made.gain_db <= 0:
+        return f"{gain}: do not use it yet; teach it longer, or add stacks.", "warning"
+    if made.base_gain_db is not None and made.gain_db < made.base_gain_db:
+        return f"{gain}: use that one, teach longer, or add stacks.", "warning"
+    return f"{gain}.", "good"
+
+
+def refocuser_facts(made: RefocuserMade) -> list[tuple[str, str]]:
+    """Names and values to read beside the gains of a finished refocuser."""
+    low, high = made.half_um
+    facts = [(f"±{gain.half_um:g} µm", decibels(gain.recovered_db - gain.sharper_db)) for gain in made.gains]
+    if made.doubtful is not None:
+        facts.append(("Called doubtful", percent(made.doubtful)))
+    facts.append(("Shots", f"±{low:.2g} to ±{high:.2g} µm"))
+    return [*facts, ("Held out", f"{len(made.pairs)} pairs of {made.stacks} stack{'s' * (made.stacks != 1)}")]
 
 
 def unfinished_words(folder: TrainingFolder, past: list[Learning]) -> str:

@@ -15,12 +15,13 @@ from napari_autofocus.widgets.forms import Message, button, connect_while_alive,
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.train_choice import TrainingChoice
 from napari_autofocus.widgets.train_progress import TrainingProgressView
+from napari_autofocus.widgets.train_refocuser import RefocuserResult
 from napari_autofocus.widgets.train_result import TrainingResult
 from napari_autofocus.widgets.train_run import TrainingRun
 from napari_autofocus.widgets.train_unfinished import UnfinishedTrainings
 from napari_autofocus.widgets.train_words import in_the_panel
 from napari_autofocus.workflows.training_request import TrainingRequest
-from napari_autofocus.workflows.training_steps import TrainingMade
+from napari_autofocus.workflows.training_steps import RefocuserMade, TrainingMade
 
 
 class TrainingPanel(QWidget):
@@ -44,12 +45,15 @@ class TrainingPanel(QWidget):
         self.train_button = button("Train", "Teach a model of these stacks, in a process beside napari")
         self.progress = TrainingProgressView(self.run, theme)
         self.result = TrainingResult(self._session, theme)
+        self.refocuser = RefocuserResult(self._session, theme)
         self.message = Message(theme)
         snug(self.message)
 
     def _arrange(self) -> None:
         column = scrolled(self)
-        for part in (self.unfinished, self.choice, self.train_button, self.progress, self.result, self.message):
+        for part in (self.unfinished, self.choice, self.train_button, self.progress):
+            column.addWidget(part)
+        for part in (self.result, self.refocuser, self.message):
             column.addWidget(part)
         column.addStretch(1)
 
@@ -59,7 +63,8 @@ class TrainingPanel(QWidget):
         self.unfinished.resumed.connect(self._start)
         self.unfinished.failed.connect(self._on_failed)
         self.unfinished.discarded.connect(self._on_discarded)
-        self.result.again_button.clicked.connect(self._on_again_clicked)
+        for result in (self.result, self.refocuser):
+            result.again_button.clicked.connect(self._on_again_clicked)
         pairs = [
             (self._session.dataset_chosen, self._on_dataset_chosen),
             (self.run.changed, self._on_changed),
@@ -109,9 +114,12 @@ class TrainingPanel(QWidget):
         for part in (self.choice, self.train_button):
             part.setVisible(is_idle and made is None)
         self.progress.setVisible(not is_idle)
-        self.result.setVisible(is_idle and made is not None)
-        if is_idle and made is not None:
+        self.result.setVisible(is_idle and isinstance(made, TrainingMade))
+        self.refocuser.setVisible(is_idle and isinstance(made, RefocuserMade))
+        if is_idle and isinstance(made, TrainingMade):
             self.result.show_made(made)
+        elif is_idle and isinstance(made, RefocuserMade):
+            self.refocuser.show_made(made)
         self._list_unfinished()
         self.progress.refresh()
 
@@ -124,7 +132,7 @@ class TrainingPanel(QWidget):
     def _on_stepped(self, _: object) -> None:
         self.progress.refresh()
 
-    def _on_made(self, _: TrainingMade) -> None:
+    def _on_made(self, _: object) -> None:
         self.message.say("")
 
     def _on_paused(self) -> None:
@@ -142,5 +150,5 @@ class TrainingPanel(QWidget):
         self._list_unfinished()
 
     def _on_theme_changed(self, *_: object) -> None:
-        for part in (self.choice, self.progress, self.result, self.message):
+        for part in (self.choice, self.progress, self.result, self.refocuser, self.message):
             part.set_theme(self._viewer.theme)

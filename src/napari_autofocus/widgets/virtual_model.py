@@ -96,7 +96,11 @@ class VirtualModelChoice(QWidget):
         self.objective_box.activated.connect(self._on_objective_entered)
         self.objective_box.lineEdit().editingFinished.connect(self._on_objective_entered)
         self.insist_box.toggled.connect(self._on_insist_toggled)
-        connect_while_alive(self, [(self._state.settings_changed, self._on_settings_changed)])
+        pairs = [
+            (self._state.settings_changed, self._on_settings_changed),
+            (self._session.refocuser_chosen, self.use_file),
+        ]
+        connect_while_alive(self, pairs)
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
@@ -136,7 +140,10 @@ class VirtualModelChoice(QWidget):
         self.box.setToolTip("\n".join([self.box.toolTip(), *broken]))
         if self.refocuser is not None or self._wanted is not None or self._session.is_closed:
             return
-        if usable:
+        chosen = self._session.refocuser_file
+        if chosen is not None and chosen.is_file():
+            self.use_file(chosen)
+        elif usable:
             self.use_file(usable[0].path)
         else:
             self.message.say(NO_MODEL, "warning")

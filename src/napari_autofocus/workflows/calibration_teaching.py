@@ -24,6 +24,7 @@ from napari_autofocus.workflows.calibration_record import MODEL, STACKS, TRAININ
 from napari_autofocus.workflows.calibration_steps import CalibrationStep
 from napari_autofocus.workflows.own_models import FoldStep, OwnModel, OwnStep, train_own
 from napari_autofocus.workflows.own_plan import OwnSettings
+from napari_autofocus.workflows.own_refocus_plan import is_virtual
 from napari_autofocus.workflows.own_stacks import LEAST_IMPORTANCE, StackStored, is_usable
 
 DENSE_SHARE, SPARSE_SHARE = 0.4, 0.05
@@ -63,6 +64,11 @@ def teach_here(folder: Path) -> Generator[CalibrationStep, None, Taught]:
     if record is None:
         raise InputError(f"{folder} holds no calibration to teach; begin one.")
     settings = settings_of(record.plan, record.name)
+    if is_virtual(settings):
+        raise InputError(
+            f"A calibration teaches a model that tells defocus, and {settings.base} recovers images; choose another"
+            " base."
+        )
     steps = train_own(folder / STACKS, folder / MODEL, settings, work=folder / TRAINING)
     try:
         while True:

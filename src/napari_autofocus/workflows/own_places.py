@@ -43,7 +43,7 @@ class Place:
 
 def side_of(stacks: Sequence[LabelledStack]) -> int:
     """Side of the places that all of these stacks can give, px; below :data:`STRIDE_PX` where one is too small."""
-    smallest = min(min(stack.stack.plane(0).shape[:2]) for stack in stacks)
+    smallest = min(int(side) for stack in stacks for side in stack.stack.plane(0).shape[:2])
     return min(SIDE_PX, smallest // STRIDE_PX * STRIDE_PX)
 
 
@@ -128,7 +128,7 @@ def gain_of(truth: npt.NDArray[np.generic]) -> float:
 def _stored(part: npt.NDArray[np.generic], gain: float) -> npt.NDArray[np.uint16]:
     light = as_light(part) * np.float32(gain * FULL_SCALE)
     planes = light if light.ndim == 3 else light[..., None]
-    return np.clip(planes + 0.5, 0, FULL_SCALE).astype(np.uint16)
+    return np.asarray(np.clip(planes + 0.5, 0, FULL_SCALE), np.uint16)
 
 
 def _places(

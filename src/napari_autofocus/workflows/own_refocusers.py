@@ -36,6 +36,7 @@ from napari_autofocus.models.refocuser import VirtualRefocuser
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import StageProgress, check_device
 from napari_autofocus.models.training import Trained
+from napari_autofocus.models.tsva import TsvaNetwork
 from napari_autofocus.workflows.own_files import check_target, claim, name_of
 from napari_autofocus.workflows.own_places import store_places
 from napari_autofocus.workflows.own_refocus_plan import (
@@ -176,8 +177,9 @@ def _package(own: RefocusPlan, target: Path, name: str, taught: Trained) -> Gene
 
 def _card(own: RefocusPlan, name: str, taught: Trained) -> VirtualCard:
     base, (low, high) = own.base, own.reach.half_um
+    network = taught.network
+    assert isinstance(network, TsvaNetwork)
     begun = f", beginning with {base.card.name}" if base is not None else ""
-    settings = taught.network.settings
     return VirtualCard(
         name=name,
         description=(
@@ -190,9 +192,9 @@ def _card(own: RefocusPlan, name: str, taught: Trained) -> VirtualCard:
         dof_um=own.reach.dof_um,
         half_um=(round(low, 4), round(high, 4)),
         error_um=own.reach.error_um,
-        stride_px=settings.stride_px,  # type: ignore[union-attr]
+        stride_px=network.settings.stride_px,
         overlap_px=base.card.overlap_px if base is not None else VirtualCard.model_fields["overlap_px"].default,
-        network=network_card(taught.network),
+        network=network_card(network),
         training=TrainingRecord(
             seed=own.settings.seed,
             minutes=taught.seconds / 60,
