@@ -52,8 +52,8 @@ def acquire(
         str | None,
         typer.Option(
             help="grid:3x3@200 (columns x rows @ spacing in µm), random:8 (so many stacks; random:8@2000 from a square"
-            " of that side in µm, 4000 unless given), both around where the stage stands; here; or a .csv file with"
-            " the columns x_um and y_um. Left out: as the folder's own plan says.",
+            " of that side in µm, 4000 unless given), both around where the stage stands; here; or a position list"
+            " (.pos, .csv, .yaml, .json). Left out: as the folder's own plan says.",
             rich_help_panel=STACKS,
         ),
     ] = None,
