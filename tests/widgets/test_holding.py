@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from napari_autofocus.widgets.holding import HoldSection
 from napari_autofocus.widgets.holding_plot import DriftPlot
 from napari_autofocus.widgets.session import Connection, Session
 from napari_autofocus.widgets.theme import theme_colours
+from napari_autofocus.workflows.drift_log import Look
 
 
 class Card:
@@ -277,3 +280,32 @@ def test_a_long_hold_is_thinned_and_kept_whole(plot: DriftPlot, monkeypatch: pyt
     assert minutes[0] < 2
     assert minutes[-1] > 20_000 * 5 / 60 - 3
     assert minutes == sorted(minutes)
+
+
+def test_the_drift_is_told_with_its_error_and_saved(
+    connected: tuple[Session, SimulatedRig], section: HoldSection, qtbot: QtBot, tmp_path: Path
+) -> None:
+    rng, start = np.random.default_rng(0), datetime(2026, 5, 4, tzinfo=UTC)
+    for number in range(40):
+        best_um = 5 + 0.5 * number / 6 + rng.normal(0, 0.05)
+        section.drift.add(Look(start + timedelta(seconds=10 * number), "live", 5.0, best_um, 0.1))
+    qtbot.waitUntil(lambda: section.drift.drift is not None)
+    drift = section.drift.drift
+    assert abs(drift.rate_um_h - 30.0) < 3 * drift.error_um_h
+    assert "µm/min" in section.drift.message.text()
+    section.drift.save(tmp_path / "drift.csv")
+    qtbot.waitUntil(lambda: "40 looks written" in section.drift.message.text())
+    assert (tmp_path / "drift.csv").read_text().count("live") == 40
+
+
+def test_frames_that_are_estimated_anyway_tell_the_drift(
+    connected: tuple[Session, SimulatedRig], oracle: Oracle, section: HoldSection, qtbot: QtBot
+) -> None:
+    _, rig = connected
+    hold(section, qtbot, rounds=1)
+    qtbot.waitUntil(lambda: bool(section.drift.looks), timeout=10_000)
+    stop(section, qtbot)
+    look = section.drift.looks[0]
+    assert look.source == "hold"
+    best_um = rig.microscope.focus.position_um() - rig.microscope.focus.focus_direction * rig.true_defocus_um()
+    assert look.best_z_um == pytest.approx(best_um, abs=0.3)

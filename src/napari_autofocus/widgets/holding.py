@@ -9,6 +9,7 @@ from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.records import TrackRecord
 from napari_autofocus.routines.track import TrackConfig, TrackStep, track
+from napari_autofocus.widgets.drift_row import DriftRow
 from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.forms import Message, Tone, button, connect_while_alive, label, number, row
 from napari_autofocus.widgets.holding_plot import DriftPlot
@@ -66,6 +67,7 @@ class HoldSection(QWidget):
         self.message = Message(theme)
         self.summary = label("", tip="Drift since the hold began or the last pause (µm); moves and pauses so far")
         self.plot = DriftPlot(theme)
+        self.drift = DriftRow(self._session, theme)
 
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
@@ -77,6 +79,7 @@ class HoldSection(QWidget):
         for part in (self.state_word, self.message, self.summary):
             column.addWidget(part)
         column.addWidget(self.plot, 1)
+        column.addWidget(self.drift)
         self.summary.hide()
 
     def _connect(self) -> None:
@@ -97,7 +100,7 @@ class HoldSection(QWidget):
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
-        for part in (self.state_word, self.message, self.plot):
+        for part in (self.state_word, self.message, self.plot, self.drift):
             part.set_theme(theme)
 
     # starting and stopping
@@ -157,6 +160,8 @@ class HoldSection(QWidget):
         word, tone = STATES[step.state]
         self._tell(word, step.sentence, tone)
         self.plot.add(step.at_s, step.z_um, step.best_z_um, None if step.state == "missed" else step.drift_um)
+        if step.best_z_um is not None and step.drift_um is not None:
+            self.plot.set_line(*self.drift.line(step.at_s, step.best_z_um - step.drift_um, step.at_s - self._since_s))
         self._sum_up(step)
 
     def _sum_up(self, step: TrackStep) -> None:

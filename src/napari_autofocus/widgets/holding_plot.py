@@ -16,6 +16,7 @@ _LEAST_SPAN_MIN = 1.0
 _TINT = 50
 _TIP = (
     "Best focus (line) and the focus drive (steps), µm from where the hold began, over minutes; a pause begins anew.\n"
+    "Dashed: the rate of drift that fits them best. "
     "Shaded: the dead band, in which nothing moves"
 )
 
@@ -39,6 +40,7 @@ class DriftPlot(QWidget):
         self._plot.addItem(self._band, ignoreBounds=True)
         self._drive = self._plot.plot([], [], connect="finite")
         self._drift = self._plot.plot([], [], connect="finite")
+        self._line = self._plot.plot([], [])
         self._legend = QLabel()
         self._legend.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._arrange()
@@ -61,6 +63,7 @@ class DriftPlot(QWidget):
         colours = theme_colours(theme)
         dress_axes(self._plot, colours)
         self._drift.setPen(pg.mkPen(colours.curve, width=1.5))
+        self._line.setPen(pg.mkPen(colours.text, width=1, style=Qt.PenStyle.DashLine))
         self._drive.setPen(pg.mkPen(colours.peak, width=1.5))
         dress_band(self._band, colours.good, alpha=50)
         marks = (colours.curve, "best focus"), (colours.peak, "focus drive"), (colours.good, "dead band")
@@ -91,8 +94,13 @@ class DriftPlot(QWidget):
             self._points, self._every = self._points[::2], 2 * self._every
         self._draw()
 
+    def set_line(self, minutes: list[float], drift_um: list[float]) -> None:
+        """Draw the rate that was fitted (with its jumps), dashed."""
+        self._line.setData(minutes, drift_um)
+
     def clear(self) -> None:
         """Forget everything."""
+        self._line.setData([], [])
         self._points, self._every, self._skipped = [], 1, 0
         self._draw()
 
