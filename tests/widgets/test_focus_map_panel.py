@@ -246,7 +246,7 @@ def test_an_area_outside_the_stage_is_recorded_and_nothing_is_forced(
 def test_a_tiny_spacing_is_refused_before_it_fills_the_memory(panel: FocusMapPanel) -> None:
     panel.plan.kind_box.setCurrentIndex(panel.plan.kind_box.findData("spacing"))
     panel.plan.spacing_box.setValue(1)
-    assert "makes about" in panel.plan.line.text()
+    assert "more than 100000 places" in panel.plan.line.text()
     assert panel.plan.places == []
 
 
@@ -339,3 +339,32 @@ def test_an_overview_leaves_points_on_bare_glass_out(
     assert all(x_um < 250 for x_um, _ in panel.plan.places)
     panel.plan.sample_box.setChecked(False)
     assert len(panel.plan.places) == 25
+
+
+@pytest.mark.parametrize("rig", [1], indirect=True)
+def test_an_overview_is_taken_with_the_camera_and_the_stage_comes_back(
+    panel: FocusMapPanel, idle: AtRest, qtbot: QtBot, rig: SimulatedRig, viewer: ViewerModel
+) -> None:
+    panel.take.kind_box.setCurrentIndex(panel.take.kind_box.findData("corners"))
+    panel.take.take_button.click()
+    assert "Go to one corner" in panel.take.message.text()
+    panel.take.first_button.click()
+    idle()
+    panel._session.ask(lambda microscope: microscope.move_xy_to(70.0, 60.0))
+    panel.take.second_button.click()
+    idle()
+    qtbot.waitUntil(lambda: panel.take.second_button.text() == "70, 60 µm")
+    panel.take.take_button.click()
+    idle()
+    assert panel.take.message.text().startswith("12 tiles in"), panel.take.message.text()
+    assert rig.microscope.xy_um() == (70.0, 60.0)
+    assert viewer.layers["Overview"].data.ndim == 3
+    assert panel.view.shows_map
+
+
+def test_undo_brings_the_map_before_back(panel: FocusMapPanel) -> None:
+    panel.book.begin([FocusPoint(0.0, 0.0, 1.0)])
+    panel.book.begin()
+    panel.book.finish([FocusPoint(5.0, 0.0, 2.0)])
+    panel.judge.undo_button.click()
+    assert panel.book.points == (FocusPoint(0.0, 0.0, 1.0),)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import napari.viewer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.microscope.protocol import Frame
@@ -15,23 +14,23 @@ from napari_autofocus.routines.follow import FollowStep
 from napari_autofocus.routines.survey_config import SurveyStep
 from napari_autofocus.routines.survey_record import SurveyRecord
 from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.focus_map_area import MapArea
 from napari_autofocus.widgets.focus_map_book import MapBook
 from napari_autofocus.widgets.focus_map_compare import CompareSection
+from napari_autofocus.widgets.focus_map_frame import Leaving, stacked, tabs_of
 from napari_autofocus.widgets.focus_map_judge import JudgeSection
 from napari_autofocus.widgets.focus_map_layers import MapLayers
 from napari_autofocus.widgets.focus_map_overview import OverviewLayers
 from napari_autofocus.widgets.focus_map_plan import PlanSection
 from napari_autofocus.widgets.focus_map_scout import OverviewSection
 from napari_autofocus.widgets.focus_map_survey import SurveySection
+from napari_autofocus.widgets.focus_map_take import TakeSection
 from napari_autofocus.widgets.focus_map_use import UseSection
 from napari_autofocus.widgets.focus_map_view import MapSight, MapView
-from napari_autofocus.widgets.focus_map_words import survey_words
+from napari_autofocus.widgets.focus_map_words import Place, survey_words
 from napari_autofocus.widgets.focus_map_work import SurveyWork
 from napari_autofocus.widgets.forms import connect_while_alive, heading, scrolled
 from napari_autofocus.widgets.model_choice import ModelChoice
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.tabs import SnugTabs
 
 
 class FocusMapPanel(QWidget):
@@ -59,6 +58,7 @@ class FocusMapPanel(QWidget):
         self.plan = PlanSection(self._viewer, self.overview_layers, theme)
         self.overview = OverviewSection(session, self.overview_layers, theme)
         self.sight = MapSight(self._viewer, self.book)
+        self.take = TakeSection(session, self.overview_layers, self.plan.area, theme)
         self.view = MapView(self._viewer, self.sight, self.layers, self.overview_layers, self.plan.area)
         self.survey = SurveySection(session, theme)
         self.judge = JudgeSection(self.book, theme)
@@ -66,22 +66,8 @@ class FocusMapPanel(QWidget):
         self.use = UseSection(session, self.book, theme)
 
     def _arrange(self) -> None:
-        plan = QWidget()
-        first = QVBoxLayout(plan)
-        first.setContentsMargins(6, 0, 6, 4)
-        for part in (heading("Overview"), self.overview, heading("Area"), self.plan):
-            first.addWidget(part)
-        first.addStretch(1)
-        self.tabs = SnugTabs()
-        for page, name, tip in (
-            (plan, "Plan", "Take an overview, draw an area, choose how densely its points lie"),
-            (self.judge, "Points", "What was found where; change it by hand; the surface through it"),
-            (self.compare, "Compare", "The same points by z-stacks: how much longer, and how different"),
-            (self.use, "Use", "Follow the map while the slide moves; write it to files"),
-        ):
-            if page is not plan:
-                page.setContentsMargins(6, 0, 6, 4)
-            self.tabs.add(page, name, tip)
+        plan = stacked(heading("Overview"), self.take, self.overview, heading("Area"), self.plan)
+        self.tabs = tabs_of(plan, self.judge, self.compare, self.use)
         column = scrolled(self)
         for part in (self.model, self.view, self.tabs, self.survey):
             column.addWidget(part, 1 if part is self.tabs else 0)
@@ -91,8 +77,9 @@ class FocusMapPanel(QWidget):
             (self.plan.changed, self._on_plan_changed),
             (self.plan.drawing, self.view.show_map),
             (self.overview.shown, self.view.show_map),
+            (self.take.shown, self.view.show_map),
             (self.survey.start_wanted, self._on_start),
-            (self.survey.anew_wanted, self._on_anew),
+            (self.survey.anew_wanted, self._start),
             (self.survey.stop_wanted, self.work.stop),
             (self.work.stepped, self._on_step),
             (self.work.ended, self._on_ended),
@@ -112,7 +99,7 @@ class FocusMapPanel(QWidget):
         ):
             signal.connect(slot)
         session = self._session
-        leave = _Leaving(self.sight.leave, self.book, self.layers, self.overview_layers, self.plan.area)
+        leave = Leaving(self.sight.leave, self.book, self.layers, self.overview_layers, self.plan.area)
         # Not at once: napari crashes if layers go while Qt is in the middle of deleting a widget.
         self.destroyed.connect(lambda: QTimer.singleShot(0, leave))
         connect_while_alive(
@@ -132,10 +119,7 @@ class FocusMapPanel(QWidget):
     def _on_start(self) -> None:
         self._start(self.record if self._left else None)
 
-    def _on_anew(self) -> None:
-        self._start(None)
-
-    def _start(self, earlier: SurveyRecord | None) -> None:
+    def _start(self, earlier: SurveyRecord | None = None) -> None:
         self.plan.area.let_go()
         try:
             self.work.survey(self.plan.places, earlier)
@@ -172,8 +156,9 @@ class FocusMapPanel(QWidget):
 
     def _on_ended(self, record: SurveyRecord) -> None:
         doing, self.work.doing = self.work.doing, None
-        words = survey_words(record)
-        self.survey.message.say(*words)
+        self.survey.message.say(*survey_words(record))
+        if self._session.microscope is not None:
+            self._session.ask(lambda microscope: microscope.xy_um(), done=self._on_located)  # it is back
         if doing == "again":
             self._take_again(record)
         elif doing == "brenner":
@@ -181,7 +166,7 @@ class FocusMapPanel(QWidget):
         elif doing == "survey":
             self.record = record
             self.plan.took(len(record.points) - record.taken_over, record.seconds)
-            self.book.begin(record.points)
+            self.book.finish(record.points)
             self.compare.show_ours(record)
         self._refresh()
 
@@ -223,8 +208,8 @@ class FocusMapPanel(QWidget):
         self.survey.show_limits(limits, any(point.z_um is not None for point in self.book.points))
 
     def _on_point_clicked(self, index: int) -> None:
-        self.judge.choose(index)
         self.tabs.setCurrentWidget(self.judge)
+        self.judge.choose(index)
 
     def _on_imported(self) -> None:
         self.record = None
@@ -235,8 +220,13 @@ class FocusMapPanel(QWidget):
         self.plan.take(places)
         self.view.show_map()
 
+    def _on_located(self, place: Place) -> None:
+        if self.view.shows_map:
+            self.layers.show_stage(*place)
+
     def _on_frame_shown(self, frame: Frame) -> None:
         self.sight.keep_covered()
+        self.take.show_frame(frame)
         if math.isfinite(frame.x_um):
             self.plan.show_stage(frame.x_um, frame.y_um)
             if self.view.shows_map:
@@ -257,24 +247,6 @@ class FocusMapPanel(QWidget):
         self.compare.start_button.setEnabled(can_move)
 
     def _on_theme_changed(self, *_: object) -> None:
-        parts = (self.model, self.overview, self.plan, self.survey, self.judge, self.compare, self.use)
+        parts = (self.model, self.take, self.overview, self.plan, self.survey, self.judge, self.compare, self.use)
         for part in parts:
             part.set_theme(self._viewer.theme)
-
-
-class _Leaving:
-    """Puts away what a panel has in the viewer, once: when it is destroyed, or the viewer closes."""
-
-    def __init__(
-        self, uncover: Callable[[], None], book: MapBook, layers: MapLayers, overview: OverviewLayers, area: MapArea
-    ) -> None:
-        self._uncover, self._book, self._layers, self._below = uncover, book, layers, (area, overview)
-        self._done = False
-
-    def __call__(self, *_: object) -> None:
-        if self._done:
-            return
-        self._done = True
-        self._uncover()
-        self._book.close()
-        self._layers.close(*(layer for part in self._below for layer in part.let_all_go()))

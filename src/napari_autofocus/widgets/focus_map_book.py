@@ -96,8 +96,14 @@ class MapBook(QObject):
     # what changes
 
     def begin(self, points: Iterable[FocusPoint] = ()) -> None:
-        """Have other points from now on; what was changed by hand cannot be undone any more."""
-        self._undo.clear()
+        """Have other points from now on; undoing it brings those before back."""
+        if self.points:
+            self._remember()
+        self._places.clear()
+        self._show(tuple(points))
+
+    def finish(self, points: Iterable[FocusPoint]) -> None:
+        """Have all the points of the survey that :meth:`begin` began."""
         self._places.clear()
         self._show(tuple(points))
 

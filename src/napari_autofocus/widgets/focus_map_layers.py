@@ -14,15 +14,14 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Points
 from napari.layers import Surface as SurfaceLayer
-from napari.utils.colormaps import ensure_colormap
 
 from napari_autofocus.slide.focus_map import FocusPoint
 from napari_autofocus.widgets.colours import DIVERGING
+from napari_autofocus.widgets.focus_map_marks import COLOURS, DARK, border_of, face_colours, symbol_of
 from napari_autofocus.widgets.focus_map_picture import FloatImage, Limits, MapPicture, mesh_of, spacing_of
 from napari_autofocus.widgets.redraw import remove_in_turn
 from napari_autofocus.widgets.stack_layer import METADATA_KEY
 
-COLOURS = "viridis"
 MAP = {METADATA_KEY: {"overlay": "map"}}
 """Metadata by which a layer in stage µm is told from those in the camera's own."""
 POINTS, SURFACE, MESH, PLAN, ERROR, STAGE = (
@@ -33,11 +32,8 @@ POINTS, SURFACE, MESH, PLAN, ERROR, STAGE = (
     "Brenner − model (µm)",
     "Stage",
 )
-NO_FOCUS = ("failed", "refused", "out_of_reach")
-_RING, _CROSS, _DARK, _DOUBT = "#9a9a9a", "#d55e00", "#202020", "#cc79a7"
 _LIMITS_PX = (7, 20)
 _FROM_THE_SIDE = (-20.0, 0.0, 55.0)
-_CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
 class MapLayers:
@@ -85,9 +81,9 @@ class MapLayers:
             layer.data = data
         if len(points):
             layer.size = size
-            layer.symbol = [_symbol(point) for point in points]
+            layer.symbol = [symbol_of(point) for point in points]
             layer.face_color = face_colours(points, limits)
-            layer.border_color = [_border(point, index in rejected) for index, point in enumerate(points)]
+            layer.border_color = [border_of(point, index in rejected) for index, point in enumerate(points)]
             layer.border_width = [0.3 if index in rejected else 0.12 for index in range(len(points))]
         self._place(PLAN, not len(points))
 
@@ -133,7 +129,7 @@ class MapLayers:
                 units=("um", "um", "um"),
                 metadata=MAP,
             )
-            layer.wireframe.color, layer.wireframe.width = _DARK, 0.5
+            layer.wireframe.color, layer.wireframe.width = DARK, 0.5
             layer.wireframe.visible = True
             self._add(MESH, layer)
         else:
@@ -239,38 +235,6 @@ def look_at(viewer: ViewerModel, layers: Sequence[Layer]) -> None:
         viewer.reset_view()
     elif layers:
         fit(layers=layers)
-
-
-def face_colours(points: Sequence[FocusPoint], limits: Limits) -> npt.NDArray[np.float64]:
-    """Colour of each point, shape (N, 4): by its z, clear where it has none."""
-    low, high = limits
-    z = np.array([np.nan if point.z_um is None else point.z_um for point in points])
-    colours = np.asarray(ensure_colormap(COLOURS).map(np.clip((np.nan_to_num(z) - low) / (high - low), 0, 1)), float)
-    colours[~np.isfinite(z)] = _CLEAR
-    for index, point in enumerate(points):
-        if point.z_um is None and point.outcome in NO_FOCUS:
-            colours[index] = ensure_rgba(_CROSS)
-    return colours
-
-
-def ensure_rgba(colour: str) -> tuple[float, float, float, float]:
-    """A colour such as ``#d55e00`` in numbers."""
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    return red, green, blue, 1.0
-
-
-def _symbol(point: FocusPoint) -> str:
-    if point.outcome == "edited":
-        return "diamond" if point.z_um is not None else "ring"
-    return "x" if point.z_um is None and point.outcome in NO_FOCUS else "disc"
-
-
-def _border(point: FocusPoint, is_left_out: bool) -> str:
-    if is_left_out:
-        return _DOUBT
-    if point.z_um is None:
-        return _CROSS if point.outcome in NO_FOCUS else _RING
-    return _DARK
 
 
 def _points_layer(

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_autofocus.slide.scout import Overview, tissue_mask
 from napari_autofocus.widgets.focus_map_layers import MAP
 from napari_autofocus.widgets.focus_map_picture import spacing_of
+from napari_autofocus.widgets.redraw import remove_in_turn
 
 OVERVIEW, GLASS = "Overview", "Bare glass"
 # Sample stays as it is, glass is darkened.
@@ -64,8 +65,7 @@ class OverviewLayers(QObject):
 
     def show(self, overview: Overview) -> None:
         """Show an overview below everything else, in place of the one before."""
-        for layer in self._standing():
-            self._viewer.layers.remove(layer)
+        remove_in_turn(self._viewer, self._standing())
         self.overview = overview
         side = overview.pixel_um
         where: dict[str, Any] = {
@@ -88,11 +88,15 @@ class OverviewLayers(QObject):
             self._viewer.layers.selection.active = active
         self.changed.emit()
 
+    def redraw(self) -> None:
+        """Its image has grown in place."""
+        for layer in self._standing()[:1]:
+            layer.refresh(extent=False, thumbnail=False)
+
     def forget(self) -> None:
         """There is no overview any more: another microscope, another slide."""
         self.overview = None
-        for layer in self.let_all_go():
-            self._viewer.layers.remove(layer)
+        remove_in_turn(self._viewer, self.let_all_go())
         self.changed.emit()
 
     @property

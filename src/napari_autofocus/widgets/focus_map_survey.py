@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_autofocus.routines.survey_config import SurveyStep
-from napari_autofocus.widgets.focus_map_layers import COLOURS
+from napari_autofocus.widgets.focus_map_marks import COLOURS
 from napari_autofocus.widgets.focus_map_picture import Limits
 from napari_autofocus.widgets.focus_map_words import NO_MODEL, NOT_CONNECTED, Place, permission_words, step_words
 from napari_autofocus.widgets.forms import Message, button, label, row, snug

@@ -1,0 +1,58 @@
+"""What holds the Focus map panel together: its tabs, and what it puts away when it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_autofocus.widgets.focus_map_area import MapArea
+from napari_autofocus.widgets.focus_map_book import MapBook
+from napari_autofocus.widgets.focus_map_layers import MapLayers
+from napari_autofocus.widgets.focus_map_overview import OverviewLayers
+from napari_autofocus.widgets.tabs import SnugTabs
+
+_NAMES = (
+    ("Plan", "Take an overview, draw an area, choose how densely its points lie"),
+    ("Points", "What was found where; change it by hand; the surface through it"),
+    ("Compare", "The same points by z-stacks: how much longer, and how different"),
+    ("Use", "Follow the map while the slide moves; write it to files"),
+)
+
+
+def stacked(*parts: QWidget) -> QWidget:
+    """Parts below each other, at the top of a page."""
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        column.addWidget(part)
+    column.addStretch(1)
+    return page
+
+
+def tabs_of(*pages: QWidget) -> SnugTabs:
+    """The four steps of a focus map behind tabs."""
+    tabs = SnugTabs()
+    for page, (name, tip) in zip(pages, _NAMES, strict=True):
+        page.setContentsMargins(6, 0, 6, 4)
+        tabs.add(page, name, tip)
+    return tabs
+
+
+class Leaving:
+    """Puts away what a panel has in the viewer, once: when it is destroyed, or the viewer closes."""
+
+    def __init__(
+        self, uncover: Callable[[], None], book: MapBook, layers: MapLayers, overview: OverviewLayers, area: MapArea
+    ) -> None:
+        self._uncover, self._book, self._layers, self._below = uncover, book, layers, (area, overview)
+        self._done = False
+
+    def __call__(self, *_: object) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._uncover()
+        self._book.close()
+        self._layers.close(*(layer for part in self._below for layer in part.let_all_go()))
