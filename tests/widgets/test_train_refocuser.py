@@ -57,10 +57,10 @@ def test_a_gain_is_told_while_it_learns() -> None:
 
 def test_a_refocuser_that_is_worse_than_what_it_began_with_is_not_praised() -> None:
     words, tone = refocuser_headline(MADE)
-    assert words == "+5.87 dB over the sharper shot; tsva-20x gains +5.08 dB on the same pairs."
+    assert words == "+5.87 dB over the sharper shot (tsva-20x as it is: +5.08 dB)."
     assert tone == "good"
     assert refocuser_headline(replace(MADE, gain_db=4.0))[1] == "warning"
-    assert "do not use it yet" in refocuser_headline(replace(MADE, gain_db=-0.1, base_gain_db=None))[0]
+    assert "Do not use it yet" in refocuser_headline(replace(MADE, gain_db=-0.1, base_gain_db=None))[0]
     assert refocuser_headline(replace(MADE, gain_db=None))[1] == "warning"
 
 

@@ -26,6 +26,9 @@ from napari_autofocus.workflows.own_models import OwnRefocuser, OwnStep, train_o
 from napari_autofocus.workflows.own_places import gain_of, samples_of
 from napari_autofocus.workflows.own_report import write_own_report
 from napari_autofocus.workflows.own_settings import OwnSettings
+from napari_autofocus.workflows.training_child import look, train
+from napari_autofocus.workflows.training_request import TrainingRequest
+from napari_autofocus.workflows.training_steps import DatasetSeen, Learning, RefocuserMade, line_of, record_of
 from own_folders import FACTS, texture_stack, write_stacks
 from tiny_models import tiny_file
 from tiny_refocusers import recovered, tiny_network, tiny_refocuser_file, tiny_virtual_card
@@ -35,12 +38,17 @@ OPTICS = ImageOptics(FACTS["objective"].with_pixel_size(0.325))
 
 
 def run(*arguments: Any, **options: Any) -> tuple[list[OwnStep], OwnRefocuser]:
-    work, steps = train_own(*arguments, **options), []
+    return run_to_end(train_own(*arguments, **options))
+
+
+def run_to_end(work: Any) -> tuple[list[Any], Any]:
+    """What a generator tells, and what it returns."""
+    told = []
     while True:
         try:
-            steps.append(next(work))
+            told.append(next(work))
         except StopIteration as finished:
-            return steps, finished.value
+            return told, finished.value
 
 
 def grey_base(folder: Path) -> VirtualPackage:
@@ -177,6 +185,24 @@ def test_a_new_network_is_taught_without_a_base(tmp_path: Path) -> None:
     assert made.package.card.network == network_card(TsvaNetwork())
     assert made.package.card.half_um[1] == pytest.approx(3.0, abs=0.5)
     assert not any("gains less" in note for note in made.notes)
+
+
+def test_a_process_beside_a_window_tells_what_is_there_and_what_was_gained(begun: Begun, tmp_path: Path) -> None:
+    request = TrainingRequest(begun.folder, tmp_path / "mine.zip", 0.001, base=str(begun.base), kind="virtual")
+    _, seen = run_to_end(look(request))
+    assert isinstance(seen, DatasetSeen)
+    assert seen.refusal == ""
+    assert "20x/0.75 at 0.325 µm a pixel, colour; shots ±" in seen.summary
+    steps, made = run_to_end(train(request))
+    learned = [step for step in steps if isinstance(step, Learning)]
+    assert {step.stage for step in learned} == {"refocus"}
+    assert learned[-1].pairs
+    assert isinstance(made, RefocuserMade)
+    assert (made.name, made.base, made.stacks) == ("mine", "tiny-virtual", 1)
+    assert made.gain_db == pytest.approx(np.mean([gain for _, gain in made.pairs]), abs=1e-2)
+    assert all(gain.base_db is not None for gain in made.gains)
+    assert Path(made.report).is_file()
+    assert record_of(line_of(made)) == made
 
 
 # what is refused

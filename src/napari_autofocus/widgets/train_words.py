@@ -133,11 +133,11 @@ def refocuser_headline(made: RefocuserMade) -> tuple[str, Tone]:
         return "No pair of planes was there to measure it on: add stacks.", "warning"
     gain = f"{decibels(made.gain_db)} over the sharper shot"
     if made.base_gain_db is not None:
-        gain += f"; {made.base} gains {decibels(made.base_gain_db)} on the same pairs"
-    if made.gain_db <= 0:
-        return f"{gain}: do not use it yet; teach it longer, or add stacks.", "warning"
+        gain += f" ({made.base} as it is: {decibels(made.base_gain_db)})"
     if made.base_gain_db is not None and made.gain_db < made.base_gain_db:
-        return f"{gain}: use that one, teach longer, or add stacks.", "warning"
+        return f"{gain}. Use {made.base}, teach longer, or add stacks.", "warning"
+    if made.gain_db <= 0:
+        return f"{gain}. Do not use it yet; teach it longer, or add stacks.", "warning"
     return f"{gain}.", "good"
 
 
@@ -147,7 +147,7 @@ def refocuser_facts(made: RefocuserMade) -> list[tuple[str, str]]:
     facts = [(f"±{gain.half_um:g} µm", decibels(gain.recovered_db - gain.sharper_db)) for gain in made.gains]
     if made.doubtful is not None:
         facts.append(("Called doubtful", percent(made.doubtful)))
-    facts.append(("Shots", f"±{low:.2g} to ±{high:.2g} µm"))
+    facts.append(("Shots", f"±{low:.3g} to ±{high:.3g} µm"))
     return [*facts, ("Held out", f"{len(made.pairs)} pairs of {made.stacks} stack{'s' * (made.stacks != 1)}")]
 
 
