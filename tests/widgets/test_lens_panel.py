@@ -11,6 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+import napari_autofocus.widgets.lens_calibrating as panel_module
 from made_lenses import made_curve
 from napari_autofocus.focus.lens_curve import LensCurve
 from napari_autofocus.microscope.simulated import SimulatedRig
@@ -62,6 +63,16 @@ def test_it_finds_the_lens_and_says_what_will_move(ready: Ready) -> None:
     assert panel.form.property_box.currentText() == "Lens: Current-mA"
     assert "Lens goes from −60 mA to 60 mA in 4 values and back; the stage Z moves between −50.00" in panel.plan.text()
     assert panel.start_button.isEnabled()
+
+
+def test_a_microscope_without_a_lens_is_told(
+    panel: LensPanel, connected: tuple[Session, SimulatedRig], monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    session, _ = connected
+    monkeypatch.setattr(panel_module, "lens_properties", lambda core: [])
+    session.connection_changed.emit(session.connection)
+    qtbot.waitUntil(lambda: "no device with a number" in panel.plan.text())
+    assert not panel.start_button.isEnabled()
 
 
 def test_values_that_make_no_sense_are_a_sentence(ready: Ready) -> None:

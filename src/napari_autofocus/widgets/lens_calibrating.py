@@ -36,7 +36,7 @@ class LensPanel(QWidget):
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
         self._relay = _Relay()
-        self._ours = False
+        self._ours = self._looked = False
         self._shifts: list[tuple[float, float]] = []
         self._build(self._viewer.theme)
         self._arrange()
@@ -92,14 +92,20 @@ class LensPanel(QWidget):
 
     def _on_connection_changed(self, connection: Connection | None) -> None:
         self.message.say("")
+        self._looked = False
         if connection is None:
             self.form.offer([])
             self.plot.show_value(None)
         else:
             microscope = connection.microscope
             self._session.hardware.call(
-                lambda: lens_properties(microscope.core), done=self.form.offer, failed=self.message.fail
+                lambda: lens_properties(microscope.core), done=self._on_offered, failed=self.message.fail
             )
+        self._on_form_changed()
+
+    def _on_offered(self, properties: list[LensProperty]) -> None:
+        self._looked = True
+        self.form.offer(properties)
         self._on_form_changed()
 
     @property
@@ -132,7 +138,7 @@ class LensPanel(QWidget):
         elif self.keeping.lens_focuses:
             hindrance = _BY_LENS
         elif chosen is None:
-            hindrance = "" if self._session.hardware.busy else _NO_LENS
+            hindrance = _NO_LENS if self._looked else ""
         else:
             try:
                 config = self.config()
