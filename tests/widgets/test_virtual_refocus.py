@@ -322,6 +322,28 @@ def test_side_by_side_is_napari_grid_of_the_two_and_ends_with_its_layer(
     assert not two.compare.pictures.beside_button.isEnabled()
 
 
+def test_a_wipe_shows_both_with_a_line_between_and_puts_everything_back(
+    two: VirtualRefocusPanel, viewer: ViewerModel, rest: Run
+) -> None:
+    two.run_button.click()
+    rest()
+    before = {each.name: each.visible for each in viewer.layers}
+    made, pictures = viewer.layers["virtual: a, b (fake-tsva)"], two.compare.pictures
+    pictures.wipe_button.click()
+    assert [each.name for each in viewer.layers if each.visible] == ["Wipe: shot | recovered"]
+    assert not pictures.wipe_slider.isHidden()
+    shown, shot, width = viewer.layers[-1], viewer.layers["b"].data, made.data.shape[1]
+    for share in (0.5, 0.25, 0.0, 1.0):
+        pictures.wipe_slider.setValue(round(200 * share))
+        column = round(share * width)
+        np.testing.assert_array_equal(shown.data[:, : max(column - 1, 0)], shot[:, : max(column - 1, 0)])
+        np.testing.assert_array_equal(shown.data[:, column + 1 :], made.data[:, column + 1 :])
+    pictures.blink_button.click()
+    assert not pictures.wipe_button.isChecked()
+    pictures.blink_button.click()
+    assert {each.name: each.visible for each in viewer.layers} == before
+
+
 def test_two_shots_are_taken_around_the_drive_which_ends_there(
     panel: VirtualRefocusPanel,
     connected: tuple[Session, SimulatedRig],

@@ -1,4 +1,4 @@
-"""Comparing a recovered image: blinking, side by side, with a true image in numbers, and by what is counted in it."""
+"""Comparing a recovered image: in pictures, with a true image in numbers, and by what is counted in it."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ class CompareSection(QWidget):
 
     def _connect(self) -> None:
         self.count_button.clicked.connect(self._on_count_clicked)
+        self.pictures.failed.connect(self.message.fail)
         self.truth_box.activated.connect(lambda _: self.measure())
         self.error_box.toggled.connect(self._on_error_toggled)
         events = self._viewer.layers.events
