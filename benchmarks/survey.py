@@ -66,6 +66,7 @@ CASES = {
     "extremely-sparse-16": ("extremely-sparse", 16, "one-shot"),
     "texture-16-stacks": ("texture", 16, "z-stack"),
     "dense-8": ("dense", 8, "one-shot"),
+    "extremely-sparse-8": ("extremely-sparse", 8, "one-shot"),
     "sparse-8": ("sparse", 8, "one-shot"),
     "sparse-24": ("sparse", 24, "one-shot"),
     "texture-8-stacks": ("texture", 8, "z-stack"),

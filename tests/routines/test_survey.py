@@ -10,6 +10,7 @@ import pytest
 from fake_microscope import run_to_end
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.routines.survey import (
     SurveyConfig,
     SurveyRecord,
@@ -217,6 +218,15 @@ def test_an_uneven_field_counts_with_its_centre(make_rig: RigMaker) -> None:
     record = surveyed(slide)
     assert record.points[4].z_um == pytest.approx(slide.best_z_um(PLACES[4]), abs=0.1)
     assert record.points[4].reason.startswith("Uneven")
+
+
+def test_an_uneven_field_without_one_depth_at_its_centre_is_looked_at_again(make_rig: RigMaker) -> None:
+    slide = make_slide(make_rig)
+    torn = FocusEstimate("uneven", 4.0, 0.1, patches=(flat_at(8.0, 2, 2).patches[0], flat_at(0.0, 18, 26).patches[0]))
+    slide.says = lambda place, d_um: torn if place == PLACES[4] and slide.looked_at.count(place) == 1 else None
+    record = surveyed(slide)
+    assert record.points[4].z_um == pytest.approx(slide.best_z_um(PLACES[4]), abs=0.1)
+    assert slide.looked_at.count(PLACES[4]) == 2
 
 
 def test_a_survey_on_which_too_many_points_fail_is_refused_with_the_share(make_rig: RigMaker) -> None:

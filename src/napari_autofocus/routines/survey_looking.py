@@ -150,7 +150,7 @@ class ModelLook:
             frame, self._predictor, optics=config.optics, insist=config.insist, region=config.region
         )
         self._run.warnings.update(dict.fromkeys(estimate.warnings))
-        self._reading = read(frame, estimate, self._run.direction)
+        self._reading = read(frame, estimate, self._run.direction, self._dof_um)
         yield self._run.step(phase, number, frame, estimate=estimate)
 
     @property

@@ -48,14 +48,15 @@ class Reading:
         return self.estimate.verdict == "no_content"
 
 
-def read(frame: Frame, estimate: FocusEstimate, direction: int) -> Reading:
-    """A frame and its estimate as a reading; an uneven field counts with what lies at its centre."""
+def read(frame: Frame, estimate: FocusEstimate, direction: int, dof_um: float) -> Reading:
+    """A frame and its estimate as a reading; an uneven field counts with its centre, where that is of one depth."""
     reason = " ".join(estimate.reasons)
     defocus, sigma, trusted = estimate.defocus_um, estimate.uncertainty_um, estimate.trusted
     if estimate.verdict == "uneven":
         at_centre = centre_defocus_um(estimate, (frame.image.shape[0], frame.image.shape[1]))
         if at_centre is not None:
-            (defocus, sigma), trusted = at_centre, True
+            defocus, sigma = at_centre
+            trusted = sigma <= dof_um
             reason = f"Uneven: no single focus fits the field; this is its centre's. {reason}"
     if direction == 0 or defocus is None or not math.isfinite(defocus):
         return Reading(frame, estimate, None, None, False, reason or "The model gave no number.")
