@@ -92,6 +92,7 @@ def test_an_empty_slide_is_done_in_part(tmp_path: Path) -> None:
         (("--empty", "1.5"), "--empty"),
         (("--nearby", "-1"), "0 to 16 places"),
         (("--surface", "dome"), "Unknown surface"),
+        (("--mirrored", "z"), "--mirrored is"),
         (("--out", "map.txt"), "A map is written as"),
         (("--out", "/nowhere/map.json"), "in a folder that exists"),
         (("--model", "nobody-knows-it"), "nobody-knows-it"),
