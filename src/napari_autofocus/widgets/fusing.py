@@ -39,8 +39,9 @@ class FusingPanel(QWidget):
         share_height(self, grows=False)
         self._session = Session.of(napari_viewer)
         self._viewer = self._session.viewer
-        self._job: Job | None = None
+        self._jobs: list[Job] = []  # at most one; outlives the panel, so that it can be cancelled
         self._place: dict[str, object] = {}
+        self._lens: str | None = None
         self._build(self._viewer.theme)
         self._arrange()
         self._connect()
@@ -80,7 +81,7 @@ class FusingPanel(QWidget):
         self.layer_box.activated.connect(lambda _: self._on_layer_chosen())
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self.stop)
-        self.destroyed.connect(_Leaving(self))
+        self.destroyed.connect(_Leaving(self._jobs))
         events = self._viewer.layers.events
         connect_while_alive(
             self,
@@ -121,7 +122,7 @@ class FusingPanel(QWidget):
             except InputError:
                 knows = True  # it will be told when it is started
         self.step_box.setVisible(not knows)
-        if self._job is None:
+        if not self._jobs:
             self.message.say("" if layer is not None else _NO_STACK)
         self._enable()
 
@@ -130,12 +131,12 @@ class FusingPanel(QWidget):
     @property
     def is_fusing(self) -> bool:
         """Whether a stack is on its way."""
-        return self._job is not None
+        return bool(self._jobs)
 
     def start(self) -> None:
         """Fuse the stack that is chosen, beside the GUI."""
         layer = self.layer
-        if layer is None or self._job is not None:
+        if layer is None or self._jobs:
             return
         try:
             step_um = self.step_box.value() if self.step_box.isVisibleTo(self) else None
@@ -151,7 +152,7 @@ class FusingPanel(QWidget):
         }
         self._lens = layer.metadata.get(stack_layer.METADATA_KEY, {}).get("objective")
         self.message.say("Reading…")
-        self._job = self._session.analysis.run(
+        job = self._session.analysis.run(
             fuse_stack(stack, settings),
             step=self._on_step,
             done=self._on_done,
@@ -159,13 +160,14 @@ class FusingPanel(QWidget):
             cancelled=lambda: self.message.say("Stopped; nothing was added."),
             ended=self._on_ended,
         )
+        self._jobs.append(job)
         self._enable()
 
     def stop(self) -> None:
         """Stop after the step it is in."""
-        if self._job is not None:
+        for job in self._jobs:
             self.message.say("Stopping…")
-            self._job.cancel()
+            job.cancel()
 
     def _on_step(self, step: FuseStep) -> None:
         self.progress.setRange(0, step.total)
@@ -186,11 +188,11 @@ class FusingPanel(QWidget):
         self.message.fail(error)
 
     def _on_ended(self) -> None:
-        self._job = None
+        self._jobs.clear()
         self._enable()
 
     def _enable(self) -> None:
-        fusing = self._job is not None
+        fusing = self.is_fusing
         self.start_button.setEnabled(not fusing and self.layer is not None)
         for part in (self.stop_button, self.progress):
             part.setVisible(fusing)
@@ -210,10 +212,9 @@ def _is_plane(layer: Image) -> bool:
 class _Leaving:
     """The panel is gone: what it computes is not waited for."""
 
-    def __init__(self, panel: FusingPanel) -> None:
-        self._jobs = lambda: panel.__dict__.get("_job")
+    def __init__(self, jobs: list[Job]) -> None:
+        self._jobs = jobs
 
     def __call__(self, *_: object) -> None:
-        job = self._jobs()
-        if job is not None:
+        for job in self._jobs:
             job.cancel()
