@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import fft
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.registration import moved, moved_part, shift_between
@@ -30,6 +31,19 @@ def test_the_shift_is_found_to_a_tenth_of_a_pixel_whatever_the_focus(
 
     assert (found.dy, found.dx) == pytest.approx(shift, abs=0.1)
     assert found.quality > 0.6
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_blur_that_turns_contrast_over_is_no_shift(seed: int) -> None:
+    sharp = cv2.GaussianBlur(np.random.default_rng(seed).random((256, 256), np.float32), (0, 0), 2.0) * 20
+    frequency = np.hypot(fft.fftfreq(256)[:, None], fft.rfftfreq(256)[None])
+    passed = np.cos(np.pi / 2 * np.minimum((frequency / 0.08) ** 2, 2)) * np.exp(-((frequency / 0.1) ** 2))
+    blurred = fft.irfft2(fft.rfft2(sharp - sharp.mean()) * passed, s=sharp.shape) + sharp.mean()
+
+    found = shift_between(sharp, blurred.astype(np.float32))
+
+    assert found.length_px < 0.1
+    assert found.quality > 0.7
 
 
 def test_two_places_have_little_in_common() -> None:
