@@ -1,0 +1,83 @@
+"""The MDA widget of pymmcore-widgets runs on an armed core, with an autofocus plan of its own and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from napari.components import ViewerModel
+from pymmcore_plus import CMMCorePlus
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QMessageBox
+from useq import AxesBasedAF, MDASequence
+
+from mda_finders import scripted_finder
+from napari_autofocus.microscope.cores import own_core, release_core
+from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.widgets.mda_focus import MdaFocusPanel
+from napari_autofocus.widgets.session import Connection, Session
+from napari_autofocus.workflows.mda import MdaFocusConfig
+
+pymmcore_widgets = pytest.importorskip("pymmcore_widgets")
+
+
+@pytest.fixture
+def core() -> Iterator[CMMCorePlus]:
+    with own_core():
+        made = CMMCorePlus()
+    made.loadSystemConfiguration()
+    yield made
+    release_core(made)
+
+
+@pytest.fixture(autouse=True)
+def no_icons_from_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The widget would fetch its icons at run time, and goes without where it cannot."""
+
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no icons in tests")
+
+    monkeypatch.setattr("superqt.iconify.svg_path", offline)
+
+
+@pytest.fixture(autouse=True)
+def run_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The widget asks whether to run with an autofocus plan while no autofocus device is locked."""
+    monkeypatch.setattr(QMessageBox, "warning", lambda *_: QMessageBox.StandardButton.Ok)
+
+
+@pytest.mark.filterwarnings("ignore:Error fetching icon")
+@pytest.mark.parametrize("has_plan", [True, False])
+def test_the_mda_widget_acquires_with_autofocus(
+    session: Session,
+    viewer: ViewerModel,
+    core: CMMCorePlus,
+    qtbot: QtBot,
+    has_plan: bool,
+) -> None:
+    microscope = CoreMicroscope(core, focus_direction=1, limits_um=(-60, 60), backlash_um=0)
+    session.connect(Connection("demo", microscope, microscope.close, dof_um=1.0))
+    panel = MdaFocusPanel(viewer)
+    widget = pymmcore_widgets.MDAWidget(mmcore=core)
+    for made in (panel, widget):
+        qtbot.addWidget(made)
+    plan = MDASequence(
+        stage_positions=[(0, 0, 10), (100, 0, 10)],
+        z_plan={"range": 4, "step": 2},
+        channels=["DAPI"],
+        autofocus_plan=AxesBasedAF(axes=("p",)) if has_plan else None,
+    )
+    widget.setValue(plan)
+    panel.arming.arm(scripted_finder(lambda _: 3.0), MdaFocusConfig(axes=() if has_plan else ("p",)), None)
+    heights: list[float] = []
+    core.mda.events.frameReady.connect(lambda image, event, metadata: heights.append(event.z_pos))
+
+    with qtbot.waitSignal(panel.arming.ended, timeout=30_000):
+        widget.run_mda()
+    qtbot.waitUntil(lambda: not session.is_running, timeout=30_000)
+
+    assert panel.record is not None
+    assert len(panel.record.events) == 2
+    assert heights[:3] == pytest.approx([11.0, 13.0, 15.0])
+    panel.arming.disarm()
+    assert type(core.mda.engine).__name__ == "MDAEngine"
