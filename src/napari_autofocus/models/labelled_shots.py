@@ -55,7 +55,7 @@ class ShotReach:
     def ladder_um(self) -> tuple[float, ...]:
         """Half distances to measure on, µm, those that are within reach."""
         low, high = self.half_um
-        rungs = (rung * self.dof_um for rung in LADDER_DOF)
+        rungs = (float(f"{rung * self.dof_um:.3g}") for rung in LADDER_DOF)
         return tuple(rung for rung in rungs if low * (1 - LADDER_TOLERANCE) <= rung <= high * (1 + LADDER_TOLERANCE))
 
 
