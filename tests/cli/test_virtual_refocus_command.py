@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import dask
+import numpy as np
 import pytest
+from distributed import LocalCluster
 from typer.testing import CliRunner, Result
 
 from napari_autofocus.cli import app
 from napari_autofocus.io.virtual import VirtualOrigin, virtual_origin, write_virtual_image
+from napari_autofocus.io.zarr_slide import open_slide
 from tiny_refocusers import as_u8, shots_of, texture, tiny_refocuser_file
+from virtual_slides import texture as slide_texture
+from virtual_slides import write_slide
 
 OPTICS = ("--objective", "20x/0.75", "--pixel-um", 0.325)
 ORIGIN = VirtualOrigin("m", "f", "a", "b")
@@ -95,3 +101,32 @@ def test_a_model_that_is_not_there_is_refused(tmp_path: Path, shots: tuple[Path,
     result = virtual_refocus(*shots[:2], "--model", "nobody", *OPTICS, "-o", tmp_path / "out.tif")
     assert result.exit_code == 2
     assert "nobody" in result.stderr
+
+
+@pytest.mark.timeout(900)
+def test_a_dask_scheduler_has_its_workers_recover_the_slide(tmp_path: Path) -> None:
+    model, one = tiny_refocuser_file(tmp_path), slide_texture((300, 500, 3), 1)
+    slides = write_slide(tmp_path / "a.zarr", one), write_slide(tmp_path / "b.zarr", slide_texture((300, 500, 3), 2))
+    alone, spread = tmp_path / "alone.zarr", tmp_path / "spread.zarr"
+    told = virtual_refocus(*slides, "--model", model, *OPTICS, "-o", alone, "--insist")
+    assert told.exit_code == 0, told.stderr
+    with (
+        dask.config.set({"distributed.worker.daemon": False}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+    ):
+        address = ("--scheduler", cluster.scheduler_address)
+        result = virtual_refocus(*slides, "--model", model, *OPTICS, "-o", spread, "--insist", *address, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["resumed"] == 0
+    here, there = (open_slide(path).read(slice(None), slice(None)) for path in (alone, spread))
+    assert np.abs(here.astype(int) - there).max() <= 1
+    assert not np.array_equal(here, one)
+
+
+def test_a_scheduler_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    model = tiny_refocuser_file(tmp_path)
+    slides = [write_slide(tmp_path / name, slide_texture((64, 64, 3), 1)) for name in ("a.zarr", "b.zarr")]
+    address = ("--scheduler", "nonsense://nowhere:1")
+    result = virtual_refocus(*slides, "--model", model, *OPTICS, "-o", tmp_path / "o.zarr", "--insist", *address)
+    assert result.exit_code == 2
+    assert "nonsense://nowhere:1" in result.stderr
