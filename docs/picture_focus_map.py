@@ -56,6 +56,8 @@ def main(out: Path, columns: int = 8) -> None:
     wait(lambda: panel.record is not None)
     wait(lambda: panel.book.map is not None and panel.book.map.points == panel.book.points)
     panel.tabs.setCurrentWidget(panel.judge)
+    wait(lambda: False, 1.0)  # the docks find their widths
+    panel.view.show_map()
     keep(viewer, out / "focus_map.png")
     panel.view.solid_button.click()
     keep(viewer, out / "focus_map_side.png")

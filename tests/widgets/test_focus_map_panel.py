@@ -232,15 +232,13 @@ def test_without_microscope_model_or_area_it_says_so_and_nothing_starts(
     assert not made.judge.go_button.isEnabled()
 
 
-def test_an_area_outside_the_stage_is_recorded_and_nothing_is_forced(
-    panel: FocusMapPanel, idle: AtRest, rig: SimulatedRig
-) -> None:
+@pytest.mark.parametrize("rig", [1], indirect=True)
+def test_an_area_outside_the_limits_of_the_stage_is_refused_in_a_sentence(panel: FocusMapPanel) -> None:
     panel.plan.area.put_square((60_000.0, 0.0), 1600.0)
-    panel.plan._plan()
-    panel.survey.start_button.click()
-    idle()
-    assert panel.survey.message.tone in ("warning", "error")
-    assert rig.microscope.xy_um() == (0.0, 0.0)
+    panel.plan.side_box.setValue(1)
+    panel.plan.columns_box.setValue(4)
+    assert "12 of 12 places lie outside the limits of the XY stage" in panel.survey.permission.text()
+    assert not panel.survey.start_button.isEnabled()
 
 
 def test_a_tiny_spacing_is_refused_before_it_fills_the_memory(panel: FocusMapPanel) -> None:
@@ -263,6 +261,7 @@ def test_the_map_and_the_camera_are_not_shown_over_each_other(
     panel.view.solid_button.click()
     assert viewer.dims.ndisplay == 3
     assert panel.view.stretch_label.text().startswith("z × ")
+    assert not viewer.layers[SURFACE].visible
     panel.view.camera_button.click()
     assert viewer.dims.ndisplay == 2
 

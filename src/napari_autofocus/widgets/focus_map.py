@@ -100,6 +100,8 @@ class FocusMapPanel(QWidget):
             signal.connect(slot)
         session = self._session
         leave = Leaving(self.sight.leave, self.book, self.layers, self.overview_layers, self.plan.area)
+        work, take = self.work, self.take
+        self.destroyed.connect(lambda *_: session.stop_run() if work.doing or take.is_ours else None)
         # Not at once: napari crashes if layers go while Qt is in the middle of deleting a widget.
         self.destroyed.connect(lambda: QTimer.singleShot(0, leave))
         connect_while_alive(
@@ -200,10 +202,11 @@ class FocusMapPanel(QWidget):
 
     def _on_points_changed(self) -> None:
         limits = self.book.limits_um
-        if self.view.shows_map and not self.view.is_solid:
+        flat, picture = not self.view.is_solid, self.book.fitted.picture if self.book.fitted else None
+        if self.view.shows_map and flat:
             self.layers.show_points(self.book.points, self.book.rejected, limits)
         if self.view.shows_map:
-            self.layers.show_surface(self.book.fitted.picture if self.book.fitted else None, limits)
+            self.layers.show_surface(picture, limits, flat=flat)
         self.view.offer_solid(self.book.map is not None, limits)
         self.survey.show_limits(limits, any(point.z_um is not None for point in self.book.points))
 
@@ -238,12 +241,15 @@ class FocusMapPanel(QWidget):
 
     def _refresh(self, *_: object) -> None:
         running, connected = self._session.is_running, self._session.connection is not None
+        if not running:
+            self.work.doing = None  # one that was cancelled before it began tells nothing
         ours = self.work.doing is not None
         self.survey.refresh(self.plan.places, self.plan.fault, ours=ours, left=self._left)
         for part in (self.plan, self.use.import_button):
             part.setEnabled(not running)
         can_move = connected and not running
-        self.judge.allow(can_move=can_move, can_look=can_move and self._session.focus.model is not None)
+        can_look = can_move and self._session.focus.model is not None
+        self.judge.allow(can_edit=not running, can_move=can_move, can_look=can_look)
         self.compare.start_button.setEnabled(can_move)
 
     def _on_theme_changed(self, *_: object) -> None:

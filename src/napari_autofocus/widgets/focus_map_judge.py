@@ -39,7 +39,7 @@ class JudgeSection(QWidget):
     def __init__(self, book: MapBook, theme: str) -> None:
         super().__init__()
         self._book = book
-        self._can_move = self._can_look = False
+        self._can_edit, self._can_move, self._can_look = True, False, False
         self._build(theme)
         self._arrange()
         self._connect()
@@ -89,9 +89,9 @@ class JudgeSection(QWidget):
         for part in (self.line, self.table, self.message):
             part.set_theme(theme)
 
-    def allow(self, *, can_move: bool, can_look: bool) -> None:
-        """Whether the stage may be moved, and points looked at again, now."""
-        self._can_move, self._can_look = can_move, can_look
+    def allow(self, *, can_edit: bool, can_move: bool, can_look: bool) -> None:
+        """Whether points may be changed by hand, the stage be moved, and points be looked at again, now."""
+        self._can_edit, self._can_move, self._can_look = can_edit, can_move, can_look
         self.refresh()
 
     def choose(self, index: int | None) -> None:
@@ -141,7 +141,7 @@ class JudgeSection(QWidget):
         self.line.say(book.fault if book.map is None else map_words(book.map), "warning" if book.fault else "plain")
         chosen = self.table.chosen is not None
         for part in (self.z_box, self.set_button, self.remove_button):
-            part.setEnabled(chosen)
-        self.undo_button.setEnabled(book.can_undo)
+            part.setEnabled(chosen and self._can_edit)
+        self.undo_button.setEnabled(book.can_undo and self._can_edit)
         self.again_button.setEnabled(chosen and self._can_look)
         self.go_button.setEnabled(chosen and self._can_move)

@@ -33,6 +33,7 @@ POINTS, SURFACE, MESH, PLAN, ERROR, STAGE = (
     "Stage",
 )
 _LIMITS_PX = (7, 20)
+_HERE = "#ff4fd8"
 _FROM_THE_SIDE = (-20.0, 0.0, 55.0)
 
 
@@ -99,17 +100,17 @@ class MapLayers:
         if not np.isfinite([x_um, y_um]).all():
             return
         if layer is None:
-            settings = {"face_color": "#ff4fd8", "border_width": 0.0, "symbol": "cross"}
+            settings = {"face_color": _HERE, "border_color": _HERE, "symbol": "cross"}
             self._add(STAGE, _points_layer(np.array([[y_um, x_um]]), STAGE, 200.0, (14, 16), **settings))
         else:
             layer.data = np.array([[y_um, x_um]])
 
     # the surface
 
-    def show_surface(self, picture: MapPicture | None, limits: Limits) -> None:
-        """Show the surface below the points; none takes it away from view."""
+    def show_surface(self, picture: MapPicture | None, limits: Limits, *, flat: bool = True) -> None:
+        """Show the surface below the points, or from the side; none takes it away from view."""
         self._picture = picture
-        if self.layer(MESH) is not None:
+        if not flat:
             self.show_mesh(limits)
             return
         self._fill(SURFACE, picture, None if picture is None else picture.z_um, limits, COLOURS)

@@ -8,7 +8,9 @@ from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
+from napari_autofocus.errors import InputError
 from napari_autofocus.routines.survey_config import SurveyStep
+from napari_autofocus.slide.area import require_within
 from napari_autofocus.widgets.focus_map_marks import COLOURS
 from napari_autofocus.widgets.focus_map_picture import Limits
 from napari_autofocus.widgets.focus_map_words import NO_MODEL, NOT_CONNECTED, Place, permission_words, step_words
@@ -104,14 +106,26 @@ class SurveySection(QWidget):
         self.legend.set_range(*limits, "µm")
         self._legend_row.setVisible(shown)
 
+    def _out_of_reach(self, places: Sequence[Place]) -> str:
+        """Why the stage cannot go there; empty where it can."""
+        microscope = self._session.microscope
+        try:
+            if microscope is not None and places:
+                require_within(places, microscope.xy.limits_um)
+        except InputError as error:
+            return str(error)
+        return ""
+
     def refresh(self, places: Sequence[Place], fault: str, *, ours: bool, left: int) -> None:
         """What is possible now; ``left`` points of an earlier survey can be gone on with."""
         session = self._session
         connected, running = session.connection is not None, session.is_running
         lacking = NOT_CONNECTED if not connected else "" if session.focus.chosen is not None else NO_MODEL
+        fault = fault or self._out_of_reach(places)
         limits = session.microscope.focus.limits_um if session.microscope is not None else None
-        self.permission.say(lacking or (permission_words(places, limits) if places else fault))
-        ready = not lacking and bool(places) and not running
+        words = lacking or fault or (permission_words(places, limits) if places else "")
+        self.permission.say(words, "warning" if fault and places else "plain")
+        ready = not lacking and not fault and bool(places) and not running
         self.start_button.setText(f"{_GO_ON} ({left} left)" if left else _START)
         self.start_button.setEnabled(ready)
         self.anew_button.setVisible(bool(left))
