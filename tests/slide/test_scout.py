@@ -74,6 +74,17 @@ def test_glass_alone_holds_no_sample() -> None:
     assert tissue_mask(fluorescence(nothing), PIXEL_UM).mean() < 0.02
 
 
+def test_a_dark_frame_of_a_few_counts_holds_no_sample() -> None:
+    y, x = np.indices(SHAPE)
+    steps = (np.hypot(y % 60 - 30, x % 60 - 30) < 22).astype(np.uint8) * 3
+    assert not tissue_mask(np.stack([steps] * 3, axis=-1), PIXEL_UM).any()
+
+
+def test_floats_from_zero_to_one_will_do() -> None:
+    image = bright_field(_disc())
+    assert _overlap(tissue_mask(image / np.float32(255), PIXEL_UM), tissue_mask(image, PIXEL_UM)) > 0.98
+
+
 def test_tissue_alone_is_all_sample() -> None:
     everything = np.ones(SHAPE, bool)
     assert tissue_mask(bright_field(everything), PIXEL_UM).mean() > 0.97

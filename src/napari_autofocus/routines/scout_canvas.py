@@ -21,6 +21,7 @@ _BRIGHT = 0.8
 """Of the tiles that are kept, the share that is darker than what counts as the lamp: glass is the brightest."""
 _FEWEST = 6
 _SMOOTH = 0.1
+_DARK = 10  # counts: too few to tell a lamp by
 
 
 class Canvas:
@@ -98,7 +99,7 @@ class Canvas:
         sigma = max(1.0, _SMOOTH * max(self._tile))
         lamp = cv2.GaussianBlur(lamp, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
         level = lamp.max(axis=(0, 1))
-        if not np.all(lamp > 0.3 * level):
+        if not np.all(lamp > 0.3 * level) or (self._image.dtype.kind in "ui" and level.max() < _DARK):
             return  # no lamp is so uneven: this is fluorescence, or a few dark tiles
         gain = level / lamp
         kind = self._image.dtype

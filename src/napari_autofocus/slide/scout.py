@@ -30,6 +30,8 @@ _LEAST_WINDOW_PX = 5
 _TEXTURE = 0.02  # standard deviation over brightness of structured sample; binned glass has 0.005
 _STAINED = 0.08  # optical density above that of the glass
 _GLOWING = 5.0  # standard deviations of the dark ground
+_LEAST_COUNTS = 4.0  # a dark frame of an 8-bit camera steps by whole counts
+_DIM_COUNTS = 100.0  # what is dimmer is structured only if it varies like this
 _LEAST_OBJECT_UM2 = 100.0  # less is dust
 _CLOSE_UM = 30.0
 _ALL = 0.93  # a share of structure that leaves too little glass to know its brightness by
@@ -124,6 +126,8 @@ def tissue_mask(image: npt.NDArray[Any], pixel_um: float, *, seen: BoolArray | N
     if not 0 < pixel_um < math.inf:
         raise InputError(f"The pixel of an overview is a positive number of µm; found {pixel_um:g}.")
     planes = np.atleast_3d(np.asarray(image))
+    if planes.dtype.kind == "f":  # any scale, 0 to 1 for instance
+        planes = planes * (1000 / max(float(np.nanmax(np.abs(planes), initial=0.0)), 1e-30))
     to_grey(np.asarray(image))  # refuses what is no image
     reduction = max(1.0, max(planes.shape[:2]) / _WORKING_PX)
     small = _resized(planes[..., :3].astype(np.float32), planes.shape[:2], reduction)
@@ -165,7 +169,7 @@ def _texture(grey: FloatArray, there: BoolArray, window: int) -> FloatArray:
     mean = cv2.blur(grey * there, (window, window)) / weight
     fine = np.where(there, grey - mean, 0.0)
     spread = np.sqrt(cv2.blur(fine * fine, (window, window)) / weight)
-    floor = max(0.02 * float(np.percentile(grey[there], 99)), 1e-6)
+    floor = max(0.02 * float(np.percentile(grey[there], 99)), _DIM_COUNTS)
     return np.asarray(spread / np.maximum(mean, floor), np.float32)
 
 
@@ -189,13 +193,15 @@ def _glowing(grey: FloatArray, smooth: BoolArray) -> BoolArray:
     ground_level = rest[rest <= np.percentile(rest, 50)]
     noise = 1.4826 * float(np.median(np.abs(ground_level - np.median(rest))))
     blurred = cv2.GaussianBlur(grey - ground, (0, 0), 1.5)
-    return np.asarray(blurred > _GLOWING * max(noise, 1e-6))
+    return np.asarray(blurred > max(_GLOWING * noise, _LEAST_COUNTS))
 
 
 def _density(band: FloatArray, smooth: BoolArray) -> FloatArray:
     """Optical density of one colour against the glass around."""
     log = np.log(np.maximum(band, 1.0))
-    return np.asarray(cv2.GaussianBlur(_ground(log, smooth, darker_counts=True) - log, (0, 0), 1.5))
+    ground = _ground(log, smooth, darker_counts=True)
+    absorbed = cv2.GaussianBlur(np.exp(ground) - band, (0, 0), 1.5)
+    return np.where(absorbed < _LEAST_COUNTS, 0.0, cv2.GaussianBlur(ground - log, (0, 0), 1.5))
 
 
 def _ground(values: FloatArray, smooth: BoolArray, *, darker_counts: bool) -> FloatArray:
