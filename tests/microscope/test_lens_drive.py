@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pymmcore_plus import CMMCorePlus
 
 from made_lenses import made_curve
 from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, InputError, MoveRefused
-from napari_autofocus.focus.lens_curve import LensCurve
+from napari_autofocus.focus.lens_curve import LensCurve, LensPoint
+from napari_autofocus.focus.lens_fit import fit_lens_curve
 from napari_autofocus.microscope.controls import on_drive_moved, reported_z_um, set_focus_limits
 from napari_autofocus.microscope.cores import release_core
 from napari_autofocus.microscope.lens_drive import LensDrive
@@ -78,6 +80,16 @@ def test_limits_hold_inside_the_curve_and_cannot_leave_it(make_rig: RigMaker) ->
         microscope.focus.set_limits(-20.0, 5.0)
     with pytest.raises(InputError, match="itself travels from"):
         set_focus_limits(microscope, -20.0, 5.0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_either_end_of_the_curve_can_be_reached(make_rig: RigMaker, seed: int) -> None:
+    """The ends of an interpolated curve may differ from its fitted values in the last digit."""
+    shifts_um = np.cumsum(np.random.default_rng(seed).uniform(0.3, 1.7, len(CURVE.points)))
+    points = [LensPoint(point.value, float(shift)) for point, shift in zip(CURVE.points, shifts_um, strict=True)]
+    drive = make_rig(lens=fit_lens_curve(points, CURVE.facts)).microscope.focus
+    for end_um in drive.limits_um:
+        assert walk_to(drive, end_um) == pytest.approx(end_um)
 
 
 def test_limits_beyond_the_curve_are_refused(make_rig: RigMaker) -> None:

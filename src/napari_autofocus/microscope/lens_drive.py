@@ -58,7 +58,8 @@ class LensAxis:
                 f" {least:g} to {most:g} only; calibrate this lens."
             )
         ends = [self._curve.shift_um(value) for value in (max(low, least), min(high, most))]
-        return min(ends), max(ends)
+        lowest_um, highest_um = self._curve.range_um  # by which an interpolated end may lie off in its last digit
+        return max(min(ends), lowest_um), min(max(ends), highest_um)
 
     def listen(self, listener: Callable[[float], None]) -> Callable[[], None]:
         """Tell of every value that the core reports, as µm."""
