@@ -11,7 +11,7 @@ from napari_autofocus.errors import AutofocusError
 from napari_autofocus.microscope.channels import channels
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.widgets.folds import Fold
-from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, label, number, refill, row
+from napari_autofocus.widgets.forms import Message, button, choice, label, number, refill, row
 from napari_autofocus.workflows.mda import FocusChannel, MapHeight, MdaFocusConfig
 from napari_autofocus.workflows.mda.maps import read_map_height
 
@@ -30,6 +30,7 @@ _POLICIES = (
     ("stop the acquisition", "stop"),
 )
 _AS_ACQUIRED = "as acquired"
+_NAME_PX = 66
 
 
 class MdaForm(QWidget):
@@ -163,7 +164,7 @@ class MdaForm(QWidget):
 def _name(text: str) -> QLabel:
     """The name in front of a row; names stand below each other."""
     made = label(text)
-    made.setFixedWidth(NAME_PX)
+    made.setFixedWidth(_NAME_PX)
     return made
 
 
