@@ -187,7 +187,8 @@ def _plan(microscope: CoreMicroscope, stand: Stand, out: Path, wishes: dict[str,
             )
         return book.plan
     rng = np.random.default_rng([stand.seed, 5])
-    where = parse_positions(wishes["positions"], microscope.xy_um(), rng, field_um=_field_um(microscope))
+    stages = microscope.core.getXYStageDevice(), microscope.focus.label
+    where = parse_positions(wishes["positions"], microscope.xy_um(), rng, field_um=_field_um(microscope), stages=stages)
     return AcquisitionPlan(
         where.places,
         where.wanted,
