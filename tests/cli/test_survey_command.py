@@ -117,7 +117,7 @@ def test_nothing_real_moves_without_a_yes(core: Path) -> None:
     result = survey(*arguments, "--pixel-um", "0.325", "--range-um", "5", typed="n\n")
     assert result.exit_code == 2
     assert "Nothing was moved" in result.stderr
-    assert "the stage will move between x -250 and 250" in result.stderr
+    assert "the stage will move between x -500 and 500" in result.stderr
 
 
 def test_a_real_microscope_needs_a_range(core: Path) -> None:
