@@ -82,9 +82,9 @@ def _is_odd(places: FloatArray, starts: FloatArray, ends: FloatArray) -> npt.NDA
     """Whether a ray to the right crosses the outline an odd number of times."""
     x, y = places[..., 0], places[..., 1]
     crosses = (starts[:, 1] > y) != (ends[:, 1] > y)
-    rise = np.where(ends[:, 1] == starts[:, 1], 1.0, ends[:, 1] - starts[:, 1])
-    at_x = starts[:, 0] + (y - starts[:, 1]) / rise * (ends[:, 0] - starts[:, 0])
-    return np.asarray((crosses & (x < at_x)).sum(axis=-1) % 2 == 1)
+    rise = ends[:, 1] - starts[:, 1]
+    turn = (x - starts[:, 0]) * rise - (y - starts[:, 1]) * (ends[:, 0] - starts[:, 0])
+    return np.asarray((crosses & (turn * np.sign(rise) < 0)).sum(axis=-1) % 2 == 1)
 
 
 def _apart(places: FloatArray, starts: FloatArray, ends: FloatArray) -> FloatArray:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.grey import to_grey
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -125,10 +124,10 @@ def tissue_mask(image: npt.NDArray[Any], pixel_um: float, *, seen: BoolArray | N
     """
     if not 0 < pixel_um < math.inf:
         raise InputError(f"The pixel of an overview is a positive number of µm; found {pixel_um:g}.")
+    _require_image(np.asarray(image))
     planes = np.atleast_3d(np.asarray(image))
     if planes.dtype.kind == "f":  # any scale, 0 to 1 for instance
         planes = planes * (1000 / max(float(np.nanmax(np.abs(planes), initial=0.0)), 1e-30))
-    to_grey(np.asarray(image))  # refuses what is no image
     reduction = max(1.0, max(planes.shape[:2]) / _WORKING_PX)
     small = _resized(planes[..., :3].astype(np.float32), planes.shape[:2], reduction)
     there = (
@@ -139,6 +138,15 @@ def tissue_mask(image: npt.NDArray[Any], pixel_um: float, *, seen: BoolArray | N
     found = _found(small.reshape(*there.shape, -1), there, pixel_um * reduction)
     whole = cv2.resize(found.astype(np.uint8), planes.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     return np.asarray(whole if seen is None else whole & seen)
+
+
+def _require_image(image: npt.NDArray[Any]) -> None:
+    is_shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
+    if not is_shaped or not image.size or image.dtype.kind not in "buif" or not np.isfinite(image).all():
+        raise InputError(
+            f"An overview is one image of finite numbers, (Y, X) or in colour (Y, X, 3); found {image.dtype} of shape"
+            f" {image.shape}."
+        )
 
 
 def _resized(image: npt.NDArray[Any], shape: tuple[int, ...], reduction: float) -> FloatArray:
