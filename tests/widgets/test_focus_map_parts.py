@@ -160,7 +160,8 @@ def test_layers_show_plan_points_and_surface_in_stage_coordinates(viewer: Viewer
     assert layers.show_mesh((0.0, 12.0)) is not None
     assert viewer.dims.ndisplay == 3
     layers.hide_mesh()
-    assert (viewer.dims.ndisplay, MESH in viewer.layers) == (2, False)
+    assert viewer.dims.ndisplay == 2
+    qtbot.waitUntil(lambda: MESH not in viewer.layers)
     layers.close()
     qtbot.waitUntil(lambda: not viewer.layers)
 

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Points
 from napari.layers import Surface as SurfaceLayer
+from qtpy.QtCore import QTimer
 
 from napari_autofocus.slide.focus_map import FocusPoint
 from napari_autofocus.widgets.colours import DIVERGING
 from napari_autofocus.widgets.focus_map_marks import COLOURS, DARK, border_of, face_colours, symbol_of
 from napari_autofocus.widgets.focus_map_picture import FloatImage, Limits, MapPicture, mesh_of, spacing_of
-from napari_autofocus.widgets.redraw import remove_in_turn
+from napari_autofocus.widgets.redraw import REMOVE_EVERY_MS, remove_in_turn
 from napari_autofocus.widgets.stack_layer import METADATA_KEY
 
 MAP = {METADATA_KEY: {"overlay": "map"}}
@@ -147,7 +148,10 @@ class MapLayers:
         self._viewer.dims.ndisplay = 2
         layer = self.layer(MESH)
         if layer is not None:
-            self._viewer.layers.remove(layer)
+            del self._made[MESH]
+            layer.visible = False
+            # Not at once: napari crashes if a layer goes that has come since the canvas was last drawn.
+            QTimer.singleShot(REMOVE_EVERY_MS, lambda: remove_in_turn(self._viewer, [layer]))
 
     def show_difference(self, picture: MapPicture | None, values: FloatImage | None, reach_um: float) -> None:
         """Show how far two maps differ, µm; none takes it away from view."""
@@ -230,9 +234,10 @@ class MapLayers:
 
 
 def look_at(viewer: ViewerModel, layers: Sequence[Layer]) -> None:
-    """Fit the view to these layers; before napari 0.9 to all there are."""
+    """Fit the view to these layers; before napari 0.9, or beside layers of more axes, to all there are."""
     fit = getattr(viewer, "fit_to_view", None)
-    if fit is None or "layers" not in signature(fit).parameters:
+    alike = all(layer.ndim == viewer.dims.ndim for layer in layers)  # napari 0.9.2: IndexError otherwise
+    if fit is None or not alike or "layers" not in signature(fit).parameters:
         viewer.reset_view()
     elif layers:
         fit(layers=layers)
