@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.focus_map import FocusMapPanel
-from napari_autofocus.widgets.focus_map_layers import MESH
+from napari_autofocus.widgets.focus_map_layers import MESH, POINTS
 from napari_autofocus.widgets.session import Connection, Session
 from rigs import RigMaker, TextureScene
 from truthful_model import TruthfulModel
@@ -33,7 +33,9 @@ def napari_viewer(make_napari_viewer: Callable[..., Any], monkeypatch: pytest.Mo
     return make_napari_viewer(show=True)
 
 
-def test_a_slide_is_surveyed_and_looked_at_from_the_side(napari_viewer: Any, make_rig: RigMaker, qtbot: QtBot) -> None:
+def test_a_slide_is_surveyed_looked_at_from_the_side_and_left(
+    napari_viewer: Any, make_rig: RigMaker, qtbot: QtBot
+) -> None:
     _, panel = napari_viewer.window.add_plugin_dock_widget("napari-autofocus", "Focus map")
     assert isinstance(panel, FocusMapPanel)
     rig, session = make_rig(TextureScene()), Session.of(napari_viewer)
@@ -52,3 +54,8 @@ def test_a_slide_is_surveyed_and_looked_at_from_the_side(napari_viewer: Any, mak
     panel.view.solid_button.click()
     assert MESH in napari_viewer.layers
     panel.view.solid_button.click()
+    napari_viewer.window.remove_dock_widget(panel)
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: not napari_viewer.layers[POINTS].visible, timeout=WAIT_MS)
+    assert [layer.name for layer in napari_viewer.layers if layer.visible] == ["Camera"]
+    qtbot.wait(500)  # napari draws without the dock

@@ -41,18 +41,26 @@ def tabs_of(*pages: QWidget) -> SnugTabs:
 
 
 class Leaving:
-    """Puts away what a panel has in the viewer, once: when it is destroyed, or the viewer closes."""
+    """Ends what a panel does in the viewer, once: when it is destroyed, or the viewer closes.
+
+    The map's layers stay, hidden: they are the user's. And napari 0.9.2 (vispy 0.17) crashes where they are removed
+    after a dock has gone.
+    """
 
     def __init__(
         self, uncover: Callable[[], None], book: MapBook, layers: MapLayers, overview: OverviewLayers, area: MapArea
     ) -> None:
-        self._uncover, self._book, self._layers, self._below = uncover, book, layers, (area, overview)
+        self._uncover, self._book = uncover, book
+        self._layers, self._overview, self._area = layers, overview, area
         self._done = False
 
     def __call__(self, *_: object) -> None:
         if self._done:
             return
         self._done = True
-        self._uncover()
         self._book.close()
-        self._layers.close(*(layer for part in self._below for layer in part.let_all_go()))
+        self._layers.leave()
+        self._overview.hide(True)
+        self._area.hide(True)
+        self._area.let_all_go()
+        self._uncover()

@@ -202,6 +202,14 @@ class MapLayers:
         if not hidden:
             self._veiled.clear()
 
+    def leave(self) -> None:
+        """Hide all of it, and look at the viewer flat."""
+        mesh = self.layer(MESH)
+        if mesh is not None:
+            mesh.visible = False
+        self.hide(True)
+        self._viewer.dims.ndisplay = 2
+
     def close(self, *below: Layer) -> None:
         """Take the layers out of the viewer, one at a time; at last those below them."""
         layers = [layer for layer in self._made.values() if layer in self._viewer.layers]
