@@ -219,7 +219,12 @@ def _fitted(since: FloatArray, places: FloatArray, weights: FloatArray, breaks: 
     covariance = np.linalg.pinv(columns.T @ (columns * total[:, None])) * max(variance, 1e-12)
     alike = _correlation(residual)
     stretched = math.sqrt((1 + alike) / (1 - alike))
-    return _Fit(solution, np.asarray(np.sqrt(np.diag(covariance)) * stretched, np.float64), residual, scatter)
+    return _Fit(
+        np.asarray(solution, np.float64),
+        np.asarray(np.sqrt(np.diag(covariance)) * stretched, np.float64),
+        residual,
+        scatter,
+    )
 
 
 def _correlation(residual: FloatArray) -> float:

@@ -7,6 +7,7 @@ its current against defocus. How it is measured stands in ``routines/lens_calibr
 
 from __future__ import annotations
 
+import builtins
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
@@ -97,7 +98,7 @@ class LensFacts:
             if not (isinstance(value, int | float) and 0 <= value < math.inf):
                 raise InputError(f"{name} of a lens must be a number not below 0; found {value}.")
 
-    @property
+    @builtins.property
     def name(self) -> str:
         """Device and property: ``Lens Current-mA``."""
         return f"{self.device} {self.property}"
@@ -144,7 +145,7 @@ class LensCurve:
     @property
     def residuals_um(self) -> Float:
         """Measured less fitted shift at each value, shape (N,), µm."""
-        return self.measured_um - np.asarray(self.fitted_um)
+        return np.asarray(self.measured_um - np.asarray(self.fitted_um), np.float64)
 
     @property
     def rms_um(self) -> float:

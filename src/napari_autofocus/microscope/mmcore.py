@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,12 +105,14 @@ class CoreMicroscope:
         self._tolerance_um = tolerance_um
         self._xy = CoreXYStage(core, xy_limits_um, clock=self._clock, tolerance_um=xy_tolerance_um, timeout_s=timeout_s)
         shared: dict[str, Any] = {"clock": self._clock, "timeout_s": timeout_s, "late_report_s": late_report_s}
-        # Currents are rounded more coarsely than stages are positioned.
-        lens_settings = {"focus_direction": focus_direction or 0, "tolerance_um": max(tolerance_um, LENS_TOLERANCE_UM)}
-        self._make_lens: Callable[..., LensDrive] = partial(LensDrive, core, **lens_settings, **shared)
+        self._lens_settings: dict[str, Any] = {
+            "focus_direction": focus_direction or 0,
+            "tolerance_um": max(tolerance_um, LENS_TOLERANCE_UM),  # currents are rounded more coarsely than positions
+            **shared,
+        }
         self._stage: StageDrive | None = None
         if lens is not None:
-            self._focus: StageDrive = self._make_lens(lens, limits_um=limits_um)
+            self._focus: StageDrive = LensDrive(core, lens, limits_um=limits_um, **self._lens_settings)
         else:
             label = _focus_label(core, focus_device)
             direction = _focus_direction(core, label, focus_direction)
@@ -176,7 +177,7 @@ class CoreMicroscope:
         HardwareError
             The device does not answer.
         """
-        drive = self._stage if lens is None else self._make_lens(lens)
+        drive = self._stage if lens is None else LensDrive(self._core, lens, **self._lens_settings)
         if drive is None:
             raise InputError("This microscope was connected without a focus stage, so only its lens can focus.")
         if self._focus not in (drive, self._stage):

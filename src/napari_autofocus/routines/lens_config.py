@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -240,7 +241,7 @@ class LensRecord:
     seconds: float
     curve: LensCurve | None = None
 
-    @property
+    @builtins.property
     def largest_residual_um(self) -> float | None:
         """How far the worst reading lies from the curve, µm."""
         return None if self.curve is None else float(np.abs(self.curve.residuals_um).max())

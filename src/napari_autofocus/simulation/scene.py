@@ -85,7 +85,7 @@ class Scene:
             Further settings of :class:`Optics`.
         """
         lens = Objective.parse(objective) if isinstance(objective, str) else objective
-        more = {"topography": topography} if topography else {}
+        more: dict[str, Any] = {"topography": topography} if topography else {}
         slide = Specimen(stain=stain, density=density, seed=seed, bare=bare, **more)
         return cls(slide, Optics(lens, even=even, **optics), camera, shape)
 
