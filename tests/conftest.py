@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from rigs import RigMaker, TextureScene
 from stacks import blurred_stack
+
+# What an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture

@@ -154,6 +154,22 @@ def test_two_unsure_frames_that_agree_make_a_point_and_two_that_do_not_make_none
     assert (record.points[9].outcome, record.points[9].z_um) == ("refused", None)
 
 
+@pytest.mark.parametrize("direction", [1, -1])
+def test_two_frames_that_agree_and_know_little_are_decided_by_a_third(make_rig: RigMaker, direction: int) -> None:
+    slide, wrong, lost = make_slide(make_rig, direction), PLACES[6], PLACES[9]
+
+    def says(place: Any, d_um: float) -> FocusEstimate | None:
+        vague = replace(unsure(d_um + 1.5), uncertainty_um=7.5)
+        return vague if place == lost or (place == wrong and slide.looked_at.count(place) <= 2) else None
+
+    slide.says = says
+    record = surveyed(slide)
+    assert (record.outcome, record.outcomes) == ("done_in_part", {"found": len(PLACES) - 1, "refused": 1})
+    assert record.points[6].z_um == pytest.approx(slide.best_z_um(wrong), abs=0.1)
+    assert slide.looked_at.count(wrong) == 3
+    assert (record.points[9].outcome, record.points[9].z_um) == ("refused", None)
+
+
 def test_a_field_out_of_range_is_shot_again_from_nearer(make_rig: RigMaker) -> None:
     scene = TiltedScene()
     scene.lift = lambda x_um, y_um: 14.0 if (x_um, y_um) == PLACES[12] else 0.0

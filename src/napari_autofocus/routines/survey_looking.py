@@ -163,15 +163,22 @@ class ModelLook:
         return self._card.dof_um
 
     def _make_sure(self, number: int) -> Steps:
-        """A second frame where the first left the model unsure or lies out of its range."""
+        """A second frame where the first left the model unsure or lies out of its range; a third where both say little."""
         first = self._newest
         target_um = None if first.trusted else self._second_um(first)
         if target_um is None:
             return
         self._run.guard.go(target_um)
         yield from self._shoot("second", number)
-        if not self._newest.trusted:
-            self._reading = agreed(first, self._newest, self._dof_um) or self._newest
+        both = None if self._newest.trusted else agreed(first, self._newest, self._dof_um)
+        if both is None or both.z_um is None:
+            return
+        low, high = self._run.guard.drive.limits_um
+        if (both.uncertainty_um or 0.0) <= self._dof_um:
+            self._reading = both
+        elif low <= both.z_um <= high:  # each could be anywhere: from where they put the focus the model sees best
+            self._run.guard.go(both.z_um)
+            yield from self._shoot("again", number)
 
     def _second_um(self, first: Reading) -> float | None:
         """Where the second frame is taken; None where there is no way to go."""
