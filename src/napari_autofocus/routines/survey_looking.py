@@ -163,7 +163,7 @@ class ModelLook:
         return self._card.dof_um
 
     def _make_sure(self, number: int) -> Steps:
-        """A second frame where the first left the model unsure or lies out of its range; a third where both say little."""
+        """A second frame where the first left the model unsure or is out of range; a third where both say little."""
         first = self._newest
         target_um = None if first.trusted else self._second_um(first)
         if target_um is None:
