@@ -97,9 +97,9 @@ class CompareSection(QWidget):
 
     def _build(self, theme: str) -> None:
         self.planes_box = number(
-            _PLANES, 5, 201, 2, "", "Planes of the z-stack at each point (a number)", decimals=0, width_px=60
+            _PLANES, 5, 201, 2, "", "Planes of the z-stack at each point (a number)", decimals=0, width_px=68
         )
-        self.step_box = number(_STEP_UM, 0.05, 20, 0.1, "µm", "Distance of neighbouring planes, µm", width_px=86)
+        self.step_box = number(_STEP_UM, 0.05, 20, 0.1, "µm", "Distance of neighbouring planes, µm", width_px=104)
         self.start_button = button(
             "Survey by z-stacks", "Take a z-stack at every point of the map: stage and drive move (µm), and come back"
         )

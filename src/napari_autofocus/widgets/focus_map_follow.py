@@ -50,9 +50,9 @@ class FollowSection(QWidget):
 
     def _build(self, theme: str) -> None:
         self.follow_button = button(_START, _TIP, checkable=True)
-        self.offset_box = number(0, -20, 20, 0.1, "µm", "Added to the map's z, µm of drive position", width_px=86)
+        self.offset_box = number(0, -20, 20, 0.1, "µm", "Added to the map's z, µm of drive position", width_px=104)
         tip = "A place whose focus lies farther from the drive than this is not followed to, µm"
-        self.step_box = number(25, 0.5, 1000, 5, "µm", tip, decimals=1, width_px=86)
+        self.step_box = number(25, 0.5, 1000, 5, "µm", tip, decimals=1, width_px=104)
         self.message = Message(theme)
 
     def _arrange(self) -> None:

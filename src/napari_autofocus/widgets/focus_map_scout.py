@@ -45,7 +45,7 @@ class OverviewSection(QWidget):
     def _build(self, theme: str) -> None:
         self.open_button = button("Open an image…", "An image of the whole slide, to draw the area on")
         tip = "Size of a pixel of the overview in the sample, µm"
-        self.pixel_box = number(5, 0.01, 1000, 1, "µm", tip, decimals=3, width_px=86)
+        self.pixel_box = number(5, 0.01, 1000, 1, "µm", tip, decimals=3, width_px=112)
         tip = "Stage position of the overview's middle along"
         self.x_box = number(0, -_FARTHEST_UM, _FARTHEST_UM, 100, "µm", f"{tip} x, µm", decimals=0, width_px=92)
         self.y_box = number(0, -_FARTHEST_UM, _FARTHEST_UM, 100, "µm", f"{tip} y, µm", decimals=0, width_px=92)

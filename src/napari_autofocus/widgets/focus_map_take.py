@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.microscope.protocol import Frame
-from napari_autofocus.routines.scout import ScoutConfig, ScoutRecord, ScoutStep, scout
+from napari_autofocus.routines.scout import ScoutConfig, ScoutRecord, ScoutStep, scout, tiles_over
 from napari_autofocus.slide.area import Area
 from napari_autofocus.widgets.focus_map_area import MapArea
 from napari_autofocus.widgets.focus_map_overview import OverviewLayers
@@ -43,6 +43,7 @@ class TakeSection(QWidget):
         super().__init__()
         self._session, self._layers, self._area = session, layers, area
         self._here: Place = (math.nan, math.nan)
+        self._field_um: tuple[float, float] | None = None
         self._corners: dict[str, Place] = {}
         self.is_ours = False
         self._build(theme)
@@ -52,13 +53,14 @@ class TakeSection(QWidget):
 
     def _build(self, theme: str) -> None:
         self.kind_box = choice(_KINDS, "How much of the slide the overview shall show")
+        self.kind_box.setMinimumContentsLength(13)
         self.side_box = number(
-            10, 0.1, 200, 1, "mm", "Side of the square around where the stage stands, mm", width_px=86
+            10, 0.1, 200, 1, "mm", "Side of the square around where the stage stands, mm", width_px=112
         )
         self.first_button = button("This is a corner", "Note where the stage stands as one corner (µm)")
         self.second_button = button("… the opposite one", "Note where the stage stands as the opposite corner (µm)")
-        tip = "Take every so many-th tile only: quicker, and shows less (a number)"
-        self.every_box = number(1, 1, 20, 1, "", tip, decimals=0, width_px=46)
+        tip = "Take every so many-th tile along and across: 3 is nine times as quick as 1, and shows less (a number)"
+        self.every_box = number(3, 1, 20, 1, "", tip, decimals=0, width_px=64)
         self.take_button = button("Take it", "One frame a tile: the stage moves (µm) and comes back, the drive stays")
         self.stop_button = button("Stop", "Bring the stage back; what was seen stays")
         self.progress = QProgressBar()
@@ -72,7 +74,8 @@ class TakeSection(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row(self.kind_box, self.side_box, 1, label("every"), self.every_box))
+        column.addLayout(row(self.kind_box, self.side_box, 1))
+        column.addLayout(row(label("One tile of"), self.every_box, label("along and across"), 1))
         column.addWidget(self._corner_row)
         column.addLayout(row(self.take_button, self.stop_button))
         column.addWidget(self.progress)
@@ -80,7 +83,8 @@ class TakeSection(QWidget):
 
     def _connect(self) -> None:
         self.kind_box.currentIndexChanged.connect(self.refresh)
-        self.side_box.valueChanged.connect(self.refresh)
+        for box in (self.side_box, self.every_box):
+            box.valueChanged.connect(self.refresh)
         self.first_button.clicked.connect(lambda: self._note("first"))
         self.second_button.clicked.connect(lambda: self._note("second"))
         self.take_button.clicked.connect(self._on_take_clicked)
@@ -97,8 +101,14 @@ class TakeSection(QWidget):
         self.message.set_theme(theme)
 
     def show_frame(self, frame: Frame) -> None:
-        """A frame says where the stage stands."""
+        """A frame says where the stage stands, and how much of the slide a tile shows."""
         self._here = (frame.x_um, frame.y_um)
+        if frame.pixel_size_um:
+            height, width = frame.image.shape[:2]
+            field_um = (height * frame.pixel_size_um, width * frame.pixel_size_um)
+            if field_um != self._field_um:
+                self._field_um = field_um
+                self.refresh()
 
     def area(self) -> Area:
         """What the overview shall show. Raises InputError where that is not said."""
@@ -145,9 +155,11 @@ class TakeSection(QWidget):
             return
         self.is_ours = True
         self._layers.forget()
-        config = ScoutConfig(every=int(self.every_box.value()))
-        work = scout(microscope, config, area, keep=self._kept.emit)
+        work = scout(microscope, self._config(), area, keep=self._kept.emit)
         self._session.start_run(work, step=self._on_step, failed=self._on_failed)
+
+    def _config(self) -> ScoutConfig:
+        return ScoutConfig(every=int(self.every_box.value()))
 
     def _on_stop_clicked(self) -> None:
         self._session.stop_run()
@@ -194,10 +206,21 @@ class TakeSection(QWidget):
         self.stop_button.setEnabled(self.is_ours)
         self.stop_button.setVisible(self.is_ours)
         self.progress.setVisible(self.is_ours)
+        self.take_button.setText(self._offer())
         self.take_button.setToolTip(self._tip() if connected else NOT_CONNECTED)
         for which, part in (("first", self.first_button), ("second", self.second_button)):
             if which in self._corners:
                 part.setText(minus("{:.0f}, {:.0f} µm".format(*self._corners[which])))
+
+    def _offer(self) -> str:
+        """What the button does, with the number of tiles once a frame has told how much each shows."""
+        if self._field_um is None:
+            return "Take it"
+        try:
+            tiles = len(tiles_over(self.area(), self._field_um, self._config()))
+        except InputError:
+            return "Take it"
+        return f"Take it: {tiles:,} tile{'' if tiles == 1 else 's'}"
 
     def _tip(self) -> str:
         try:

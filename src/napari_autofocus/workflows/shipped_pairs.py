@@ -119,7 +119,7 @@ PAIR_RECIPES = {
             plan=TeachingPlan(
                 importance=ImportanceSettings(patch_px=112, stride_px=56, reduction=7),
                 defocus=replace(_NETWORK, backbone="mobilenet_v2_narrow", width=0.4),
-                defocus_training=replace(_TRAINING, samples=240_000, learning_rate=2e-3),
+                defocus_training=replace(_TRAINING, samples=100_000, learning_rate=2e-3),
             ),
             run="run-small",
             shown=ShownShots(crop_px=112),
