@@ -13,19 +13,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from PIL import Image
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
-from napari_autofocus.io.ome import WRITABLE, OmeDescription
+from napari_autofocus.io.made_tiff import made_tiff_entries, write_made_tiff
 from napari_autofocus.io.virtual import check_image_path
 from napari_autofocus.optics import Objective
 
 FUSED = "all in focus"
 DEPTH = "depth of focus"
 _TIFF = (".tif", ".tiff")
-_BIGTIFF_BYTES = 2**31
 _JPEG_QUALITY = 95
 
 
@@ -104,7 +102,8 @@ def write_fused_image(
     """
     check_image_path(path)
     if path.suffix.lower() in _TIFF:
-        return _write_tiff(path, image, FUSED, origin, pixel_size_um, objective)
+        write_made_tiff(path, image, origin.sentence(FUSED), origin.entries(FUSED), pixel_size_um, objective)
+        return path
     if image.dtype != np.uint8:
         raise InputError(f"{path.name} cannot hold an image of type {image.dtype}; name it .ome.tif.")
     kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
@@ -129,47 +128,12 @@ def write_depth(
         If the file is no TIFF, or cannot be written.
     """
     check_depth_path(path)
-    return _write_tiff(path, depth_um.astype(np.float32), DEPTH, origin, pixel_size_um, objective)
+    depth_um = depth_um.astype(np.float32)
+    write_made_tiff(path, depth_um, origin.sentence(DEPTH), origin.entries(DEPTH), pixel_size_um, objective)
+    return path
 
 
 def fused_origin(path: Path) -> dict[str, str]:
     """What a TIFF says of its making, texts by name; empty where it is none of ours."""
-    with tifffile.TiffFile(path) as tif:
-        said = OmeDescription.entries_in(tif.ome_metadata) if tif.is_ome and tif.ome_metadata else {}
+    said = made_tiff_entries(path)
     return said if said.get("kind") in (FUSED, DEPTH) else {}
-
-
-def _write_tiff(
-    path: Path,
-    image: npt.NDArray[Any],
-    kind: str,
-    origin: FusedOrigin,
-    pixel_size_um: float | None,
-    objective: Objective | None,
-) -> Path:
-    if image.dtype.name not in WRITABLE:
-        raise InputError(f"OME-TIFF cannot store type {image.dtype}; convert it to one of {', '.join(WRITABLE)}.")
-    description = OmeDescription(
-        name=path.name.split(".")[0],
-        shape=(1, *image.shape),
-        dtype=image.dtype,
-        z_um=np.empty(0),
-        pixel_size_um=pixel_size_um,
-        objective=objective,
-        focus_direction=1,
-        text=origin.sentence(kind),
-        entries=origin.entries(kind),
-    )
-    with (
-        replacing(path) as unfinished,
-        tifffile.TiffWriter(unfinished, bigtiff=image.nbytes > _BIGTIFF_BYTES) as writer,
-    ):
-        writer.write(
-            np.ascontiguousarray(image),
-            photometric="rgb" if image.ndim == 3 else "minisblack",
-            compression="zlib",
-            predictor=image.dtype.kind in "ui",
-            description=description.to_xml(),
-            metadata=None,
-        )
-    return path

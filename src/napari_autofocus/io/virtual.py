@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from PIL import Image, PngImagePlugin
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
-from napari_autofocus.io.ome import WRITABLE, OmeDescription
+from napari_autofocus.io.made_tiff import made_tiff_entries, write_made_tiff
 from napari_autofocus.io.reading import reading
 from napari_autofocus.optics import Objective
 
@@ -26,7 +25,6 @@ VIRTUAL = "virtual"
 _VIRTUAL_IMAGE = "Virtual image"
 _TIFF, _PNG, _JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
 SUFFIXES = (*_TIFF, *_PNG, *_JPEG)
-_BIGTIFF_BYTES = 2**31
 _JPEG_QUALITY = 95
 
 
@@ -125,7 +123,7 @@ def write_virtual_image(
     check_image_path(path)
     suffix = path.suffix.lower()
     if suffix in _TIFF:
-        _write_tiff(path, image, origin, pixel_size_um, objective)
+        write_made_tiff(path, image, origin.sentence(), origin.entries(), pixel_size_um, objective)
         return path
     _check_plain(path, image, suffix)
     with replacing(path) as unfinished:
@@ -147,48 +145,11 @@ def virtual_origin(path: Path) -> Mapping[str, str] | None:
     """
     with reading(path, "an image"):
         if path.suffix.lower() in _TIFF:
-            with tifffile.TiffFile(path) as tif:
-                if not tif.pages:
-                    raise InputError(f"{path} holds no image; it is damaged or cut short: copy or export it again.")
-                said = OmeDescription.entries_in(tif.ome_metadata) if tif.is_ome and tif.ome_metadata else {}
+            said = made_tiff_entries(path)
         else:
             with Image.open(path) as opened:
                 said = _in_plain(opened)
     return said if said.get("kind") == VIRTUAL else None
-
-
-def _write_tiff(
-    path: Path,
-    image: npt.NDArray[Any],
-    origin: VirtualOrigin,
-    pixel_size_um: float | None,
-    objective: Objective | None,
-) -> None:
-    if image.dtype.name not in WRITABLE:
-        raise InputError(f"OME-TIFF cannot store type {image.dtype}; convert it to one of {', '.join(WRITABLE)}.")
-    description = OmeDescription(
-        name=path.name.split(".")[0],
-        shape=(1, *image.shape),
-        dtype=image.dtype,
-        z_um=np.empty(0),
-        pixel_size_um=pixel_size_um,
-        objective=objective,
-        focus_direction=1,
-        text=origin.sentence(),
-        entries=origin.entries(),
-    )
-    with (
-        replacing(path) as unfinished,
-        tifffile.TiffWriter(unfinished, bigtiff=image.nbytes > _BIGTIFF_BYTES) as writer,
-    ):
-        writer.write(
-            np.ascontiguousarray(image),
-            photometric="rgb" if image.ndim == 3 else "minisblack",
-            compression="zlib",
-            predictor=image.dtype.kind in "ui",
-            description=description.to_xml(),
-            metadata=None,
-        )
 
 
 def _check_plain(path: Path, image: npt.NDArray[Any], suffix: str) -> None:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.microscope.protocol import Frame
-from napari_autofocus.routines.scout import ScoutConfig, ScoutRecord, ScoutStep, scout
+from napari_autofocus.routines.scout import ScoutConfig, ScoutRecord, ScoutStep, scout, tile_grid
 from napari_autofocus.slide.area import Area
 from napari_autofocus.widgets.focus_map_area import MapArea
 from napari_autofocus.widgets.focus_map_overview import OverviewLayers
@@ -217,12 +217,9 @@ class TakeSection(QWidget):
         if self._field_um is None:
             return "Take it"
         try:
-            x0, y0, x1, y1 = self.area().bounds_um
+            tiles = math.prod(tile_grid(self.area(), self._field_um, self._config()))
         except InputError:
             return "Take it"
-        config = self._config()
-        height_um, width_um = (side * (1 - config.overlap) * config.every for side in self._field_um)
-        tiles = max(1, math.ceil((x1 - x0) / width_um)) * max(1, math.ceil((y1 - y0) / height_um))
         return f"Take it: {tiles:,} tile{'' if tiles == 1 else 's'}"
 
     def _tip(self) -> str:
