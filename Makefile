@@ -4,7 +4,6 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip install --disable-pip-version-check -q -c constraints.txt
-HEADLESS = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24",)
 
 .PHONY: demo test lint types tests wheel bench models clean system
 
@@ -21,7 +20,7 @@ types: $(VENV)/.test
 	$(VENV)/bin/mypy
 
 tests: $(VENV)/.test
-	$(HEADLESS) $(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest
 
 wheel: $(VENV)/.test
 	PYTHON=$(PYTHON) .ci/wheel-check

@@ -16,6 +16,9 @@ from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from rigs import RigMaker, TextureScene
 from stacks import blurred_stack
 
+# Tests run side by side: a thread that waits for its turn must not keep a core busy. Read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # What an example takes depends on what else the machine does.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fake_predictor import FakePredictor
+from fake_predictor import FakeCard, FakePredictor
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics, PatchPrediction
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
@@ -60,9 +60,7 @@ class Slide:
 
     @property
     def predictor(self) -> FakePredictor:
-        predictor = FakePredictor(self._answer)
-        object.__setattr__(predictor.card, "range_um", self.range_um)
-        return predictor
+        return FakePredictor(self._answer, card=FakeCard(range_um=self.range_um))
 
     def best_z_um(self, place: Place) -> float:
         """Where the drive stands when a place is in focus, µm."""

@@ -112,7 +112,7 @@ def test_a_dask_scheduler_has_its_workers_recover_the_slide(tmp_path: Path) -> N
     assert told.exit_code == 0, told.stderr
     with (
         dask.config.set({"distributed.worker.daemon": False}),
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster,
     ):
         address = ("--scheduler", cluster.scheduler_address)
         result = virtual_refocus(*slides, "--model", model, *OPTICS, "-o", spread, "--insist", *address, "--json")

@@ -116,9 +116,11 @@ def _size(path: Path, suffix: str) -> int:
 
 def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
     execute = connection.execute
-    version = int(execute("PRAGMA user_version").fetchone()[0])
+    # In this order: another program may be making the store at this moment, its tables and its mark at once.
+    has_tables = bool(execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0])
     ours = execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    if not ours and execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+    version = int(execute("PRAGMA user_version").fetchone()[0])
+    if has_tables and not ours:
         raise InputError(f"{path} is a SQLite file of another kind; choose another name for the label store.")
     if ours and version > SCHEMA_VERSION:
         raise InputError(

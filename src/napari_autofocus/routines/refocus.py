@@ -276,7 +276,9 @@ def _judge(run: RefocusRun, base: Look) -> Steps:
         why = f"After {run.corrections} corrections {value:+.2f} µm are left; the drive may be unsteady."
         yield from give_up(run, "reverted", why)
     else:
-        run.guard.home_um = run.newest.z_um
+        before = base.estimate.defocus_um if base.estimate else None
+        if before is None or abs(value) < abs(before):  # a place that is no nearer is none to come back to
+            run.guard.home_um = run.newest.z_um
         if run.estimate.verdict == "unsure":  # near focus, sharper than before: its side is the better guess
             yield from _correct(run)
 

@@ -76,7 +76,7 @@ def _own_workers(count: int) -> Iterator[Any]:
             n_workers=count,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port: another cluster may be running here
             silence_logs=logging.CRITICAL,
         )
     with cluster, Client(cluster) as client:
