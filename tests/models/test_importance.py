@@ -117,3 +117,12 @@ def test_patches_that_are_not_twice_their_stride_are_refused() -> None:
 def test_halvings_that_do_not_lead_to_the_stride_are_refused() -> None:
     with pytest.raises(InputError, match="2 halvings of an overview reduced 8 times give a stride of 32 px; found 64"):
         ImportanceSettings(widths=(16, 32))
+
+
+def test_relative_contrast_does_not_know_the_exposure() -> None:
+    torch.manual_seed(0)
+    network = ImportanceNetwork(ImportanceSettings(channels=1, contrast="relative")).eval()
+    overview = 0.3 + 0.5 * torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        bright, dim = network(overview), network(overview / 4)
+    assert torch.allclose(bright, dim, atol=0.01)

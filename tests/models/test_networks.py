@@ -59,3 +59,11 @@ def test_the_network_itself_stays_as_it_was(network: DefocusNetwork, patches: to
 def test_another_number_of_bins_is_refused(network: DefocusNetwork) -> None:
     with pytest.raises(InputError, match="25 bins cannot stand for 49 bins"):
         rescaled(network, replace(SETTINGS, bin_um=0.25))
+
+
+def test_a_network_for_colour_answers_to_grey_images_as_to_three_equal_colours() -> None:
+    network = DefocusNetwork(SETTINGS).eval()
+    grey = torch.rand(3, 1, 64, 64)
+    alone = rescaled(network, replace(SETTINGS, channels=1)).eval()
+    with torch.inference_mode():
+        assert torch.allclose(alone(grey), network(grey.expand(-1, 3, -1, -1)), atol=1e-3)

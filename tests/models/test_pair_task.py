@@ -82,7 +82,7 @@ def test_each_channel_is_brought_to_zero_mean_and_unit_deviation() -> None:
 
 
 def test_an_unknown_normalisation_is_refused() -> None:
-    with pytest.raises(InputError, match="patch or by channel"):
+    with pytest.raises(InputError, match="one of patch, faint, channel; found 'image'"):
         DefocusSettings(normalisation="image")  # type: ignore[arg-type]
 
 

@@ -18,6 +18,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
+from napari_autofocus.models.disturbances import Disturbances
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
@@ -33,6 +34,10 @@ def data(tmp_path: Path) -> Dataset:
 
 def _judging(data: Dataset, **changes: Any) -> DefocusTask:
     return DefocusTask(DefocusNetwork(), data, **{"dof_um": 1.0, **changes})
+
+
+def _judged_by(data: Dataset, jitter: float) -> DefocusTask:
+    return _judging(data, disturbances=Disturbances(gain_jitter=jitter))
 
 
 def _looking(data: Dataset, **changes: Any) -> ImportanceTask:
@@ -107,7 +112,7 @@ def test_a_batch_follows_from_the_seed_and_its_number(data: Dataset, make: Any) 
 
 
 def test_no_held_back_patch_is_ever_learned_from(data: Dataset) -> None:
-    task = _judging(data, gain_jitter=0.0)
+    task = _judged_by(data, 0.0)
     learned, held = ({_pixels(data.patch(int(i))) for i in places} for places in (task.training, task.validation))
     shown = {_pixels(patch.numpy()) for number in range(60) for patch in task.batch(number, 16)["patches"]}
     assert shown == learned
@@ -115,7 +120,7 @@ def test_no_held_back_patch_is_ever_learned_from(data: Dataset) -> None:
 
 
 def test_labels_stay_with_their_patches_through_turns(data: Dataset) -> None:
-    task = _judging(data, gain_jitter=0.0)
+    task = _judged_by(data, 0.0)
     batch = task.batch(2, 32)
     assert batch["patches"].shape == (32, 3, SIZE, SIZE)
     assert batch["patches"].dtype == batch["defocus_um"].dtype == torch.float32
@@ -143,7 +148,7 @@ def test_unsigned_patches_stay_unsigned(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jitter", [0.0, 0.05, 0.3])
 def test_colours_are_brightened_no_more_than_stated(data: Dataset, jitter: float) -> None:
-    plain, lit = _judging(data, gain_jitter=0.0), _judging(data, gain_jitter=jitter)
+    plain, lit = _judged_by(data, 0.0), _judged_by(data, jitter)
     before, after = plain.batch(1, 64)["patches"], lit.batch(1, 64)["patches"]
     gains = (after.sum(dim=(2, 3)) / before.sum(dim=(2, 3))).numpy()
     assert 1 - jitter - 1e-5 <= gains.min() <= 1 - 0.8 * jitter + 1e-5

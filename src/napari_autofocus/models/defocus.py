@@ -38,9 +38,10 @@ class DefocusSettings:
         Share of the last features left out in training.
     width : float
         Factor on the channels of every layer of a MobileNet.
-    normalisation : {'patch', 'channel'}
-        What is taken off a patch first: the mean of each colour and the contrast of all (one shot), or each channel's
-        own mean and standard deviation (the difference of two shots, as Rai Dastidar does).
+    normalisation : {'patch', 'faint', 'channel'}
+        What is taken off a patch first: the mean of each colour and the contrast of all (one shot), the same where
+        light is scarce (fluorescence, phase), or each channel's own mean and standard deviation (the difference of two
+        shots, as Rai Dastidar does).
     """
 
     backbone: str = "mobilenet_v3_small"
@@ -50,11 +51,13 @@ class DefocusSettings:
     window_um: float = 1.5
     dropout: float = 0.1
     width: float = 1.0
-    normalisation: Literal["patch", "channel"] = "patch"
+    normalisation: Literal["patch", "faint", "channel"] = "patch"
 
     def __post_init__(self) -> None:
         if self.normalisation not in NORMALISATIONS:
-            raise InputError(f"Patches are normalised by patch or by channel; found {self.normalisation!r}.")
+            raise InputError(
+                f"Patches are normalised as one of {', '.join(NORMALISATIONS)}; found {self.normalisation!r}."
+            )
         if not 0 < self.bin_um <= self.window_um < self.reach_um:
             raise InputError(
                 "Bins must be narrower than the window, and the window than the reach; found"
@@ -118,6 +121,12 @@ class PatchNormalisation(nn.Module):
         return contrast / (strength + self.floor)
 
 
+class FaintNormalisation(PatchNormalisation):
+    """The same for frames that fill a small part of the camera's range: a lower floor."""
+
+    floor = 0.0005
+
+
 class ChannelNormalisation(nn.Module):
     """Brings each channel of a difference of two shots to zero mean and unit standard deviation; noise stays small."""
 
@@ -128,7 +137,11 @@ class ChannelNormalisation(nn.Module):
         return contrast / (contrast.square().mean(dim=(2, 3), keepdim=True).sqrt() + self.floor)
 
 
-NORMALISATIONS: dict[str, type[nn.Module]] = {"patch": PatchNormalisation, "channel": ChannelNormalisation}
+NORMALISATIONS: dict[str, type[nn.Module]] = {
+    "patch": PatchNormalisation,
+    "faint": FaintNormalisation,
+    "channel": ChannelNormalisation,
+}
 """By the word in the settings."""
 
 

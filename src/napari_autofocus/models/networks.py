@@ -75,6 +75,9 @@ def load_refocus_network(package: VirtualPackage) -> TsvaNetwork:
 def rescaled(network: DefocusNetwork, settings: DefocusSettings, *, mirrored: bool = False) -> DefocusNetwork:
     """A defocus network that says the same of other lengths: its bins stand for those of ``settings``.
 
+    A network for colour becomes one for grey images if the settings ask for it, which answers to them as the other does
+    to three equal colours.
+
     Blur depends on defocus over the depth of field, so that a network taught through one objective says much the same
     through another one once its µm are counted in depths of field. Ours.
 
@@ -89,8 +92,12 @@ def rescaled(network: DefocusNetwork, settings: DefocusSettings, *, mirrored: bo
         If the settings ask for another number of bins, or another network.
     """
     other = DefocusNetwork(settings)
+    weights = network.state_dict()
+    if network.settings.channels == 3 and settings.channels == 1:
+        first = next(name for name, value in weights.items() if value.ndim == 4)
+        weights[first] = weights[first].sum(dim=1, keepdim=True)
     try:
-        other.load_state_dict(network.state_dict())
+        other.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(
             f"A network of {network.settings.bins} bins cannot stand for {settings.bins} bins of another network; keep"

@@ -5,10 +5,8 @@ Rai Dastidar's network fails on JPEG files; ours is shown them. Drift and flicke
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -18,10 +16,10 @@ from napari_autofocus.focus.registration import moved
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork
 from napari_autofocus.models.difference import difference_image
+from napari_autofocus.models.disturbances import as_jpeg
 from napari_autofocus.models.tasks import WHOLE, DefocusTask, Holding, turned
 
 Float32 = npt.NDArray[np.float32]
-UInt8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,3 @@ class PairTask(DefocusTask):
         difference = difference_image(np.ascontiguousarray(first), second, 1.0)
         gains = rng.uniform(1 - shown.gain_jitter, 1 + shown.gain_jitter, half).astype(np.float32)
         return np.asarray(turned(difference * gains, int(rng.integers(8))), np.float32)
-
-
-def as_jpeg(image: Float32, quality: int) -> Float32:
-    """An image (Y, X, C) in [0, 1] after it was written to a JPEG file and read again."""
-    plain = np.clip(np.round(image * 255), 0, 255).astype(np.uint8)
-    swap: Callable[[UInt8], UInt8] = lambda colours: colours[..., ::-1] if colours.shape[-1] == 3 else colours  # noqa: E731
-    _, written = cv2.imencode(".jpg", np.ascontiguousarray(swap(plain)), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    read = np.asarray(cv2.imdecode(written, cv2.IMREAD_UNCHANGED), np.uint8).reshape(plain.shape)
-    return np.asarray(swap(read), np.float32) / np.float32(255)

@@ -23,6 +23,7 @@ from napari_autofocus.simulation import Camera, Optics, Scene, Specimen, Topogra
 from napari_autofocus.simulation.layers import has_content
 
 OpticsKind = Literal["nominal", "off_nominal", "even"]
+Colour = Literal["rgb", "mono"]
 
 #: A cover glass of this refractive index, thicker by t µm than the design, adds W040 = t·(n² − 1)/(8·n³)·NA⁴.
 COVER_GLASS_INDEX = 1.515
@@ -30,8 +31,9 @@ FRAME = (1024, 1224)
 #: Fields of neighbouring seeds that share their drawn optics.
 FIELDS_OF_ONE_OPTICS = 96
 _PLACES_TRIED = 8
-_EVEN_NA = ((0.45, 0.55), (0.75, 0.75), (0.8, 0.9))
-_EVEN_PIXEL_UM = ((0.25, 0.34), (0.45, 0.5))
+#: NA and pixel size of even optics over the preset's; what lies between is left to measure with.
+_EVEN_NA = ((0.6, 0.733), (1.0, 1.0), (1.067, 1.2))
+_EVEN_PIXEL = ((0.77, 1.046), (1.385, 1.54))
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class SimulatedFields:
         The patch grid.
     even_share, off_nominal_share : float
         Share of the fields imaged with even optics (negatives for the direction), and with optics off the preset.
+    colour : {'rgb', 'mono'}
+        What the camera sees; a monochrome one gives 16 bit.
+    dimmest : float or None
+        Exposures reach from this share of the usual one up to it, drawn by their logarithm; None for usual ones.
     """
 
     objective: str = "20x/0.75"
@@ -69,6 +75,8 @@ class SimulatedFields:
     stride_px: int = 64
     even_share: float = 0.12
     off_nominal_share: float = 0.25
+    colour: Colour = "rgb"
+    dimmest: float | None = None
 
 
 def cover_glass_waves(thicker_by_um: float, na: float, wavelength_um: float = 0.54) -> float:
@@ -99,12 +107,12 @@ def simulate_field(settings: SimulatedFields, seed: int) -> FieldSample:
     density = str(rng.choice(settings.densities, p=settings.density_shares))
     stain = str(rng.choice(settings.stains))
     specimen = Specimen(stain, density, seed, drawn_topography(rng))
-    scene = Scene(specimen, optics, drawn_camera(rng), settings.shape)
+    scene = Scene(specimen, optics, _seen_by(drawn_camera(rng), settings), settings.shape)
     place = drawn_place(scene, rng)
     grid = PatchGrid(settings.shape, settings.patch_px, settings.stride_px)
     focus = patch_focus(scene, place, grid)
     axial = scene.best_focus_um(*place) + _planes(settings, rng)
-    exposure_ms = scene.camera.default_exposure_ms * drawn_exposure(scene.camera, rng)
+    exposure_ms = scene.camera.default_exposure_ms * drawn_exposure(scene.camera, rng, settings.dimmest)
     frames = tuple(scene.stack(*place, axial, rng, exposure_ms=exposure_ms))
     defocus = (axial[:, None, None] - focus).astype(np.float32)
     importance = importance_from_planes(frames, defocus, grid, optics.objective.dof_um)
@@ -145,10 +153,13 @@ def simulate_frames(
         rng = np.random.default_rng([seed, 21])
         density = str(rng.choice(settings.densities, p=shares / shares.sum()))
         stain = str(rng.choice(settings.stains))
-        scene = Scene(Specimen(stain, density, seed, drawn_topography(rng)), optics, shape=shape)
+        camera = _seen_by(Camera(), settings)
+        scene = Scene(Specimen(stain, density, seed, drawn_topography(rng)), optics, camera, shape)
         place = drawn_place(scene, rng)
         for defocus_um in rng.uniform(-range_um, range_um, draws):
-            image = scene.snap(*place, scene.best_focus_um(*place) + defocus_um, rng=rng)
+            light = 1.0 if settings.dimmest is None else drawn_exposure(camera, rng, settings.dimmest)
+            axial_um, exposure_ms = scene.best_focus_um(*place) + defocus_um, light * camera.default_exposure_ms
+            image = scene.snap(*place, axial_um, exposure_ms=exposure_ms, rng=rng)
             name = f"simulated-{seed}"
             known = ImageOptics(optics.objective)
             yield KnownFrame(image, float(defocus_um), name, name, stain, density, known, kind != "even")
@@ -170,8 +181,8 @@ def _optics(objective: str, kind: OpticsKind, run: int) -> Optics:
         return Optics(lens)
     if kind == "off_nominal":
         return off_nominal(lens, rng)
-    na, pixel = _from_bands(_EVEN_NA, rng), _from_bands(_EVEN_PIXEL_UM, rng)
-    return Optics(replace(lens, na=na, stated_dof_um=lens.stated_dof_um).with_pixel_size(pixel), even=True)
+    na, pixel_um = lens.na * _from_bands(_EVEN_NA, rng), lens.pixel_size_um * _from_bands(_EVEN_PIXEL, rng)
+    return Optics(replace(lens, na=na, stated_dof_um=lens.stated_dof_um).with_pixel_size(pixel_um), even=True)
 
 
 def off_nominal(lens: Objective, rng: np.random.Generator) -> Optics:
@@ -210,9 +221,16 @@ def drawn_camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def drawn_exposure(camera: Camera, rng: np.random.Generator) -> float:
-    """Exposure relative to the default that saturates nothing."""
-    return float(rng.uniform(0.8, min(1.15, 1.15 / camera.gain)))
+def drawn_exposure(camera: Camera, rng: np.random.Generator, dimmest: float | None = None) -> float:
+    """Exposure relative to the default that saturates nothing, down to the dimmest where light is scarce."""
+    most = min(1.15, 1.15 / camera.gain)
+    if dimmest is None:
+        return float(rng.uniform(0.8, most))
+    return float(np.exp(rng.uniform(np.log(dimmest), np.log(most))))
+
+
+def _seen_by(camera: Camera, settings: SimulatedFields) -> Camera:
+    return camera if settings.colour == "rgb" else replace(camera, colour="mono", bit_depth=16)
 
 
 def drawn_place(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusLoss, DefocusNetwork
+from napari_autofocus.models.disturbances import Disturbances
 from napari_autofocus.models.importance import ImportanceNetwork
 from napari_autofocus.models.training_records import Pairs, Validation
 
@@ -74,8 +75,10 @@ class DefocusTask:
         Of the batches.
     holding : Holding
         What to validate on.
-    gain_jitter : float
-        Each colour of a patch is brightened by a random factor within 1 ± this.
+    disturbances : Disturbances
+        How patches are varied when they are shown.
+    balance : float
+        How evenly the densities are shown: 0 as often as they occur, 1 each as often as the others.
     """
 
     def __init__(
@@ -86,25 +89,33 @@ class DefocusTask:
         dof_um: float,
         seed: int = 0,
         holding: Holding | None = None,
-        gain_jitter: float = 0.05,
+        disturbances: Disturbances | None = None,
+        balance: float = 0.0,
     ) -> None:
-        self.network, self.data, self.dof_um, self.seed, self.gain_jitter = network, data, dof_um, seed, gain_jitter
+        self.network, self.data, self.dof_um, self.seed = network, data, dof_um, seed
+        self.disturbances = disturbances or Disturbances()
         self.training, self.validation = (holding or Holding()).divided(data.slides)
         if self.training.size == 0 or self.validation.size == 0:
             raise InputError(
                 f"{len(data)} patches of {np.unique(data.slides).size} slides are too few to train and to validate on:"
                 " add slides."
             )
+        self.chances = _chances(data.densities[self.training], balance) if balance else None
         self.criterion = DefocusLoss(network.settings, blur_um=network.settings.bin_um)
 
     def batch(self, number: int, size: int, part: slice = WHOLE) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
-        chosen, turns = rng.choice(self.training, size), rng.integers(8, size=size)
-        channels = self.data.patch(chosen[0]).shape[-1]
-        gains = rng.uniform(1 - self.gain_jitter, 1 + self.gain_jitter, (size, 1, 1, channels)).astype(np.float32)
-        own = zip(chosen[part], turns[part], strict=True)
-        images = np.stack([turned(self.data.patch(i), int(turn)) for i, turn in own])
+        chosen, turns = rng.choice(self.training, size, p=self.chances), rng.integers(8, size=size)
+        channels, jitter = self.data.patch(chosen[0]).shape[-1], self.disturbances.gain_jitter
+        gains = rng.uniform(1 - jitter, 1 + jitter, (size, 1, 1, channels)).astype(np.float32)
+        seeds = rng.integers(2**62, size=size)
+        own = zip(chosen[part], turns[part], seeds[part], strict=True)
+        images = np.stack([self._disturbed(int(i), int(turn), int(seed)) for i, turn, seed in own])
         return self._tensors(images * gains[part], chosen[part])
+
+    def _disturbed(self, index: int, turn: int, seed: int) -> npt.NDArray[Any]:
+        patch = np.asarray(turned(self.data.patch(index), turn), np.float32)
+        return self.disturbances.befall(patch, np.random.default_rng(seed)) if self.disturbances.any else patch
 
     def _tensors(self, images: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> dict[str, Tensor]:
         """Channels last in memory, channels first in shape."""
@@ -216,6 +227,13 @@ class ImportanceTask:
             "false": float((found[none] >= 0.3).mean()) if none.any() else 0.0,
         }
         return Validation(figures)
+
+
+def _chances(densities: npt.NDArray[np.str_], balance: float) -> npt.NDArray[np.float64]:
+    """How likely each patch is shown, so that rare densities are not forgotten."""
+    _, place, count = np.unique(densities, return_inverse=True, return_counts=True)
+    chances = (1.0 / count[place]) ** balance
+    return np.asarray(chances / chances.sum(), np.float64)
 
 
 def turned(image: npt.NDArray[np.generic], turn: int) -> npt.NDArray[np.generic]:

@@ -19,6 +19,7 @@ from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
+from napari_autofocus.models.disturbances import Disturbances
 from napari_autofocus.models.evaluation import FieldResult
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.networks import load_networks, rescaled
@@ -41,6 +42,10 @@ class TeachingPlan:
         How each is taught; the seeds in them also draw its first weights.
     mirrored : bool
         Exchange the sides of focus of the base: see :func:`sides_exchanged`.
+    disturbances : Disturbances
+        How patches are varied when they are shown.
+    balance : float
+        How evenly the densities are shown: 0 as often as they occur, 1 each as often as the others.
     """
 
     importance: ImportanceSettings = field(default_factory=ImportanceSettings)
@@ -48,6 +53,8 @@ class TeachingPlan:
     importance_training: TrainingSettings = field(default_factory=TrainingSettings)
     defocus_training: TrainingSettings = field(default_factory=TrainingSettings)
     mirrored: bool = False
+    disturbances: Disturbances = field(default_factory=Disturbances)
+    balance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,15 @@ def teach(
     else:
         looking = ImportanceTask(importance, data, seed=plan.importance_training.seed, holding=holding)
         seen = yield from teach_stage("importance", looking, plan.importance_training, work)
-    judging = DefocusTask(defocus, data, dof_um=dof_um, seed=plan.defocus_training.seed, holding=holding)
+    judging = DefocusTask(
+        defocus,
+        data,
+        dof_um=dof_um,
+        seed=plan.defocus_training.seed,
+        holding=holding,
+        disturbances=plan.disturbances,
+        balance=plan.balance,
+    )
     judged = yield from teach_stage("defocus", judging, plan.defocus_training, work)
     return Taught(plan, seen, judged)
 
@@ -179,17 +194,19 @@ def first_networks(plan: TeachingPlan, base: ModelPackage | None = None) -> tupl
     """Both stages before they are taught: those of a package, or as planned with weights drawn from its seeds.
 
     The package's bins stand for the lengths that are planned (:func:`~napari_autofocus.models.networks.rescaled`).
+    Where its stage one is for colour and grey images are planned for, a new one is drawn.
 
     Raises
     ------
     InputError
         If the package's networks cannot be built, or have other bins than planned.
     """
-    if base is not None:
-        defocus, importance = networks_of(base)
-        return rescaled(defocus, plan.defocus, mirrored=plan.mirrored), importance
     torch.manual_seed(plan.importance_training.seed)
     looking = ImportanceNetwork(plan.importance)
+    if base is not None:
+        defocus, importance = networks_of(base)
+        serves = importance.settings.channels == plan.importance.channels
+        return rescaled(defocus, plan.defocus, mirrored=plan.mirrored), importance if serves else looking
     torch.manual_seed(plan.defocus_training.seed)
     return DefocusNetwork(plan.defocus), looking
 

@@ -144,7 +144,7 @@ class Camera:
         length = self.motion_blur_px * relative
         if length <= 0:
             return light
-        kernel = _motion_kernel(length, self.motion_angle_deg)
+        kernel = motion_kernel(length, self.motion_angle_deg)
         return np.asarray(cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
 
     def _record_band(
@@ -204,7 +204,7 @@ def _dust_shadow(shape: tuple[int, int], rng: np.random.Generator) -> FloatImage
     return np.asarray(depth * y[:, None] * x, np.float32)
 
 
-def _motion_kernel(length_px: float, angle_deg: float) -> FloatImage:
+def motion_kernel(length_px: float, angle_deg: float) -> FloatImage:
     """A straight line of that length, drawn with bilinear weights, unit sum."""
     half = math.ceil(length_px / 2) + 1
     kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)

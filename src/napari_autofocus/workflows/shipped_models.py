@@ -22,9 +22,13 @@ from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.focus.estimate import DecisionSettings
 from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import Dataset, Picking, write_shard
+from napari_autofocus.models.defocus import DefocusSettings
+from napari_autofocus.models.disturbances import Disturbances
 from napari_autofocus.models.evaluation import KnownFrame
+from napari_autofocus.models.importance import ImportanceSettings
+from napari_autofocus.models.library import find_model
 from napari_autofocus.models.networks import network_card
-from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage
+from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, open_package
 from napari_autofocus.models.packaging import package
 from napari_autofocus.models.simulated_fields import (
     FIELDS_OF_ONE_OPTICS,
@@ -60,6 +64,8 @@ class Recipe:
         Defocus within ± this is answered, µm.
     plan : TeachingPlan
         Networks and training.
+    base : str or None
+        Begin with the networks of this model; it has to be made first.
     calibration_seed, even_seed, evaluation_seed : int
         First seeds of the slides to calibrate with (through the preset's optics, and through even ones) and to measure
         on; far from those trained on.
@@ -75,6 +81,7 @@ class Recipe:
     shards: int
     range_um: float
     plan: TeachingPlan
+    base: str | None = None
     calibration_seed: int = 600_000
     even_seed: int = 650_016
     evaluation_seed: int = 700_000
@@ -84,6 +91,20 @@ class Recipe:
     even_fields: int = 8
 
 
+_SIMULATED_ONLY = (
+    "Taught on simulated slides only: check it on your own microscope before you trust it, and calibrate it there."
+)
+DISTURBANCES = Disturbances(jpeg=0.3, motion=0.3, noise=0.2, gain_jitter=0.1)
+"""What models for stained slides are shown, so that files, a moving stage and a lamp's colour do not mislead them."""
+_GREY = TeachingPlan(
+    importance=ImportanceSettings(channels=1, contrast="relative"),
+    defocus=DefocusSettings(channels=1, normalisation="faint"),
+    importance_training=TrainingSettings(samples=24_000, validate_every=6_400),
+    defocus_training=TrainingSettings(samples=250_000, validate_every=12_800, hold=0.4),
+    disturbances=Disturbances(motion=0.3, noise=0.2, strongest_noise=0.005),
+    balance=0.5,
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -91,16 +112,63 @@ RECIPES = {
             name="brightfield-20x",
             description=(
                 "One frame of a stained slide (H&E, IHC, cytology or blood) under a 20x/0.75 objective to its signed"
-                " defocus within ±10 µm. Taught on simulated slides only: check it on your own microscope before"
-                " you trust it, and calibrate it there."
+                f" defocus within ±10 µm. {_SIMULATED_ONLY}"
             ),
             fields=SimulatedFields(),
             shards=27,
             range_um=10.0,
             plan=TeachingPlan(
                 importance_training=TrainingSettings(samples=48_000, validate_every=6_400),
-                defocus_training=TrainingSettings(samples=600_000),
+                defocus_training=TrainingSettings(samples=900_000),
+                disturbances=DISTURBANCES,
+                balance=0.5,
             ),
+        ),
+        Recipe(
+            name="brightfield-10x",
+            description=(
+                "One frame of a stained slide (H&E, IHC, cytology or blood) under a 10x/0.3 objective to its signed"
+                f" defocus within ±36 µm. {_SIMULATED_ONLY}"
+            ),
+            fields=SimulatedFields(objective="10x/0.3", range_um=42.0),
+            shards=16,
+            range_um=36.0,
+            plan=TeachingPlan(
+                defocus=DefocusSettings(reach_um=45.0, bin_um=0.9, window_um=5.4),
+                importance_training=TrainingSettings(samples=12_800, validate_every=3_200),
+                defocus_training=TrainingSettings(samples=300_000, validate_every=12_800, hold=0.4),
+                disturbances=DISTURBANCES,
+                balance=0.5,
+            ),
+            base="brightfield-20x",
+            checked_fields=80,
+        ),
+        Recipe(
+            name="fluorescence-20x",
+            description=(
+                "One frame of fluorescent nuclei or beads, by a monochrome camera behind a 20x/0.75 objective, to its"
+                f" signed defocus within ±10 µm. {_SIMULATED_ONLY}"
+            ),
+            fields=SimulatedFields(stains=("fluorescence", "beads"), colour="mono", dimmest=0.02),
+            shards=20,
+            range_um=10.0,
+            plan=_GREY,
+            base="brightfield-20x",
+            checked_fields=80,
+        ),
+        Recipe(
+            name="unstained-20x",
+            description=(
+                "One frame of unstained living cells, which show by phase alone, by a monochrome camera behind a"
+                f" 20x/0.75 objective, to its signed defocus within ±10 µm. {_SIMULATED_ONLY}"
+            ),
+            fields=SimulatedFields(stains=("unstained",), colour="mono", dimmest=0.3, even_share=0.0),
+            shards=10,
+            range_um=10.0,
+            plan=_GREY,
+            base="brightfield-20x",
+            even_optics=0,
+            checked_fields=80,
         ),
     )
 }
@@ -138,7 +206,9 @@ def make_model(
         folder.mkdir(parents=True, exist_ok=True)
     check_fields(recipe.name, recipe.fields, work / "fields.json")
     yield from write_shards(partial(_write_shard, recipe.fields), data, recipe.shards, processes)
-    taught = yield from teach(_on(recipe.plan, device), Dataset(data), work, dof_um=_objective(recipe).dof_um)
+    base = open_package(find_model(recipe.base)) if recipe.base else None
+    plan, dof_um = _on(recipe.plan, device), _objective(recipe).dof_um
+    taught = yield from teach(plan, Dataset(data), work, dof_um=dof_um, base=base)
     return (
         yield from package(
             target,
@@ -173,7 +243,7 @@ def _card(recipe: Recipe, taught: Taught) -> ModelCard:
     return ModelCard(
         name=recipe.name,
         description=recipe.description,
-        optics=CardOptics.of(objective),
+        optics=CardOptics.of(objective, recipe.fields.colour),
         stains=recipe.fields.stains,
         patch_px=looking.patch_px,
         stride_px=looking.stride_px,
