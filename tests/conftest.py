@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ from stacks import blurred_stack
 
 # Tests run side by side: a thread that waits for its turn must not keep a core busy. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# distributed formats a message wrongly when a worker dies at the wrong moment; pytest's handler raises that into its
+# event loop, which then waits for ever. Elsewhere such a message is only printed.
+logging.getLogger("distributed").propagate = False
 
 # What an example takes depends on what else the machine does.
 settings.register_profile("any machine", deadline=None)
