@@ -6,18 +6,18 @@ import math
 
 import pytest
 
-from napari_autofocus.workflows.mda.places import FocusBook
+from napari_autofocus.workflows.mda.places import PlacesInFocus
 
 A, B, C = (0, None), (1, None), (2, None)
 AT = {A: (0.0, 0.0), B: (100.0, 0.0), C: (1000.0, 0.0)}
 
 
-def expected(book: FocusBook, place: tuple[int, None], planned_um: float = 10.0) -> float:
+def expected(book: PlacesInFocus, place: tuple[int, None], planned_um: float = 10.0) -> float:
     return book.expected_um(place, AT[place], planned_um)
 
 
 def test_a_place_follows_the_drift_of_the_others_since_it_was_focused() -> None:
-    book = FocusBook()
+    book = PlacesInFocus()
     for drift_um in (0.0, 0.5):
         book.found(A, AT[A], 10.0, 11.0 + drift_um)
         if drift_um == 0.0:
@@ -28,7 +28,7 @@ def test_a_place_follows_the_drift_of_the_others_since_it_was_focused() -> None:
 
 
 def test_drift_may_be_left_alone() -> None:
-    book = FocusBook(carry_drift=False)
+    book = PlacesInFocus(carry_drift=False)
     book.found(A, AT[A], 10.0, 11.0)
     book.found(B, AT[B], 20.0, 24.0)
     book.found(A, AT[A], 10.0, 15.0)
@@ -37,7 +37,7 @@ def test_drift_may_be_left_alone() -> None:
 
 
 def test_one_place_that_went_astray_does_not_move_the_others() -> None:
-    book = FocusBook()
+    book = PlacesInFocus()
     places = [(number, None) for number in range(4)]
     for round_ in range(2):
         for place in places[:3]:
@@ -50,7 +50,7 @@ def test_one_place_that_went_astray_does_not_move_the_others() -> None:
 
 
 def test_a_place_never_focused_takes_the_correction_of_the_nearest() -> None:
-    book = FocusBook()
+    book = PlacesInFocus()
     book.found(A, AT[A], 10.0, 11.0)
     book.found(C, AT[C], 10.0, 17.0)
 
@@ -59,7 +59,7 @@ def test_a_place_never_focused_takes_the_correction_of_the_nearest() -> None:
 
 
 def test_without_an_xy_stage_the_last_correction_counts() -> None:
-    book = FocusBook()
+    book = PlacesInFocus()
     book.found(A, (math.nan, math.nan), 10.0, 11.0)
     book.found(C, (math.nan, math.nan), 10.0, 17.0)
 
@@ -67,7 +67,7 @@ def test_without_an_xy_stage_the_last_correction_counts() -> None:
 
 
 def test_the_map_is_moved_by_what_it_is_off_elsewhere() -> None:
-    book = FocusBook(height=lambda x_um, _: x_um / 100)
+    book = PlacesInFocus(height=lambda x_um, _: x_um / 100)
     book.found(A, AT[A], 0.0, 2.0)
 
     assert expected(book, B) == pytest.approx(3.0)
@@ -75,7 +75,7 @@ def test_the_map_is_moved_by_what_it_is_off_elsewhere() -> None:
 
 @pytest.mark.parametrize("says", [None, math.nan])
 def test_where_the_map_says_nothing_the_neighbour_does(says: float | None) -> None:
-    book = FocusBook(height=lambda *_: says)
+    book = PlacesInFocus(height=lambda *_: says)
     book.found(A, AT[A], 10.0, 11.0)
 
     assert book.mapped_um(AT[B]) is None
@@ -83,4 +83,4 @@ def test_where_the_map_says_nothing_the_neighbour_does(says: float | None) -> No
 
 
 def test_a_place_of_an_untouched_run_is_expected_as_planned() -> None:
-    assert expected(FocusBook(), A) == 10.0
+    assert expected(PlacesInFocus(), A) == 10.0

@@ -40,7 +40,7 @@ class _Known:
         return next((fix for fix in reversed(self.fixes) if fix.number < number), None)
 
 
-class FocusBook:
+class PlacesInFocus:
     """Remembers every focus that was found, and says where a place should be in focus now.
 
     Corrections are carried, not heights: the z that the acquisition plans for each place already follows the slide.

@@ -10,7 +10,7 @@ from typing import Any
 from useq import MDAEvent
 
 from napari_autofocus.workflows.mda.config import MapHeight, MdaFocusConfig
-from napari_autofocus.workflows.mda.places import XY, FocusBook, Place
+from napari_autofocus.workflows.mda.places import XY, Place, PlacesInFocus
 from napari_autofocus.workflows.mda.record import FocusEvent, MdaEnd, MdaFocusRecord, SkippedFrames
 from napari_autofocus.workflows.mda.sequences import beside_focus_um, place_of, planned_focus_um, xy_of
 
@@ -56,7 +56,7 @@ class MdaRun:
     stop_reason: str = ""
 
     def __post_init__(self) -> None:
-        self.book = FocusBook(carry_drift=self.config.carry_drift, height=self.height)
+        self.book = PlacesInFocus(carry_drift=self.config.carry_drift, height=self.height)
         self._last: dict[Place, FocusEvent] = {}
         self._newest: FocusEvent | None = None
         self._own_z: dict[Place, float] = {}
