@@ -136,7 +136,7 @@ RECIPES = {
             plan=TeachingPlan(
                 defocus=DefocusSettings(reach_um=45.0, bin_um=0.9, window_um=5.4),
                 importance_training=TrainingSettings(samples=12_800, validate_every=3_200),
-                defocus_training=TrainingSettings(samples=300_000, validate_every=12_800, hold=0.4),
+                defocus_training=TrainingSettings(samples=200_000, validate_every=12_800, hold=0.4),
                 disturbances=DISTURBANCES,
                 balance=0.5,
             ),
@@ -165,7 +165,7 @@ RECIPES = {
             fields=SimulatedFields(stains=("unstained",), colour="mono", dimmest=0.3, even_share=0.0),
             shards=10,
             range_um=10.0,
-            plan=_GREY,
+            plan=replace(_GREY, defocus_training=replace(_GREY.defocus_training, samples=150_000)),
             base="brightfield-20x",
             even_optics=0,
             checked_fields=80,
