@@ -26,7 +26,7 @@ LONGEST_SILENCE_S = 2.0
 
 
 def train(
-    task: Task, settings: TrainingSettings, checkpoint: Path | None = None, *, every: int = 20
+    task: Task, settings: TrainingSettings, checkpoint: Path | None = None, *, every: int = 20, until: float = 1.0
 ) -> Generator[TrainingProgress, None, Trained]:
     """Teach a network.
 
@@ -41,6 +41,9 @@ def train(
         on exactly; it goes on with more samples too. Beside it lies ``NAME.best``, the best state so far.
     every : int
         Steps between progress records, of which there is one every two seconds at least.
+    until : float
+        Share of the run at which to stop, having validated, as if it were over; the same call with a larger one goes
+        on from its checkpoint.
 
     Yields
     ------
@@ -58,7 +61,7 @@ def train(
         no such device; the disk is full; another process of the training has ended; or the run diverged for the third
         time. The last whole checkpoint then stays.
     """
-    run = Run(task, settings, checkpoint)
+    run = Run(task, settings, checkpoint, until)
     try:
         diverged = True
         while diverged:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.models.shared_layers import SharedDropout
+from napari_autofocus.models.training_settings import Leg
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -47,3 +49,14 @@ def groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     decaying = [p for p in parameters if p.ndim > 1]
     others = [p for p in parameters if p.ndim <= 1]
     return [{"params": decaying, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def follow(leg: Leg, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Learn on as a leg of the course says, but for the learning rate, which follows the schedule too."""
+    decaying, *others = optimiser.param_groups
+    decaying["weight_decay"] = leg.weight_decay
+    for group in (decaying, *others):
+        group["betas"] = (leg.momentum, group["betas"][1])
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout | SharedDropout):
+            layer.p = leg.dropout

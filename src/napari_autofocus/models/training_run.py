@@ -30,9 +30,9 @@ from napari_autofocus.models.distributed import (
 )
 from napari_autofocus.models.shared_layers import share_layers
 from napari_autofocus.models.training_keeping import Keeper
-from napari_autofocus.models.training_network import groups, moving_average, placed
+from napari_autofocus.models.training_network import follow, groups, moving_average, placed
 from napari_autofocus.models.training_records import Gains, Pairs, RunState, Trained, TrainingProgress, Validation
-from napari_autofocus.models.training_settings import TrainingSettings
+from napari_autofocus.models.training_settings import LEAST_SHARE, TrainingSettings
 from napari_autofocus.models.training_watch import has_exploded, may_go_back, too_often
 
 
@@ -64,6 +64,8 @@ class Run:
         How.
     checkpoint : Path or None
         Where the run is kept; what lies there is gone on from.
+    until : float
+        Share of the run at which to stop, having validated.
 
     Raises
     ------
@@ -71,13 +73,16 @@ class Run:
         If the checkpoint is of another network or another training, or torch has no such device.
     """
 
-    def __init__(self, task: Task, settings: TrainingSettings, checkpoint: Path | None) -> None:
-        self.task, self.settings = task, settings
+    def __init__(self, task: Task, settings: TrainingSettings, checkpoint: Path | None, until: float = 1.0) -> None:
+        self.task, self.settings, self.until = task, settings, until - LEAST_SHARE
         self.share, self.device = share_of(settings.batch), own_device(settings.device)
         self.network = placed(task.network, self.device)
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(settings.averaging), use_buffers=True)
         self.optimiser = torch.optim.AdamW(
-            groups(self.network, settings.weight_decay), lr=settings.learning_rate, fused=True
+            groups(self.network, settings.weight_decay),
+            lr=settings.learning_rate,
+            betas=(settings.momentum, 0.999),
+            fused=True,
         )
         self.pairs: Pairs | Gains | None = None
         self._keeper = Keeper(checkpoint, self.network, self.average, self.optimiser, settings)
@@ -126,6 +131,9 @@ class Run:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate(ahead=1)
+        leg = self.settings.leg_at(self._share(ahead=1))
+        if leg is not None:
+            follow(leg, self.network, self.optimiser)
         torch.manual_seed(self.settings.seed * 1_000_003 + self.state.step)  # dropout, the same after a resume
         self.network.train()
         moved = {name: value.to(self.device) for name, value in batch.items()}
@@ -158,7 +166,7 @@ class Run:
     def validation_is_due(self) -> bool:
         """Whether it is time, or the last step was the last."""
         settings = self.settings
-        return self._share() >= 1 or (self.state.step * settings.batch) % settings.validate_every < settings.batch
+        return self._share() >= self.until or (self.state.step * settings.batch) % settings.validate_every < settings.batch
 
     def validate(self, began: float) -> None:
         """Look at slides that are not trained on, in the main process; the others are told. Writes the checkpoint."""
@@ -216,7 +224,7 @@ class Run:
     def is_over(self) -> bool:
         """Whether everything was shown, the time is up, or validations stopped getting better."""
         patience = self.settings.patience
-        return self._share() >= 1 or (patience > 0 and self.state.stale() >= patience)
+        return self._share() >= self.until or (patience > 0 and self.state.stale() >= patience)
 
     def rate(self, ahead: int = 0) -> float:
         """Learning rate after the last step, or some steps later."""

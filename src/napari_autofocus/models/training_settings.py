@@ -9,6 +9,47 @@ from zlib import crc32
 
 from napari_autofocus.errors import InputError
 
+MOMENTUM = 0.9
+LEAST_SHARE = 1e-9
+"""Shares of a run that differ by less are the same."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """How a network is taught over a part of a run: what population-based training finds, a leg a generation.
+
+    Parameters
+    ----------
+    until : float
+        Share of the run at which the leg ends, in (0, 1].
+    learning_rate, momentum, weight_decay : float
+        Of AdamW, instead of the run's own; the learning rate is the height of the schedule, which stays.
+    dropout : float
+        Share of the last features left out, instead of the network's own.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its range.
+    """
+
+    until: float
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    dropout: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.until <= 1:
+            raise InputError(f"A leg ends at a share of the run over 0, 1 at most; found {self.until}.")
+        if not (0 < self.learning_rate < 1 and 0 <= self.momentum < 1 and 0 <= self.dropout < 1):
+            raise InputError(
+                "Learning rate, momentum and dropout of a leg lie between 0 and 1; found"
+                f" {self.learning_rate}, {self.momentum} and {self.dropout}."
+            )
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"The weight decay of a leg must not be negative; found {self.weight_decay}.")
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -22,6 +63,8 @@ class TrainingSettings:
         Samples a step.
     learning_rate, weight_decay : float
         Of AdamW, at the height of the schedule.
+    momentum : float
+        Of AdamW: decay of its mean of the gradients, beta 1.
     warmup : float
         Share of the run over which the learning rate rises from 0.
     hold : float
@@ -41,6 +84,9 @@ class TrainingSettings:
         As torch names it.
     checkpoint_minutes : float
         A checkpoint is written at least so often, besides at every validation; infinity for those only.
+    course : tuple of Leg
+        What replaces learning rate, momentum, weight decay and dropout on the way, leg by leg up to the whole run;
+        empty to keep them.
     """
 
     samples: int = 600_000
@@ -56,6 +102,8 @@ class TrainingSettings:
     seed: int = 0
     device: str = "cpu"
     checkpoint_minutes: float = 1.0
+    momentum: float = MOMENTUM
+    course: tuple[Leg, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.samples, self.batch, self.validate_every) < 1 or self.patience < 0:
@@ -69,6 +117,11 @@ class TrainingSettings:
                 "Learning rate and averaging lie between 0 and 1, and warm-up ends before the hold; found"
                 f" {self.learning_rate}, {self.averaging}, {self.warmup} and {self.hold}."
             )
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"Momentum lies between 0 and 1; found {self.momentum}.")
+        ends = [leg.until for leg in self.course]
+        if ends != sorted(set(ends)):
+            raise InputError(f"The legs of a course end one after the other; found {ends}.")
 
     def unchangeable(self) -> dict[str, Any]:
         """What a run that goes on must have begun with; samples, time and device may change.
@@ -79,6 +132,10 @@ class TrainingSettings:
             Plain values by the words that a user is told; the rest of the schedule is one fingerprint.
         """
         schedule = f"{self.weight_decay!r} {self.warmup!r} {self.hold!r} {self.averaging!r}"
+        if self.momentum != MOMENTUM:  # checkpoints that know of none began with this
+            schedule += f" {self.momentum!r}"
+        if self.course:
+            schedule += f" {self.course!r}"
         return {
             "seed": self.seed,
             "batch": self.batch,
@@ -96,10 +153,17 @@ class TrainingSettings:
         shown = step / self.steps
         return shown if self.minutes is None else max(shown, seconds / (60 * self.minutes))
 
+    def leg_at(self, share: float) -> Leg | None:
+        """The leg on which such a share of the run is over, the last one beyond all; None without a course."""
+        legs = (leg for leg in self.course if share <= leg.until + LEAST_SHARE)
+        return next(legs, self.course[-1] if self.course else None)
+
     def rate_at(self, share: float) -> float:
         """Learning rate where such a share of the run is over: a linear rise, a plateau, half a cosine."""
+        leg = self.leg_at(share)
+        height = self.learning_rate if leg is None else leg.learning_rate
         if share < self.warmup:
-            return self.learning_rate * share / self.warmup
+            return height * share / self.warmup
         if share <= self.hold or self.hold == 1:
-            return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * min(1.0, (share - self.hold) / (1 - self.hold)))) / 2
+            return height
+        return height * (1 + math.cos(math.pi * min(1.0, (share - self.hold) / (1 - self.hold)))) / 2
