@@ -165,8 +165,8 @@ class Run:
 
     def validation_is_due(self) -> bool:
         """Whether it is time, or the last step was the last."""
-        settings = self.settings
-        return self._share() >= self.until or (self.state.step * settings.batch) % settings.validate_every < settings.batch
+        shown, settings = self.state.step * self.settings.batch, self.settings
+        return self._share() >= self.until or shown % settings.validate_every < settings.batch
 
     def validate(self, began: float) -> None:
         """Look at slides that are not trained on, in the main process; the others are told. Writes the checkpoint."""
