@@ -29,7 +29,6 @@ STRENGTHS = {
     "rotation-deg": 30,
     "mirror": 1,
     "motion-um": 2,
-    "hue-deg": 60,
     "dust-shadows": 8,
     "dust-specks": 30,
     "colour": 0,
@@ -145,11 +144,6 @@ def test_less_light_is_as_bright_with_more_noise() -> None:
 
 def test_longer_exposure_clips_at_full_scale() -> None:
     assert float((after("exposure", 1.4) == 255).mean()) > 0.3
-
-
-def test_turned_hue_is_as_absorbing_in_all() -> None:
-    before, found = -np.log(picture() / 255), -np.log(after("hue-deg", 30) / 255)
-    assert found.sum(axis=2) == pytest.approx(before.sum(axis=2), abs=0.06)
 
 
 def test_quarter_turns_move_pixels_only() -> None:

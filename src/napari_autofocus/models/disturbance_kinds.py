@@ -5,7 +5,6 @@ Light is (Y, X, C), float32, full scale at 1. ``disturbed_frames.py`` applies th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,6 @@ Float32 = npt.NDArray[np.float32]
 FULL_WELL_E = 80_000.0
 """Electrons that fill a pixel of the camera whose light is taken away, as the simulated camera has them."""
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
-_DARKEST = 1 / 512  # nothing is darker than half a grey level of 8 bit where absorbance is counted
 
 
 _Way = Callable[[Float32, float, np.random.Generator], Float32]
@@ -111,19 +109,6 @@ def _specked(light: Float32, count: float, rng: np.random.Generator) -> Float32:
     return light * passing[..., None]
 
 
-def _another_hue(light: Float32, angle_deg: float) -> Float32:
-    """Every dye's absorbance turned about the grey axis: as dark in all as before, of a colour that no stain has."""
-    absorbance = -np.log(np.maximum(light, np.float32(_DARKEST)))
-    return np.asarray(np.exp(-np.maximum(absorbance @ _about_grey(angle_deg).T, 0)), np.float32)
-
-
-def _about_grey(angle_deg: float) -> Float32:
-    """The rotation of (red, green, blue) about (1, 1, 1), after Rodrigues."""
-    cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
-    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
-    return np.asarray(cosine * np.eye(3) + sine * cross + (1 - cosine) / 3, np.float32)
-
-
 def _less_colour(light: Float32, share: float) -> Float32:
     grey = (light @ _GREY)[..., None]
     return grey + np.float32(share) * (light - grey)
@@ -166,7 +151,6 @@ KINDS: dict[str, Kind] = {
     "rotation-deg": Kind(_surely(_turned), -360, 360, 0, "the frame turned by so many degrees"),
     "mirror": Kind(_surely(_mirrored), 0, 1, 0, "1: the frame mirrored left to right", whole=True),
     "motion-um": Kind(_moved, 0, 100, 0, "way of the sample during the exposure, in µm", is_length=True),
-    "hue-deg": Kind(_surely(_another_hue), -360, 360, 0, "dyes turned in colour by so many degrees", needs_colour=True),
     "dust-shadows": Kind(_shaded, 0, 1000, 0, "number of blurred shadows of dust", whole=True),
     "dust-specks": Kind(_specked, 0, 10_000, 0, "number of sharp specks of dust", whole=True),
     "colour": Kind(_surely(_less_colour), 0, 1, 1, "share of the colour that is left", needs_colour=True),
