@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.focus.shot_pairs import takes_two_shots
+from napari_autofocus.models.disturbed_frames import Disturbance, disturbed
 from napari_autofocus.models.evaluation import AnyPredictor, Evaluation, FieldDone, Known, evaluate
 from napari_autofocus.models.labelled_pairs import count_pairs, known_pairs
 from napari_autofocus.models.labelled_stacks import (
@@ -45,12 +47,15 @@ class EvaluationSettings:
         Size of a pixel in the sample, µm, in place of what the files say.
     insist : bool
         Evaluate although the optics are unknown or unlike the model's.
+    disturbances : tuple of Disturbance
+        What befalls every frame before the model sees it.
     """
 
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     lens: Objective | None = None
     pixel_size_um: float | None = None
     insist: bool = False
+    disturbances: tuple[Disturbance, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixel_size_um is not None and not 0 < self.pixel_size_um < float("inf"):
@@ -78,11 +83,14 @@ class DatasetEvaluation:
         What was evaluated on.
     skipped : tuple of StackSkipped
         What was left out, when reading and when evaluating.
+    disturbances : tuple of Disturbance
+        What befell every frame before the model saw it.
     """
 
     evaluation: Evaluation
     dataset: LabelledDataset
     skipped: tuple[StackSkipped, ...]
+    disturbances: tuple[Disturbance, ...] = ()
 
     @property
     def dz_um(self) -> tuple[float, float] | None:
@@ -109,6 +117,7 @@ class DatasetEvaluation:
             **({"dz_um": list(self.dz_um)} if self.dz_um else {}),
             "skipped": [{"path": stack.path, "reason": stack.reason, "kind": stack.kind} for stack in self.skipped],
             "labels_without_stack": list(self.dataset.without_stack),
+            **disturbances_told(self.disturbances),
         }
 
     def write(self, folder: Path) -> Path:
@@ -119,17 +128,46 @@ class DatasetEvaluation:
         InputError
             If the folder cannot be made or written.
         """
-        make_folder(folder)
-        record = {**self.to_json(), "frames": [asdict(result) for result in self.evaluation.results]}
-        target = folder / REPORT
-        with replacing(target) as unfinished:
-            unfinished.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        return target
+        return write_evaluation(folder, self.to_json(), self.evaluation)
 
     def notes(self) -> list[str]:
         """What a reader of the figures has to know of the data, a sentence each."""
         pairs = [f"Pairs of planes of one stack, {_apart(self.dz_um)} µm apart."] if self.dz_um is not None else []
-        return [*data_notes(self.dataset, self.skipped), *pairs]
+        return [*data_notes(self.dataset, self.skipped), *pairs, *disturbance_notes(self.disturbances)]
+
+
+def write_evaluation(folder: Path, figures: dict[str, Any], evaluation: Evaluation) -> Path:
+    """Write figures as ``evaluation.json``, with every answer beside its truth under ``frames``.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written.
+    """
+    make_folder(folder)
+    record = {**figures, "frames": [asdict(result) for result in evaluation.results]}
+    target = folder / REPORT
+    with replacing(target) as unfinished:
+        unfinished.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return target
+
+
+def disturbances_told(disturbances: Sequence[Disturbance]) -> dict[str, Any]:
+    """What the JSON says of disturbances; nothing where there were none."""
+    return {"disturbances": {each.name: each.strength for each in disturbances}} if disturbances else {}
+
+
+def disturbance_notes(disturbances: Sequence[Disturbance]) -> list[str]:
+    """A sentence on what befell the frames; none where nothing did."""
+    said = ", ".join(map(str, disturbances))
+    return [f"The frames were disturbed before the model saw them: {said}."] if said else []
+
+
+def befallen(frames: Iterable[Known], disturbances: Sequence[Disturbance]) -> Iterator[Known]:
+    """Frames with something befalling them; what is drawn follows from each frame's name and defocus alone."""
+    for frame in frames:
+        name, nm = crc32(Path(frame.source).name.encode()), round(1000 * abs(frame.true_um))
+        yield disturbed(frame, disturbances, seed=(name, nm, int(frame.true_um > 0)))
 
 
 def data_notes(dataset: LabelledDataset, skipped: Sequence[StackSkipped]) -> list[str]:
@@ -204,7 +242,7 @@ def evaluate_dataset(
     skipped = [*dataset.skipped, *bad]
     if not evaluation.results:
         raise InputError(_nothing_left(folder, dataset, skipped, predictor.card.range_um))
-    return DatasetEvaluation(evaluation, dataset, tuple(skipped))
+    return DatasetEvaluation(evaluation, dataset, tuple(skipped), settings.disturbances)
 
 
 def count_known(predictor: AnyPredictor, dataset: LabelledDataset) -> int:
@@ -225,6 +263,7 @@ def judge_with(predictor: AnyPredictor) -> Judge:
             frames = known_pairs(dataset, range_um, predictor.card.dz_um, **said)
         else:
             frames = known_frames(dataset, range_um, **said)
+        frames = befallen(frames, settings.disturbances)
         evaluation = yield from _judged(
             evaluate(predictor, frames, insist=settings.insist), count_known(predictor, dataset)
         )

@@ -1,0 +1,101 @@
+"""A model asked about simulated slides by several workers, each of which opens it once and simulates for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from napari_autofocus.errors import InputError
+from napari_autofocus.models.dataset_evaluation import FrameJudged
+from napari_autofocus.models.evaluation import Evaluation, evaluate
+from napari_autofocus.models.pair_predictor import load_focus_model
+from napari_autofocus.models.simulated_checks import CheckSettings
+from napari_autofocus.models.simulated_evaluation import CheckedPredictor, FrameSource, judge_places, known_frames
+from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
+
+_BYTES_A_PIXEL = 3
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """One field to be simulated and judged.
+
+    Parameters
+    ----------
+    model : str
+        Name or file of the model.
+    settings : CheckSettings
+        Which slides.
+    density, number
+        One of their places.
+    """
+
+    model: str
+    settings: CheckSettings
+    density: str
+    number: int
+
+
+def spread_check(model: str, predictor: CheckedPredictor, workers: Workers) -> FrameSource:
+    """A judge that shares fields among workers; with little to do, the predictor is asked here.
+
+    Parameters
+    ----------
+    model : str
+        Name or file of the predictor's model; a file has to be where workers see it.
+    predictor : ModelPredictor or PairModelPredictor
+        The model, opened.
+    workers : Workers
+        Who works.
+    """
+
+    def judge(settings: CheckSettings) -> Generator[FrameJudged, None, Evaluation]:
+        height, width = settings.shape
+        weights = [float(_BYTES_A_PIXEL * height * width * settings.draws)] * len(settings.places)
+        if workers.here(weights):
+            return (yield from judge_places(predictor, settings))
+        name = str(Path(model).absolute()) if Path(model).exists() else model
+        jobs = [CheckJob(name, settings, *place) for place in settings.places]
+        parts = yield from _shared(jobs, weights, workers)
+        return replace(
+            parts[0],
+            results=tuple(result for part in parts for result in part.results),
+            warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
+        )
+
+    return judge
+
+
+def check_job(job: CheckJob) -> Evaluation:
+    """What a worker does with a field."""
+    predictor = _model(job.model)
+    frames = known_frames(predictor, job.settings, job.density, job.number)
+    judging = evaluate(predictor, frames, insist=job.settings.insist)
+    while True:
+        try:
+            next(judging)
+        except StopIteration as finished:
+            found: Evaluation = finished.value
+            return found
+
+
+@lru_cache(maxsize=1)
+def _model(name: str) -> CheckedPredictor:
+    return load_focus_model(name).on_one_thread()
+
+
+def _shared(
+    jobs: list[CheckJob], weights: list[float], workers: Workers
+) -> Generator[FrameJudged, None, list[Evaluation]]:
+    found: dict[int, Evaluation] = {}
+    done, of = 0, ""
+    for step in spread(check_job, jobs, weights, workers):
+        if isinstance(step, Unfinished):
+            raise InputError(step.reason)
+        if not isinstance(step, Waiting):
+            found[step.number] = step.result
+            done, of = done + len(step.result.results), step.result.results[0].source
+        yield FrameJudged(of, done, jobs[0].settings.frames)
+    return [found[number] for number in sorted(found)]
