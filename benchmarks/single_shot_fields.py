@@ -1,54 +1,49 @@
 """The simulated fields of ``single_shot.py``: which slide, place, optics, camera and defocus each of them has.
 
-Every field is a pure function of its case, density and number. Slides have seeds from 10,000,000 on; training uses
-seeds below 1,000,000.
+Every field is a pure function of its subject (the model that it is for), case, density and number. Slides have seeds
+from 10,000,000 on; training uses seeds below 1,000,000.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.simulated_fields import cover_glass_waves, off_nominal
-from napari_autofocus.optics import PRESETS, Objective
+from napari_autofocus.models.simulated_checks import LEAST_CONTENT_UM2, USUAL_CONTENT_UM2, place_with_content
+from napari_autofocus.models.simulated_fields import cover_glass_waves, drawn_exposure, off_nominal
 from napari_autofocus.simulation import Camera, Optics, Scene, Specimen
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.topography import Topography
+from single_shot_subjects import BRIGHTFIELD_20X, CASES, DENSITIES, Subject
 
 FIRST_SEED = 10_000_000
-STAINS = ("he", "ihc", "cytology", "blood")
-DENSITIES = ("dense", "sparse", "extremely-sparse")
-CASES = ("nominal", "off-nominal", "empty", "even")
+STAINS = BRIGHTFIELD_20X.stains
 SHAPE = (1024, 1224)
-RANGE_UM = 10.0
-PRESET = PRESETS["20x/0.75"]
+RANGE_UM = BRIGHTFIELD_20X.range_um
+PRESET = BRIGHTFIELD_20X.objective
 OPTICS_SETS = 24
 """Off-nominal optics are drawn so many times and dealt to the fields: new optics cost more time than a field."""
-EVEN = (Objective(20, 0.6).with_pixel_size(0.37), Objective(20, 0.7).with_pixel_size(0.40))
-"""NA and pixel sizes of even optics that training does not use."""
-LEAST_CONTENT_UM2 = 25.0
-"""A place is drawn again until the field holds that much content: about a small nucleus."""
-_PLACES_TRIED = 200
-_SLIDE_UM = 3000.0
+EVEN = BRIGHTFIELD_20X.even
 
 
 @dataclass(frozen=True, order=True)
 class Field:
-    """Which field: of what case and density, and its number."""
+    """Which field: of what case and density, its number, and the model that it is for."""
 
     case: str
     density: str
     number: int
+    subject: Subject = BRIGHTFIELD_20X
 
     @property
     def stain(self) -> str:
         """Stains in turn."""
-        return STAINS[self.number % len(STAINS)]
+        return self.subject.stains[self.number % len(self.subject.stains)]
 
     @property
     def seed(self) -> int:
@@ -59,8 +54,8 @@ class Field:
     @property
     def optics_set(self) -> int:
         """Which of the drawn (or even) optics it is seen through."""
-        sets = {"off-nominal": OPTICS_SETS, "even": len(EVEN)}.get(self.case, 1)
-        return self.number // len(STAINS) % sets
+        sets = {"off-nominal": OPTICS_SETS, "even": len(self.subject.even)}.get(self.case, 1)
+        return self.number // len(self.subject.stains) % sets
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +66,19 @@ class Draw:
     true_um: float
 
 
-def fields_of(case: str, count: int) -> list[Field]:
+def fields_of(case: str, count: int, subject: Subject = BRIGHTFIELD_20X) -> list[Field]:
     """The fields of a case: ``count`` of each density, of the even case in all."""
     if case == "empty":
-        return [Field(case, "empty", number) for number in range(count)]
+        return [Field(case, "empty", number, subject) for number in range(count)]
     if case == "even":
-        return [Field(case, DENSITIES[number % len(DENSITIES)], number) for number in range(count)]
-    return [Field(case, density, number) for density in DENSITIES for number in range(count)]
+        return [Field(case, DENSITIES[number % len(DENSITIES)], number, subject) for number in range(count)]
+    return [Field(case, density, number, subject) for density in DENSITIES for number in range(count)]
 
 
 def told_optics(field: Field) -> ImageOptics:
     """What the predictor is told of the optics: nobody knows how far a copy is off its nominal values."""
-    return ImageOptics(EVEN[field.optics_set] if field.case == "even" else PRESET)
+    subject = field.subject
+    return ImageOptics(subject.even[field.optics_set] if field.case == "even" else subject.objective)
 
 
 def content_share(field: Field) -> float:
@@ -92,12 +88,14 @@ def content_share(field: Field) -> float:
 
 
 def draws_of(field: Field, count: int) -> Iterator[Draw]:
-    """Frames of a field at defocus values drawn evenly within ±10 µm of its true focus."""
+    """Frames of a field at defocus values drawn evenly within the model's range of its true focus."""
     scene, place = placed(field)
-    rng = np.random.default_rng([field.seed, 2])
-    focus_um = scene.best_focus_um(*place)
-    for true_um in rng.uniform(-RANGE_UM, RANGE_UM, count):
-        yield Draw(scene.snap(*place, focus_um + true_um, rng=rng), float(true_um))
+    rng, light = np.random.default_rng([field.seed, 2]), np.random.default_rng([field.seed, 4])
+    focus_um, dimmest, camera = scene.best_focus_um(*place), field.subject.dimmest(field.stain), scene.camera
+    for true_um in rng.uniform(-field.subject.range_um, field.subject.range_um, count):
+        share = 1.0 if dimmest is None else drawn_exposure(camera, light, dimmest)
+        image = scene.snap(*place, focus_um + true_um, exposure_ms=share * camera.default_exposure_ms, rng=rng)
+        yield Draw(image, float(true_um))
 
 
 @lru_cache(maxsize=1)
@@ -106,47 +104,39 @@ def placed(field: Field) -> tuple[Scene, tuple[float, float]]:
     rng = np.random.default_rng([field.seed, 1])
     even = field.case == "even"
     specimen = Specimen(field.stain, field.density, field.seed, Topography.flat() if even else Topography())
-    scene = Scene(specimen, _optics(field.case, field.optics_set), _camera(field, rng), SHAPE)
-    least = LEAST_CONTENT_UM2 / (SHAPE[0] * SHAPE[1] * scene.pixel_size_um**2)
-    for _ in range(_PLACES_TRIED):
-        place = (float(rng.uniform(-_SLIDE_UM, _SLIDE_UM)), float(rng.uniform(-_SLIDE_UM, _SLIDE_UM)))
-        if field.density == "empty" or has_content(scene.content_at(*place)).mean() >= least:
-            return scene, place
-    raise RuntimeError(f"{field}: no place with content found in {_PLACES_TRIED} tries")
+    scene = Scene(specimen, _optics(field.subject, field.case, field.optics_set), _camera(field, rng), SHAPE)
+    return scene, place_with_content(scene, rng)
 
 
 def _camera(field: Field, rng: np.random.Generator) -> Camera:
-    if field.case != "off-nominal":
-        return Camera(dust_seed=int(rng.integers(1 << 30)))
-    return Camera(dust_seed=int(rng.integers(1 << 30)), gain=float(rng.uniform(0.8, 1.15)))
+    camera = Camera(dust_seed=int(rng.integers(1 << 30)))
+    if field.subject.colour == "mono":
+        camera = replace(camera, colour="mono", bit_depth=16)
+    return replace(camera, gain=float(rng.uniform(0.8, 1.15))) if field.case == "off-nominal" else camera
 
 
 @lru_cache(maxsize=2)
-def _optics(case: str, number: int) -> Optics:
+def _optics(subject: Subject, case: str, number: int) -> Optics:
     if case == "even":
-        return Optics(EVEN[number], even=True)
+        return Optics(subject.even[number], even=True)
     if case == "off-nominal":
-        return off_nominal(PRESET, np.random.default_rng([FIRST_SEED, 3, number]))
-    return Optics(PRESET)
+        return off_nominal(subject.objective, np.random.default_rng([FIRST_SEED, 3, number]))
+    return Optics(subject.objective)
 
 
-def describe() -> dict[str, Any]:
+def describe(subject: Subject = BRIGHTFIELD_20X) -> dict[str, Any]:
     """The facts behind the fields, for the result file."""
     return {
         "shape": list(SHAPE),
-        "objective": PRESET.name,
-        "pixel_um": PRESET.pixel_size_um,
-        "range_um": RANGE_UM,
-        "stains": list(STAINS),
         "first_seed": FIRST_SEED,
         "off_nominal": {
             "na": "±3 %",
             "cover_glass_um": "±5",
-            "cover_glass_waves": f"±{cover_glass_waves(5, PRESET.na):.3f}",
+            "cover_glass_waves": f"±{cover_glass_waves(5, subject.objective.na):.3f}",
             "chromatic_shift": "±20 % of each colour",
             "camera_gain": "0.8 to 1.15",
             "sets_drawn": OPTICS_SETS,
         },
-        "even": [f"{lens.name} at {lens.pixel_size_um:g} µm a pixel" for lens in EVEN],
-        "least_content_um2": LEAST_CONTENT_UM2,
+        "least_content_um2": {stain: LEAST_CONTENT_UM2.get(stain, USUAL_CONTENT_UM2) for stain in subject.stains},
+        **subject.describe(),
     }

@@ -37,6 +37,7 @@ def baselines(predictor: ModelPredictor, image: np.ndarray) -> dict[str, float]:
     patches = np.array([patch.defocus_um for patch in read])
     size = predictor.card.patch_px
     resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    whole = predictor.engine.predict(np.ascontiguousarray(np.moveaxis(resized, 2, 0)[None], np.float32) / 255)
+    planes = np.moveaxis(np.atleast_3d(resized), 2, 0)[None]
+    whole = predictor.engine.predict(np.ascontiguousarray(planes, np.float32) / np.iinfo(image.dtype).max)
     values = float(patches.mean()), float(np.median(patches)), float(whole[0, 0])
     return dict(zip(BASELINES, values, strict=True))

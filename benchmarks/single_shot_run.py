@@ -82,7 +82,9 @@ def _run_field(field: Field) -> dict[str, Any]:
         if plan.has_baseline(field):
             without.append(baselines(Worker.predictor, draw.image))
     return {
-        **asdict(field),
+        "case": field.case,
+        "density": field.density,
+        "number": field.number,
         "seed": field.seed,
         "content": content_share(field),
         "seconds": round(time.perf_counter() - start, 3),
@@ -95,13 +97,14 @@ def records_of(fields: list[Field], plan: Plan, work: Path, workers: int) -> lis
     """The record of every field, from the work folder or made now, two processes side by side if wanted."""
     folder = work / fingerprint(find_model(plan.model))
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = set(fields)
-    done = {field: record for field, record in _kept(folder) if field in wanted and _complete(record, field, plan)}
+    wanted = {(field.case, field.density, field.number): field for field in fields}
+    kept = ((wanted[place], record) for place, record in _kept(folder) if place in wanted)
+    done = {field: record for field, record in kept if _complete(record, field, plan)}
     missing = [field for field in fields if field not in done]
     for record in _run_missing(missing, plan, workers):
         with (folder / f"{record['case']}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, allow_nan=False) + "\n")
-        done[_field(record)] = record
+        done[wanted[_place(record)]] = record
     return [done[field] for field in fields]
 
 
@@ -131,18 +134,18 @@ def _jobs(fields: list[Field]) -> Iterator[list[Field]]:
         yield from (members[start : start + size] for start in range(0, len(members), size))
 
 
-def _kept(folder: Path) -> Iterator[tuple[Field, dict[str, Any]]]:
+def _kept(folder: Path) -> Iterator[tuple[tuple[str, str, int], dict[str, Any]]]:
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
             except ValueError:
                 continue  # cut short when the run was killed; that field is done again
-            yield _field(record), record
+            yield _place(record), record
 
 
-def _field(record: dict[str, Any]) -> Field:
-    return Field(record["case"], record["density"], record["number"])
+def _place(record: dict[str, Any]) -> tuple[str, str, int]:
+    return record["case"], record["density"], record["number"]
 
 
 def _complete(record: dict[str, Any], field: Field, plan: Plan) -> bool:

@@ -26,6 +26,7 @@ from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
+    from napari_autofocus.cli.evaluating import Measured
     from napari_autofocus.models.dataset_evaluation import EvaluationSettings
     from napari_autofocus.models.disturbed_frames import Disturbance
 
@@ -125,7 +126,7 @@ def evaluate(
         _check_out(out)
         if simulated:
             refuse_with_simulated(dataset, settings.reading)
-            found = run_simulated(model, slides.check_settings(settings), who)
+            found: Measured = run_simulated(model, slides.check_settings(settings), who)
         else:
             found = run_on_folder(model, slides.folder_instead(dataset), settings, who)
         if out is not None:
