@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import Truth, acquiring_microscope, ask_to_move, lens_of
+from napari_autofocus.cli.acquire_stand import Truth, acquiring_microscope, ask_to_move, lens_of, usual_range_um
 from napari_autofocus.cli.focus_runs import Stand
 from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     BacklashUm,
+    CameraColour,
     Density,
     ExposureMs,
     LimitsUm,
@@ -85,8 +86,13 @@ def acquire(
         ),
     ] = SWEEP,
     find_range_um: Annotated[
-        float, typer.Option("--find-range-um", help="How far a sweep looks for focus, in µm.", rich_help_panel=STACKS)
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            "--find-range-um",
+            help="How far a sweep looks for focus, in µm; 10, or 3.6 depths of field where that is more.",
+            rich_help_panel=STACKS,
+        ),
+    ] = None,
     keep_empty: Annotated[
         bool,
         typer.Option("--keep-empty", help="Keep stacks of fields in which nothing changes.", rich_help_panel=STACKS),
@@ -113,6 +119,7 @@ def acquire(
     pixel_um: PixelUm = None,
     stain: Stain = "he",
     density: Density = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     seed: Seed = 0,
     yes: Yes = False,
@@ -135,25 +142,27 @@ def acquire(
         napari-autofocus acquire --microscope MMConfig.cfg --positions grid:3x3@400 --objective 20x/0.75 --out stacks
     """
     with reserved_stdout(as_json):
+        lens = lens_of(objective, pixel_um, microscope)
+        find_um = usual_range_um(lens, find_range_um)
         stand = Stand(
             microscope,
             1,
             seed,
             limits_um,
-            None if range_um is None else range_um + find_range_um + _ROOM_UM,
+            None if range_um is None else range_um + find_um + _ROOM_UM,
             focus_direction,
             backlash_um,
             exposure_ms,
             yes,
+            camera=camera,
         )
-        lens = lens_of(objective, pixel_um, microscope)
         wishes = {
             "positions": positions,
             "range_um": DEFAULT_RANGE_UM if range_um is None else range_um,
             "step_um": step_um,
             "start_offsets": start_offsets,
             "focus": focus,
-            "find_range_um": find_range_um,
+            "find_range_um": find_um,
             "keep_empty": keep_empty,
             "lens": lens,
             "pixel_um": pixel_um,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_autofocus.workflows.acquisition import AcquisitionPlan
 
 DEFAULT_EXPOSURE_MS = 25.0
+DEFAULT_RANGE_UM, DEFAULT_RANGE_DOF = 10.0, 3.6
+"""How far to search unless told: so many µm or, where that is more, so many depths of field."""
 
 Truth = Callable[[float, float], float | None]
 """Best focus of a simulated field by its place, µm; None on a real microscope."""
@@ -40,11 +42,11 @@ def acquiring_microscope(
 def _simulated(stand: Stand, stain: str, density: str, lens: Objective | None, shape: tuple[int, int]) -> Any:
     from napari_autofocus.microscope.clock import VirtualClock
     from napari_autofocus.microscope.simulated import simulated_rig
-    from napari_autofocus.simulation.camera import Camera
+    from napari_autofocus.simulation.cameras import usual_camera
     from napari_autofocus.simulation.scene import Scene
 
     lit_ms = stand.exposure_ms or DEFAULT_EXPOSURE_MS
-    camera = Camera(default_exposure_ms=lit_ms)
+    camera = usual_camera(stain, stand.camera, exposure_ms=lit_ms)
     scene = Scene.build(stain, density, lens or "20x/0.75", seed=stand.seed, shape=shape, camera=camera)
     return simulated_rig(
         scene,
@@ -66,6 +68,13 @@ def lens_of(objective: str | None, pixel_um: float | None, microscope: str) -> O
     if pixel_um is not None and not 0 < pixel_um < float("inf"):
         raise InputError(f"--pixel-um must be a positive number of µm; found {pixel_um:g}.")
     return Objective.parse(objective or "20x/0.75", pixel_size_um=pixel_um)
+
+
+def usual_range_um(lens: Objective | None, named_um: float | None = None) -> float:
+    """How far to either side a search for focus looks: what was named, otherwise 10 µm or 3.6 depths of field."""
+    if named_um is not None:
+        return named_um
+    return DEFAULT_RANGE_UM if lens is None else max(DEFAULT_RANGE_UM, DEFAULT_RANGE_DOF * lens.dof_um)
 
 
 def _unknown(_x_um: float, _y_um: float) -> None:

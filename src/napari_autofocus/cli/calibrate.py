@@ -13,6 +13,7 @@ from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     BacklashUm,
+    CameraColour,
     Density,
     ExposureMs,
     LimitsUm,
@@ -144,6 +145,7 @@ def calibrate(
     ] = None,
     stain: Stain = "he",
     density: Density = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     seed: Seed = 0,
     yes: Yes = False,
@@ -188,7 +190,9 @@ def calibrate(
             "seed": seed,
             "device": device,
         }
-        stand = Stand(microscope, 1, seed, limits_um, None, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(
+            microscope, 1, seed, limits_um, None, focus_direction, backlash_um, exposure_ms, yes, camera=camera
+        )
         simulated = (stain, density, shape, spherical_waves, chromatic_shift_um)
         with calibrating_microscope(stand, objective, pixel_um, simulated, plan) as (seen, asked):
             undertake(seen, asked, folder, stand)

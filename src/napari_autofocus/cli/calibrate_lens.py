@@ -15,6 +15,7 @@ from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     BacklashUm,
+    CameraColour,
     Density,
     ExposureMs,
     LimitsUm,
@@ -114,6 +115,7 @@ def calibrate_lens(
     pixel_um: PixelUm = None,
     stain: Stain = "he",
     density: Density = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     seed: Seed = 0,
     yes: Yes = False,
@@ -144,7 +146,9 @@ def calibrate_lens(
         low, high = parse_range(value_range)
         wishes = {"low": low, "high": high, "step": step, "zero": zero, "overshoot": overshoot, "range_um": search_um}
         config = _config(lens, settle_ms, focus_direction, wishes)
-        stand = Stand(microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(
+            microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
+        )
         if steps is not None:
             record = measure_on_steps(stand, (device, property_name), config, steps)
         else:

@@ -72,7 +72,7 @@ def _rig(
 ) -> SimulatedRig:
     from napari_autofocus.microscope.clock import VirtualClock
     from napari_autofocus.microscope.simulated import simulated_rig
-    from napari_autofocus.simulation.camera import Camera
+    from napari_autofocus.simulation.cameras import usual_camera
     from napari_autofocus.simulation.scene import Scene
 
     lit_ms = stand.exposure_ms or DEFAULT_EXPOSURE_MS
@@ -83,7 +83,7 @@ def _rig(
         lens,
         seed=stand.seed,
         shape=parse_shape(shape),
-        camera=Camera(default_exposure_ms=lit_ms),
+        camera=usual_camera(stain, stand.camera, exposure_ms=lit_ms),
         **{name: value for name, value in faults.items() if value is not None},
     )
     return simulated_rig(

@@ -41,9 +41,13 @@ def estimate(
         typer.Argument(help="Images: OME-TIFF, TIFF, PNG, JPEG, OME-Zarr.", metavar="IMAGE…", show_default=False),
     ],
     model: Annotated[
-        str,
-        typer.Option(help="Name of a model (the command models lists them), or its file.", show_default=False),
-    ],
+        str | None,
+        typer.Option(
+            help="Name of a model (the command models lists them), or its file; otherwise the one of one shot that fits"
+            " the first image.",
+            show_default=False,
+        ),
+    ] = None,
     dz_um: Annotated[
         float | None,
         typer.Option(
@@ -106,7 +110,7 @@ def estimate(
     settings = _settings(objective, pixel_um, insist, bit_depth, plane, channel)
     with reserved_stdout(as_json):
         _check_outputs(out, plot)
-        predictor = _load(model)
+        predictor = _load(model or _fitting(images, settings))
         result = _run(_work(images, predictor, settings, dz_um, second_plane), predictor.card.dof_um, plot)
         if result.estimated and out is not None:
             _write_table(out, result)
@@ -149,6 +153,23 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
         check_table_path(out)
     if plot is not None and plot.exists() and not plot.is_dir():
         raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
+
+
+def _fitting(images: list[Path], settings: EstimateSettings) -> str:
+    """Name of the model that fits the first image that can be read; whose optics nobody knows goes by its colour."""
+    from napari_autofocus.cli.fitting import fitting_model
+    from napari_autofocus.models.suggestion import Sight
+    from napari_autofocus.workflows.estimates import read_frame
+
+    fault: InputError | None = None
+    for path in images:
+        try:
+            frame, image = read_frame(path, settings, settings.plane)
+        except (InputError, OSError) as error:
+            fault = fault or InputError(str(error))
+        else:
+            return fitting_model(Sight.of(image, frame.objective, settings.bit_depth))
+    raise fault or InputError("Name at least one image.")
 
 
 def _load(model: str) -> AnyPredictor:

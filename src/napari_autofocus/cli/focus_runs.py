@@ -52,6 +52,7 @@ class Stand:
     exposure_ms: float | None = None
     yes: bool = False
     lens: Path | None = None
+    camera: str | None = None
 
     def __post_init__(self) -> None:
         if self.runs < 1:
@@ -60,6 +61,8 @@ class Stand:
             raise InputError(f"The seed must not be negative; found {self.seed}.")
         if self.focus_direction not in (None, -1, 1):
             raise InputError(f"The focus direction is +1 or -1; found {self.focus_direction}.")
+        if self.camera not in (None, "rgb", "mono"):
+            raise InputError(f"--camera is rgb (8 bit) or mono (16 bit); found {self.camera!r}.")
         if self.around_um is not None and not 0 < self.around_um < math.inf:
             raise InputError(f"--range-um must be a positive number of µm; found {self.around_um}.")
 
@@ -73,9 +76,16 @@ class Stand:
 
 
 def runs_on_simulated(
-    stand: Stand, slides: TrialSlides, routine: Callable[[Microscope], Steps[Result]]
+    stand: Stand,
+    slides: TrialSlides,
+    routine: Callable[[Microscope], Steps[Result]],
+    *,
+    within_um: float = START_WITHIN_UM,
 ) -> list[tuple[Result, Truth]]:
-    """Runs from random fields and starts on a simulated microscope that lives by a virtual clock."""
+    """Runs from random fields and starts on a simulated microscope that lives by a virtual clock.
+
+    Starts lie within ± ``within_um`` of focus, µm of true defocus.
+    """
     import numpy as np
 
     from napari_autofocus.workflows.trials import run_trials
@@ -92,7 +102,7 @@ def runs_on_simulated(
                     trials=slide.trials,
                     focus_direction=known or stand.focus_direction or 1,
                     rng=rng,
-                    within_um=START_WITHIN_UM,
+                    within_um=within_um,
                     serves=slide.serves,
                 )
                 done = run_to_end(trials, _following(advance, first=len(ended), runs=stand.runs))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import acquiring_microscope, lens_of
+from napari_autofocus.cli.acquire_stand import acquiring_microscope, lens_of, usual_range_um
 from napari_autofocus.cli.focus_runs import Stand, agreed
 from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     BacklashUm,
+    CameraColour,
     Density,
     ExposureMs,
     LimitsUm,
@@ -75,8 +76,13 @@ def mda(
         int, typer.Option(help="Fields to look at around an empty one: 0 or 4.", rich_help_panel=METHOD)
     ] = 0,
     find_range_um: Annotated[
-        float, typer.Option("--find-range-um", help="How far a sweep looks, in µm.", rich_help_panel=METHOD)
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            "--find-range-um",
+            help="How far a sweep looks, in µm; 10, or 3.6 depths of field where that is more.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
     insist: Annotated[
         bool,
         typer.Option("--insist", help="Use the model although the optics are not its own.", rich_help_panel=METHOD),
@@ -107,6 +113,7 @@ def mda(
     pixel_um: PixelUm = None,
     stain: Stain = "he",
     density: Density = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     seed: Seed = 0,
     yes: Yes = False,
@@ -131,7 +138,9 @@ def mda(
     from napari_autofocus.workflows.mda.maps import read_map_height
 
     with reserved_stdout(as_json):
-        stand = Stand(microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(
+            microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
+        )
         plan = read_sequence(sequence)
         config = MdaFocusConfig(
             on_failure=on_failure,  # type: ignore[arg-type]  # checked there
@@ -168,7 +177,7 @@ def _finder(
     objective: str | None,
     pixel_um: float | None,
     stand: Stand,
-    range_um: float,
+    range_um: float | None,
     neighbours: int,
     insist: bool,
 ) -> tuple[MdaFinder, Any]:
@@ -180,7 +189,7 @@ def _finder(
     if name == SWEEP:
         if lens is None:
             raise InputError("A sweep takes its step from the depth of field; give --objective, as in 20x/0.75.")
-        return sweep_finder(SweepConfig(dof_um=lens.dof_um, range_um=range_um)), lens
+        return sweep_finder(SweepConfig(dof_um=lens.dof_um, range_um=usual_range_um(lens, range_um))), lens
     from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.models.pair_predictor import load_focus_model
     from napari_autofocus.optics import Objective

@@ -38,6 +38,15 @@ TrialDensity = Annotated[
         rich_help_panel=SLIDE,
     ),
 ]
+CameraColour = Annotated[
+    str | None,
+    typer.Option(
+        "--camera",
+        help="Of the simulated microscope: rgb (8 bit) or mono (16 bit). Unless given as is usual for the stain: mono"
+        " for unstained, fluorescence and beads.",
+        rich_help_panel=SLIDE,
+    ),
+]
 Shape = Annotated[str, typer.Option(help="Height x width of a field, in pixels.", rich_help_panel=SLIDE)]
 
 MicroscopeName = Annotated[

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight, simulated_lens, simulated_sight
 from napari_autofocus.cli.focus_runs import UNKNOWN, Stand, connected, runs_on_real, runs_on_simulated
 from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     AsJson,
     BacklashUm,
+    CameraColour,
     ExposureMs,
     LensFile,
     LimitsUm,
@@ -34,11 +36,9 @@ from napari_autofocus.cli.runs_table import require_folder, tell_runs
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.microscope.protocol import Microscope
     from napari_autofocus.models.pair_predictor import PairModelPredictor
     from napari_autofocus.models.predictor import ModelPredictor
-    from napari_autofocus.optics import Objective
     from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig
     from napari_autofocus.routines.sweep_config import SweepConfig
 
@@ -50,17 +50,19 @@ DEFAULT_EXPOSURE_MS = 25.0
 
 def refocus(
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Name of a model (the command models lists them), or its file. One of two shots moves apart by their"
-            " distance and back before it answers.",
+            help="Name of a model (the command models lists them), or its file; otherwise the one that fits objective,"
+            " camera and sample. One of two shots moves apart by their distance and back before it answers.",
             show_default=False,
         ),
-    ],
+    ] = None,
     microscope: MicroscopeName = SIMULATED,
     runs: Annotated[
         int,
-        typer.Option(help="How many runs; each simulated one at a random field from a random start within ±10 µm."),
+        typer.Option(
+            help="How many runs; each simulated one at a random field, from a random start within the model's range."
+        ),
     ] = 1,
     seed: Seed = 0,
     propose: Annotated[
@@ -140,6 +142,7 @@ def refocus(
     exposure_ms: ExposureMs = None,
     stain: TrialStain = "he",
     density: TrialDensity = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     records: Records = None,
     yes: Yes = False,
@@ -159,6 +162,8 @@ def refocus(
     Examples:
 
         napari-autofocus refocus --model brightfield-20x --runs 5 --seed 3
+        napari-autofocus refocus --stain fluorescence --runs 5
+        napari-autofocus refocus --model brightfield-10x --objective 10x/0.3 --runs 5
         napari-autofocus refocus --model brightfield-20x --fallback two-shot-20x --stain ihc --runs 5
         napari-autofocus refocus --model brightfield-20x --microscope MMConfig.cfg --objective 20x/0.75 --range-um 20
     """
@@ -170,29 +175,45 @@ def refocus(
     with reserved_stdout(as_json):
         require_folder(records)
         _require_positive("--pixel-um", pixel_um)
-        stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, lens)
-        predictor = load_focus_model(model)
-        pair = _fallback(predictor, fallback, propose)
+        stand = Stand(
+            microscope,
+            runs,
+            seed,
+            limits_um,
+            range_um,
+            focus_direction,
+            backlash_um,
+            exposure_ms,
+            yes,
+            lens,
+            camera=camera,
+        )
         settings: dict[str, Any] = {
             "insist": insist,
             "focus_direction": focus_direction or 0,
-            "sweep": _sweep(predictor, timeout_s) if sweep else None,
             "uneven": uneven,
             "timeout_s": timeout_s,
             "dz_um": dz_um,
         }
         ended: list[tuple[Any, dict[str, Any]]]
+        if model is None and microscope == SIMULATED:
+            model = fitting_model(simulated_sight(simulated_lens(objective, pixel_um), stain, camera))
+        predictor = None if model is None else load_focus_model(model)
         if microscope == SIMULATED:
-            seen = _simulated_lens(objective, pixel_um, predictor)
+            assert predictor is not None
+            seen = simulated_lens(objective, pixel_um, predictor.card.optics)
             size, lit_ms = parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS
-            slides = TrialSlides(stain, density, seen, seed, size, lit_ms, stains=predictor.card.stains)
-            routine = _routine(predictor, pair, RefocusConfig(optics=ImageOptics(seen), **settings), propose)
-            ended = runs_on_simulated(stand, slides, routine)
+            slides = TrialSlides(stain, density, seen, seed, size, lit_ms, stains=predictor.card.stains, camera=camera)
+            config = RefocusConfig(optics=ImageOptics(seen), sweep=_sweep(predictor, sweep, timeout_s), **settings)
+            routine = _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
+            ended = runs_on_simulated(stand, slides, routine, within_um=predictor.card.range_um)
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the model.
             with connected(stand, moves=not propose) as real:
-                optics = _real_optics(objective, pixel_um, real)
-                routine = _routine(predictor, pair, RefocusConfig(optics=optics, **settings), propose)
+                optics = real_optics(objective, pixel_um, real)
+                predictor = predictor or load_focus_model(fitting_model(real_sight(real, optics)))
+                config = RefocusConfig(optics=optics, sweep=_sweep(predictor, sweep, timeout_s), **settings)
+                routine = _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
                 ended = [_looked_at(real, routine)] if propose else runs_on_real(real, stand, routine)
         if propose:
             tell_proposals(ended, predictor.card.dof_um, as_json)
@@ -207,30 +228,10 @@ def _require_positive(option: str, value_um: float | None) -> None:
         raise InputError(f"{option} must be a positive number of µm; found {value_um:g}.")
 
 
-def _simulated_lens(objective: str | None, pixel_um: float | None, predictor: Model) -> Objective:
-    """The lens of the simulated microscope: the model's unless another is stated."""
-    from napari_autofocus.optics import Objective
-
-    if objective is not None:
-        return Objective.parse(objective, pixel_size_um=pixel_um)
-    own = predictor.card.optics
-    return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
-
-
-def _real_optics(objective: str | None, pixel_um: float | None, microscope: Microscope) -> ImageOptics | None:
-    """How a real microscope takes its frames; the pixel size that it states itself goes before any other."""
-    from napari_autofocus.focus.estimate import ImageOptics
-    from napari_autofocus.optics import Objective
-
-    if objective is None:
+def _sweep(predictor: Model, wanted: bool, timeout_s: float) -> SweepConfig | None:
+    """The search that helps where it is wanted: over the model's range, at steps of its depth of field."""
+    if not wanted:
         return None
-    if pixel_um is None and microscope.snap().pixel_size_um is None:
-        raise InputError("The microscope does not state the size of its pixels: give --pixel-um, in µm in the sample.")
-    return ImageOptics(Objective.parse(objective, pixel_size_um=pixel_um))
-
-
-def _sweep(predictor: Model, timeout_s: float) -> SweepConfig:
-    """The search that helps: over the model's range, at steps of its depth of field."""
     from napari_autofocus.routines.sweep_config import SweepConfig
 
     card = predictor.card

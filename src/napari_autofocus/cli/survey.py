@@ -13,6 +13,7 @@ from napari_autofocus.cli.options import (
     SIMULATED,
     SLIDE,
     BacklashUm,
+    CameraColour,
     Density,
     ExposureMs,
     LimitsUm,
@@ -32,6 +33,7 @@ from napari_autofocus.cli.survey_stand import (
     leave_defocused,
     lens_of_survey,
     mirrored_of,
+    model_for_survey,
     optics_of,
     surveyed_microscope,
 )
@@ -68,8 +70,12 @@ def survey(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Name of a model of one shot, or its file.", rich_help_panel=METHOD)
-    ] = "brightfield-20x",
+        str | None,
+        typer.Option(
+            help="Name of a model of one shot, or its file; otherwise the one that fits objective, camera and sample.",
+            rich_help_panel=METHOD,
+        ),
+    ] = None,
     compare: Annotated[
         bool,
         typer.Option(
@@ -134,6 +140,7 @@ def survey(
     pixel_um: PixelUm = None,
     stain: Stain = "he",
     density: Density = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     tilt_um: Annotated[
         float, typer.Option("--tilt-um", help="How much the slide rises over 10 mm, in µm.", rich_help_panel=SLIDE)
@@ -168,9 +175,11 @@ def survey(
 
     with reserved_stdout(as_json):
         require_outputs(out or [], record)
-        stand = Stand(microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(
+            microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
+        )
         wish = SlideWish(stain, density, parse_shape(shape), tilt_um, waves_um, empty)
-        predictor = load_model(model)
+        predictor = load_model(model or model_for_survey(stand, stain, objective, pixel_um))
         lens = lens_of_survey(objective, pixel_um, predictor, microscope)
         settings = {
             "optics": optics_of(lens),

@@ -67,7 +67,7 @@ def _rig(stand: Stand, wish: SlideWish, lens: Objective) -> Any:
     """The slide on quick stages that live by a virtual clock."""
     from napari_autofocus.microscope.clock import VirtualClock
     from napari_autofocus.microscope.simulated import simulated_rig
-    from napari_autofocus.simulation.camera import Camera
+    from napari_autofocus.simulation.cameras import usual_camera
     from napari_autofocus.simulation.scene import Scene
     from napari_autofocus.simulation.topography import Topography
 
@@ -82,7 +82,7 @@ def _rig(stand: Stand, wish: SlideWish, lens: Objective) -> Any:
         shape=wish.shape,
         topography=Topography(slope, slope, wave_um=wish.waves_um, wave_length_um=WAVE_LENGTH_UM),
         bare=wish.empty,
-        camera=Camera(default_exposure_ms=lit_ms),
+        camera=usual_camera(wish.stain, stand.camera, exposure_ms=lit_ms),
     )
     return simulated_rig(
         scene,
@@ -123,6 +123,18 @@ def lens_of_survey(
         return None
     own = predictor.card.optics
     return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
+
+
+def model_for_survey(stand: Stand, stain: str, objective: str | None, pixel_um: float | None) -> str:
+    """Name of the model that fits; a real microscope takes a frame to tell. Raises InputError where none does."""
+    from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight, simulated_lens, simulated_sight
+
+    if stand.microscope == SIMULATED:
+        return fitting_model(simulated_sight(simulated_lens(objective, pixel_um), stain, stand.camera))
+    if objective is None:
+        raise InputError("Which model fits cannot be told: give --objective, as in 20x/0.75, or --model.")
+    with connected(stand, moves=False) as real:
+        return fitting_model(real_sight(real, real_optics(objective, pixel_um, real)))
 
 
 def mirrored_of(text: str | None, microscope: str) -> tuple[bool, bool] | None:

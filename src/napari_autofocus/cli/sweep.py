@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.acquire_stand import usual_range_um
 from napari_autofocus.cli.focus_runs import Stand, connected, runs_on_real, runs_on_simulated
 from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     AsJson,
     BacklashUm,
+    CameraColour,
     ExposureMs,
     LensFile,
     LimitsUm,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from napari_autofocus.routines.sweep import SweepConfig
 
 SEARCH = "Search"
-DEFAULT_RANGE_UM = 10.0
 DEFAULT_EXPOSURE_MS = 25.0
 
 
@@ -55,15 +56,18 @@ def sweep(
     ] = "coarse-to-fine",
     runs: Annotated[
         int,
-        typer.Option(help="How many sweeps; each simulated one at a random field from a random start within ±10 µm."),
+        typer.Option(
+            help="How many sweeps; each simulated one at a random field, from a random start within the usual range."
+        ),
     ] = 1,
     seed: Seed = 0,
     range_um: Annotated[
         float | None,
         typer.Option(
             "--range-um",
-            help="Search this far to either side of the start, in µm; 10 unless given. Extended"
-            " up to three times where the peak lies at an edge; on a real microscope without --limits-um never.",
+            help="Search this far to either side of the start, in µm; unless given 10, or 3.6 depths of field"
+            " where that is more (36 at 10x/0.3). Extended up to three times where the peak lies at an edge; on a real"
+            " microscope without --limits-um never.",
             rich_help_panel=SEARCH,
         ),
     ] = None,
@@ -111,6 +115,7 @@ def sweep(
     ] = None,
     stain: TrialStain = "he",
     density: TrialDensity = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     records: Records = None,
     yes: Yes = False,
@@ -136,10 +141,22 @@ def sweep(
 
     with reserved_stdout(as_json):
         require_folder(records)
-        stand = Stand(microscope, runs, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, lens)
+        stand = Stand(
+            microscope,
+            runs,
+            seed,
+            limits_um,
+            range_um,
+            focus_direction,
+            backlash_um,
+            exposure_ms,
+            yes,
+            lens,
+            camera=camera,
+        )
         settings = {
             "method": method,
-            "range_um": DEFAULT_RANGE_UM if range_um is None else range_um,
+            "range_um": range_um,
             "step_um": step_um,
             "measure": measure,
             "polarity": polarity,
@@ -148,8 +165,10 @@ def sweep(
         if microscope == SIMULATED:
             seen = Objective.parse(objective or "20x/0.75")
             config = _config(seen, **settings)
-            slides = TrialSlides(stain, density, seen, seed, parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS)
-            ended = runs_on_simulated(stand, slides, _routine(config))
+            slides = TrialSlides(
+                stain, density, seen, seed, parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS, camera=camera
+            )
+            ended = runs_on_simulated(stand, slides, _routine(config), within_um=usual_range_um(seen))
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the search.
             with connected(stand) as real:
@@ -168,6 +187,7 @@ def _config(lens: Objective | None, **settings: Any) -> SweepConfig:
         raise InputError(f"Unknown focus measure {settings['measure']!r}; use one of {', '.join(MEASURES)}.")
     if settings["step_um"] is None and lens is None:
         raise InputError("The step cannot be derived: give --objective, as in 20x/0.75, or --step-um.")
+    settings["range_um"] = usual_range_um(lens, settings["range_um"])
     return SweepConfig(dof_um=None if lens is None else lens.dof_um, **settings)
 
 

@@ -15,6 +15,7 @@ from napari_autofocus.cli.options import (
     MICROSCOPE,
     SIMULATED,
     BacklashUm,
+    CameraColour,
     Density,
     ExposureMs,
     LimitsUm,
@@ -106,6 +107,7 @@ def virtual_scan(
     pixel_um: PixelUm = None,
     stain: Stain = "he",
     density: Density = "dense",
+    camera: CameraColour = None,
     shape: Shape = "512x612",
     seed: Seed = 0,
     yes: Yes = False,
@@ -132,7 +134,9 @@ def virtual_scan(
     with reserved_stdout(as_json):
         around_um = None if range_um is None else range_um + dz_um / 2 + _ROOM_UM
         find_range_um = DEFAULT_RANGE_UM if range_um is None else range_um
-        stand = Stand(microscope, 1, seed, limits_um, around_um, focus_direction, backlash_um, exposure_ms, yes)
+        stand = Stand(
+            microscope, 1, seed, limits_um, around_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
+        )
         lens = lens_of(objective, pixel_um, microscope)
         refocuser = None if model is None else _refocuser(model)
         config = {"dz_um": dz_um, "skip_empty": not keep_empty, "find_every": find_every}

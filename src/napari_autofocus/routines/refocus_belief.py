@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_autofocus.focus.blur_order import blur_order, sharpness_means_focus
+from napari_autofocus.focus.transparent import is_for_transparent
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
 
 CONTRADICTION_DOF = 2.0
@@ -73,13 +74,16 @@ def can_be_judged(run: RefocusRun) -> bool:
     """Whether the newest estimate may verify a move.
 
     Within a depth of field the model may be unsure on which side of focus a frame lies and yet know that it is
-    near; then the pictures have to agree that it became sharper.
+    near; then the pictures have to agree that it became sharper. Of a transparent specimen pictures tell nothing, and
+    in focus it shows next to nothing: there the model's own nearness has to do, after a move that it was sure of.
     """
     estimate = run.estimate
     if estimate.verdict != "unsure":
         return estimate.verdict in ("flat", "tilted", "uneven")
     numbers = estimate.defocus_um, estimate.uncertainty_um
     near = all(value is not None and abs(value) <= run.dof_um for value in numbers)
+    if is_for_transparent(run.card):
+        return near and _trusted_um(run.base) is not None
     return near and sharper_than_start(run) is True
 
 
@@ -96,7 +100,9 @@ def blurred_since_start(run: RefocusRun) -> str:
 def sharper_than_start(run: RefocusRun) -> bool | None:
     """Whether the newest frame is sharper than the first one by the pictures; None where they do not tell."""
     first, newest = next(look for look in run.looks if look.estimate is not None), run.newest
-    if run.config.sharpness == "never" or first.frame.image.shape != newest.frame.image.shape:
+    if run.config.sharpness == "never" or is_for_transparent(run.card):
+        return None
+    if first.frame.image.shape != newest.frame.image.shape:
         return None
     read = (first.estimate.chosen_patches if first.estimate else ()) or run.estimate.chosen_patches
     where = np.zeros(first.frame.image.shape[:2], bool)

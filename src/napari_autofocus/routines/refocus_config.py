@@ -19,6 +19,9 @@ Phase = Literal[
     "shot", "verify", "second", "probe", "edge", "scan", "neighbour", "sweep", "composite", "apart", "again"
 ]
 
+LEAST_PROBE_UM = LEAST_SECOND_UM = 2.0
+"""Of the small moves that a refocus makes to find out something, unless the settings say otherwise (ours)."""
+
 
 @dataclass(frozen=True, eq=False)
 class RefocusConfig:
@@ -34,16 +37,18 @@ class RefocusConfig:
         Only patches inside count.
     focus_direction : int
         +1 or −1, used where the drive does not know; 0 to find it out by ``probe_um``.
-    probe_um : float
+    probe_um : float or None
         Length of the small move that finds out an unknown direction, µm; 0 forbids it, and the run is refused. Two
-        shots need a step of their own length then, to either side.
+        shots need a step of their own length then, to either side. None: :data:`LEAST_PROBE_UM`, or half a depth of
+        field of the model where that is more, which an estimate can tell from nothing.
     accept_dof : float
         Residual defocus that counts as in focus, in depths of field.
     most_corrections : int
         Moves by an estimate in one run, at most, the first included.
-    second_shot_um : float
+    second_shot_um : float or None
         Where a frame leaves the model unsure, one more is taken so far away from it, µm, sample and objective apart;
-        0 forbids it. Where a model of two shots is at hand, that decides instead.
+        0 forbids it. Where a model of two shots is at hand, that decides instead. None: :data:`LEAST_SECOND_UM`, or a
+        depth of field of the model where that is more.
     dz_um : float or None
         Distance of two shots, µm, no farther from the model's own than it bears; None for the model's own.
     sweep : SweepConfig or None
@@ -72,10 +77,10 @@ class RefocusConfig:
     insist: bool = False
     region: npt.NDArray[np.bool_] | None = None
     focus_direction: int = 0
-    probe_um: float = 2.0
+    probe_um: float | None = None
     accept_dof: float = 0.3
     most_corrections: int = 3
-    second_shot_um: float = 2.0
+    second_shot_um: float | None = None
     dz_um: float | None = None
     sweep: SweepConfig | None = None
     uneven: Uneven = "best-plane"
@@ -97,10 +102,19 @@ class RefocusConfig:
         for name in ("accept_dof", "timeout_s", "same_place_um"):
             self._check(name, getattr(self, name), least=None)
         for name in ("probe_um", "second_shot_um"):
-            self._check(name, getattr(self, name), least=0.0)
+            if (given := getattr(self, name)) is not None:
+                self._check(name, given, least=0.0)
         for name in ("largest_move_um", "dz_um"):
             if (given := getattr(self, name)) is not None:
                 self._check(name, given, least=None)
+
+    def probe_for(self, dof_um: float) -> float:
+        """Length of the move that finds out a direction with optics of this depth of field, µm."""
+        return max(LEAST_PROBE_UM, dof_um / 2) if self.probe_um is None else self.probe_um
+
+    def second_shot_for(self, dof_um: float) -> float:
+        """How far away a second frame is taken with optics of this depth of field, µm."""
+        return max(LEAST_SECOND_UM, dof_um) if self.second_shot_um is None else self.second_shot_um
 
     def _check(self, name: str, value: float, *, least: float | None) -> None:
         """``least`` None: must be positive."""

@@ -20,7 +20,7 @@ PROBE_TOLERANCE = 0.5
 
 def find_direction(run: RefocusRun) -> Steps:
     """Find out which way the drive focuses, by a small move and a second estimate."""
-    length_um, before = run.config.probe_um, run.newest
+    length_um, before = run.config.probe_for(run.dof_um), run.newest
     if length_um == 0 or "probe" in run.tried:
         run.end("refused", "It is not known which way this drive focuses, and trying it out is not allowed; state it.")
         return
@@ -63,9 +63,9 @@ def step_into_range(run: RefocusRun) -> Steps:
 
 def second_shot(run: RefocusRun) -> Steps:
     """One more frame a known way off, sample and objective apart, once; then a sweep, if allowed."""
-    before, way_um = run.newest, run.config.second_shot_um
+    before, way_um = run.newest, run.config.second_shot_for(run.dof_um)
     # Apart is the safe way; where nobody knows which that is, only as far as a probe may go.
-    apart_um = way_um if run.direction else min(way_um, run.config.probe_um)
+    apart_um = way_um if run.direction else min(way_um, run.config.probe_for(run.dof_um))
     target_um = before.z_um - (run.direction or 1) * apart_um
     if "second" in run.tried or apart_um == 0 or not run.may_go(target_um):
         yield from ask_sweep(run, "refused", " ".join(run.estimate.reasons))

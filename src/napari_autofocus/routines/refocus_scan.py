@@ -10,6 +10,7 @@ import numpy as np
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.focus.fusion import best_plane, fuse
 from napari_autofocus.focus.scan_alignment import align
+from napari_autofocus.focus.transparent import is_for_transparent
 from napari_autofocus.routines.refocus_belief import blurred_since_start, can_be_judged
 from napari_autofocus.routines.refocus_config import Composite, RefocusStep
 from napari_autofocus.routines.refocus_help import ask_sweep
@@ -34,6 +35,10 @@ def scan_field(run: RefocusRun) -> Generator[RefocusStep, None, float | None]:
     estimate, base = run.estimate, run.newest
     if "scan" in run.tried or estimate.scan_um is None or run.direction == 0:
         yield from ask_sweep(run, "reverted" if run.guard.drive.moves else "refused", " ".join(estimate.reasons))
+        return None
+    if is_for_transparent(run.card):
+        why = f"{' '.join(estimate.reasons)} The sharpest plane of a transparent specimen is none in focus."
+        yield from ask_sweep(run, "reverted" if run.guard.drive.moves else "refused", why)
         return None
     run.tried.add("scan")
     run.methods.append("scan")

@@ -37,15 +37,15 @@ class SurveyConfig:
         Only patches inside count.
     focus_direction : int
         +1 or −1, used where the drive does not know; 0 to find it out at the first point by ``probe_um``.
-    probe_um : float
-        Length of the small move that finds out an unknown direction, µm; 0 forbids it.
+    probe_um : float or None
+        Length of the small move that finds out an unknown direction, µm; 0 forbids it; None: as a refocus does.
     sweep : SweepConfig or None
         What helps at the first point, where the drive may stand too far off for the model; None: no sweep.
     follow_um : float or None
         The drive follows the surface once it has come so far from it, µm; None for 0.3 of the model's range.
-    second_shot_um : float
+    second_shot_um : float or None
         Where a frame leaves the model unsure, one more is taken so far away from it, µm, sample and objective apart; 0
-        forbids it.
+        forbids it; None: as a refocus does.
     nearby : int
         Places around an empty one that are looked at instead; 0 for none.
     nearby_um : float or None
@@ -77,10 +77,10 @@ class SurveyConfig:
     insist: bool = False
     region: npt.NDArray[np.bool_] | None = None
     focus_direction: int = 0
-    probe_um: float = 2.0
+    probe_um: float | None = None
     sweep: SweepConfig | None = None
     follow_um: float | None = None
-    second_shot_um: float = 2.0
+    second_shot_um: float | None = None
     nearby: int = 4
     nearby_um: float | None = None
     mirrored: tuple[bool, bool] | None = None
@@ -97,8 +97,9 @@ class SurveyConfig:
         if not (isinstance(self.nearby, int) and 0 <= self.nearby <= 16):
             raise InputError(f"A survey looks at 0 to 16 places around an empty one; found {self.nearby}.")
         for name in ("probe_um", "second_shot_um"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"{name} of a survey must be zero or a positive number; found {getattr(self, name)}.")
+            given = getattr(self, name)
+            if given is not None and not 0 <= given < math.inf:
+                raise InputError(f"{name} of a survey must be zero or a positive number; found {given}.")
         for name in ("follow_um", "nearby_um"):
             given = getattr(self, name)
             if given is not None and not 0 < given < math.inf:

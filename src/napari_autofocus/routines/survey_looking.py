@@ -187,7 +187,7 @@ class ModelLook:
         if first.estimate.verdict == "out_of_range" and first.estimate.defocus_um is not None:
             way_um = -direction * math.copysign(self._card.range_um, first.estimate.defocus_um)
         else:
-            way_um = -direction * self._config.second_shot_um
+            way_um = -direction * self._refocusing().second_shot_for(self._dof_um)
         target_um = min(max(here_um + way_um, low), high)
         return target_um if abs(target_um - here_um) > self._config.same_place_um else None
 

@@ -18,6 +18,8 @@ HoldState = Literal["holding", "corrected", "missed", "paused", "resumed", "stop
 
 DEAD_BAND_DOF = 0.2
 """Default dead band, in depths of field."""
+LEAST_CORRECTION_UM, LEAST_DRIFT_UM, MOST_DRIFT_DOF = 2.0, 20.0, 5.0
+"""One round may move so far, and so much is drift, unless the settings say: at least, µm, and in depths of field."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +41,11 @@ class TrackConfig:
         How; a median ignores a single wild estimate, a mean is a little steadier.
     dead_band_um : float or None
         The drive moves only if average best focus lies farther away than this, µm; None: a fifth of the depth of field.
-    largest_correction_um : float
-        Longest way that one round may move the drive, µm.
-    most_drift_um : float
-        Best focus that has moved farther than this is no drift any more: the hold stops, µm.
+    largest_correction_um : float or None
+        Longest way that one round may move the drive, µm; None: 2, or a depth of field where that is more.
+    most_drift_um : float or None
+        Best focus that has moved farther than this is no drift any more: the hold stops, µm; None: 20, or five depths
+        of field where that is more.
     misses : int
         So many rounds in a row without an estimate to trust stop the hold. Near focus a model may not know the side:
         as long as such a frame is as sharp as those in focus, it moves nothing and does not count.
@@ -68,8 +71,8 @@ class TrackConfig:
     window: int = 5
     average: Average = "mean"
     dead_band_um: float | None = None
-    largest_correction_um: float = 2.0
-    most_drift_um: float = 20.0
+    largest_correction_um: float | None = None
+    most_drift_um: float | None = None
     misses: int = 5
     least_sharpness: float = 0.5
     rest_s: float = 3.0
@@ -95,6 +98,15 @@ class TrackConfig:
     def dead_band_for(self, dof_um: float) -> float:
         """The dead band with optics of this depth of field, µm."""
         return DEAD_BAND_DOF * dof_um if self.dead_band_um is None else self.dead_band_um
+
+    def largest_correction_for(self, dof_um: float) -> float:
+        """Longest way of one round with optics of this depth of field, µm."""
+        given = self.largest_correction_um
+        return max(LEAST_CORRECTION_UM, dof_um) if given is None else given
+
+    def most_drift_for(self, dof_um: float) -> float:
+        """What counts as drift with optics of this depth of field, µm."""
+        return max(LEAST_DRIFT_UM, MOST_DRIFT_DOF * dof_um) if self.most_drift_um is None else self.most_drift_um
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import math
 
 from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, HardwareError, InputError, MoveRefused
 from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, refocus_z_um
+from napari_autofocus.focus.transparent import is_for_transparent
 from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import HoldEnd, TrackRecord, TrackSample
 from napari_autofocus.routines.looking import estimate_frame
@@ -52,7 +53,8 @@ class TrackRun:
         self._best = RunningBest(config.window, config.average, most_ahead_um=self._band_um / 2)
         self._way = WayWatch(self._direction, self._dof_um)
         self._rest = RestWatch(config.rest_s, config.same_place_um)
-        self._sharpness = SharpnessWatch(config.least_sharpness, self._dof_um)
+        transparent = is_for_transparent(predictor.card)
+        self._sharpness = SharpnessWatch(config.least_sharpness, self._dof_um, is_transparent=transparent)
         self._misses = Misses(config.misses)
         self._place: Place | None = None
         self._waited_s = 0.0
@@ -185,7 +187,7 @@ class TrackRun:
             return "holding", f"In focus: {_signed(off_um)} to average best focus, dead band {self._band_um:.2f} µm."
         if not self._may_follow(best_um):
             return "stopped", ""
-        reach_um = self.config.largest_correction_um
+        reach_um = self.config.largest_correction_for(self._dof_um)
         self._way.corrected(z_um, defocus_um)
         self.drive.go(z_um + min(max(off_um, -reach_um), reach_um))
         self._moved_um = self.drive.last_um - z_um
@@ -193,7 +195,7 @@ class TrackRun:
 
     def _may_follow(self, best_um: float) -> bool:
         low, high = self.drive.limits_um
-        drift_um, most_um = self._best.drift_um or 0.0, self.config.most_drift_um
+        drift_um, most_um = self._best.drift_um or 0.0, self.config.most_drift_for(self._dof_um)
         if not low <= best_um <= high:
             self.end(
                 "at_limit",

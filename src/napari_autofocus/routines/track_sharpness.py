@@ -39,13 +39,17 @@ class SharpnessWatch:
         Share of the best below which a frame contradicts; 0 switches the watch off.
     dof_um : float
         Depth of field, µm.
+    is_transparent : bool
+        Whether the specimen is known to be transparent: nothing is compared, and near focus the model's own word that
+        it is near has to do.
     """
 
-    def __init__(self, least_share: float, dof_um: float) -> None:
+    def __init__(self, least_share: float, dof_um: float, *, is_transparent: bool = False) -> None:
         self._least_share = least_share
+        self._is_transparent = is_transparent
         self._dof_um = dof_um
         self._reference: _Reference | None = None
-        self._believed = least_share > 0
+        self._believed = least_share > 0 and not is_transparent
 
     def forget(self) -> None:
         """Start anew: another field, or another place of the drive."""
@@ -68,6 +72,9 @@ class SharpnessWatch:
 
     def vouches_for(self, image: Image, estimate: FocusEstimate) -> bool:
         """Whether a frame near focus, on a side that the model cannot tell, is still as sharp as one in focus is."""
+        numbers = estimate.defocus_um, estimate.uncertainty_um
+        if self._is_transparent:
+            return all(value is not None and abs(value) <= CLAIMS_FOCUS_DOF * self._dof_um for value in numbers)
         if not self._believed or self._reference is None or self._reference.shape != image.shape:
             return False
         if estimate.defocus_um is None or not abs(estimate.defocus_um) <= CLAIMS_FOCUS_DOF * self._dof_um:

@@ -90,7 +90,7 @@ def _try_both_ways(run: RefocusRun, phase: Phase, z_um: float) -> Steps:
     moves. Which way the drive focuses stays unknown: two shots of even optics cannot tell it.
     """
     step_um = run.dz_um
-    if run.config.probe_um < step_um * (1 - REUSE_TOLERANCE):
+    if run.config.probe_for(run.dof_um) < step_um * (1 - REUSE_TOLERANCE):
         run.end(
             "refused",
             f"It is not known which way this drive focuses, and a step of {step_um:g} µm for two shots is not allowed"

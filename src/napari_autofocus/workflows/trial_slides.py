@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_autofocus.optics import Objective
-from napari_autofocus.simulation.camera import Camera
+from napari_autofocus.simulation.cameras import usual_camera
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.scene import Scene
 
@@ -53,6 +53,8 @@ class TrialSlides:
         The lamp is set so that frames of this exposure time are well exposed.
     stains : tuple of str
         What ``mixed`` draws stains from.
+    camera : {'rgb', 'mono'} or None
+        None for the one that is usual for each stain.
     """
 
     stain: str
@@ -62,6 +64,7 @@ class TrialSlides:
     shape: tuple[int, int]
     exposure_ms: float
     stains: tuple[str, ...] = ("he", "ihc", "cytology", "blood")
+    camera: str | None = None
 
     def slides(self, trials: int) -> Iterator[TrialSlide]:
         """One slide for all trials, or one for each where anything is mixed. Raises InputError for an unknown name."""
@@ -75,6 +78,6 @@ class TrialSlides:
             yield self._slide(stain, density, int(rng.integers(2**31)), 1)
 
     def _slide(self, stain: str, density: str, seed: int, trials: int) -> TrialSlide:
-        camera = Camera(default_exposure_ms=self.exposure_ms)
+        camera = usual_camera(stain, self.camera, exposure_ms=self.exposure_ms)
         scene = Scene.build(stain, density, self.objective, seed=seed, shape=self.shape, camera=camera)
         return TrialSlide(stain, density, scene, trials)

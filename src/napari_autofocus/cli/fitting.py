@@ -1,0 +1,96 @@
+"""The model that a command uses where none is named: the one that fits optics, camera and sample; it is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_autofocus.cli.output import say
+from napari_autofocus.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_autofocus.focus.estimate import ImageOptics
+    from napari_autofocus.microscope.protocol import Microscope
+    from napari_autofocus.models.package import CardOptics
+    from napari_autofocus.models.suggestion import Sight
+    from napari_autofocus.optics import Objective
+
+
+def fitting_model(sight: Sight) -> str:
+    """Name of the model of one shot that fits, told on standard error.
+
+    Raises
+    ------
+    InputError
+        If none does: the nearest, why it does not fit, and what to do.
+    """
+    from napari_autofocus.models.library import installed_models
+    from napari_autofocus.models.suggestion import suggest_model
+
+    suggestion = suggest_model(installed_models(), sight)
+    if suggestion.model is None:
+        raise InputError(f"{suggestion.sentence()} Or name a model all the same: --model NAME --insist.")
+    say(f"{suggestion.sentence()} Name another by --model.")
+    return suggestion.model.name
+
+
+def simulated_sight(lens: Objective, stain: str, camera: str | None) -> Sight:
+    """What the simulated microscope will show."""
+    from napari_autofocus.models.suggestion import Sight
+    from napari_autofocus.simulation.cameras import usual_colour
+
+    known = None if stain == "mixed" else stain
+    return Sight(lens, "mono" if (camera or usual_colour(stain)) == "mono" else "rgb", known)
+
+
+def real_sight(microscope: Microscope, optics: ImageOptics | None) -> Sight:
+    """What a frame shows that is taken now; nothing moves.
+
+    Raises
+    ------
+    InputError
+        If nobody said which objective it is taken through.
+    HardwareError
+        If the camera does not answer.
+    """
+    from napari_autofocus.models.suggestion import Sight
+
+    lens = None if optics is None else optics.objective
+    if lens is None:
+        raise InputError("Which model fits cannot be told: give --objective, as in 20x/0.75, or --model.")
+    with microscope.restoring():
+        frame = microscope.snap()
+    seen = lens if frame.pixel_size_um is None else lens.with_pixel_size(frame.pixel_size_um)
+    return Sight.of(frame.image, seen, frame.bit_depth)
+
+
+def simulated_lens(objective: str | None, pixel_um: float | None, own: CardOptics | None = None) -> Objective:
+    """The lens of the simulated microscope: the model's own unless another is stated, 20x/0.75 before there is a model.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    from napari_autofocus.optics import Objective
+
+    if objective is not None or own is None:
+        return Objective.parse(objective or "20x/0.75", pixel_size_um=pixel_um)
+    return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
+
+
+def real_optics(objective: str | None, pixel_um: float | None, microscope: Microscope) -> ImageOptics | None:
+    """How a real microscope takes its frames; the pixel size that it states itself goes before any other.
+
+    Raises
+    ------
+    InputError
+        If nobody states the size of a pixel.
+    """
+    from napari_autofocus.focus.estimate import ImageOptics
+    from napari_autofocus.optics import Objective
+
+    if objective is None:
+        return None
+    if pixel_um is None and microscope.snap().pixel_size_um is None:
+        raise InputError("The microscope does not state the size of its pixels: give --pixel-um, in µm in the sample.")
+    return ImageOptics(Objective.parse(objective, pixel_size_um=pixel_um))
