@@ -17,6 +17,7 @@ from napari_autofocus.focus.decision import decide
 from napari_autofocus.focus.estimate import DecisionSettings, FocusEstimate, ImageOptics
 from napari_autofocus.focus.selection import patches_inside
 from napari_autofocus.models.engines import Engine, engine_for
+from napari_autofocus.models.exposure_check import check_exposure
 from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.optics_check import check_optics
@@ -146,7 +147,7 @@ class ModelPredictor:
         """
         start = time.perf_counter()
         frame = ModelFrame.of(image, bit_depth=bit_depth)
-        warnings = check_optics(self.card, optics, frame.colour, insist=insist)
+        warnings = check_optics(self.card, optics, frame.colour, insist=insist) + check_exposure(self.card, frame)
         grid = self._reader.grid(frame)
         patches = self._reader.look(frame, frame, grid, None if region is None else patches_inside(region, grid))
         return decide(
