@@ -78,20 +78,15 @@ def rows_of(answers: Answers, names: Sequence[str], dof_um: float) -> dict[str, 
     """The row of every case and strength, and within each the densities."""
     rows = {}
     for name in names:
-        paired = name.split("=")[0] not in RENDERED
-        of = {
-            density: row_of(
-                *(results_at(answers, each, [density]) if each else None for each in _pair(name, paired)), dof_um
-            )
-            for density in DENSITIES
-        }
-        whole = row_of(*(results_at(answers, each) if each else None for each in _pair(name, paired)), dof_um)
-        rows[name] = {**whole, "by_density": {density: _short(row) for density, row in of.items()}}
+        of = {density: _short(_row(answers, name, [density], dof_um)) for density in DENSITIES}
+        rows[name] = {**_row(answers, name, DENSITIES, dof_um), "by_density": of}
     return rows
 
 
-def _pair(name: str, paired: bool) -> tuple[str, str | None]:
-    return name, CLEAN if paired and name != CLEAN else None
+def _row(answers: Answers, name: str, densities: Sequence[str], dof_um: float) -> dict[str, Any]:
+    same_frames = name != CLEAN and name.split("=")[0] not in RENDERED
+    clean = results_at(answers, CLEAN, densities) if same_frames else None
+    return row_of(results_at(answers, name, densities), clean, dof_um)
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
