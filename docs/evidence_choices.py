@@ -17,6 +17,7 @@ POOLINGS = {
 }
 _FILE = "single_shot_choices.json"
 _ERROR = "mean error, µm"
+_MARKED_PX = 112  # sizes that are a multiple of this are named along the axis
 
 
 def backbones(results: Results) -> Made:
@@ -92,8 +93,9 @@ def size(results: Results) -> Made:
     found = _frames(results)
     if not found:
         return None
-    axes = {"x": "side of a patch, px", "log_y": True}
     by_size = found["ms"]["size"]
+    ticks = [[int(px), px] for px in by_size if int(px) % _MARKED_PX == 0]
+    axes = {"x": "side of a patch, px", "log_y": True, "ticks": ticks}
     times = {"name": "as much area", "x": [int(px) for px in by_size], "y": list(by_size.values())}
     alone = {
         "name": "one patch",

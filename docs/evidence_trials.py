@@ -275,9 +275,3 @@ def _who_wins(rows: Mapping[str, Mapping[str, Any]], cases: list[str]) -> str:
     if not said:
         return "No way of teaching both together differs for certain from teaching one after the other, in any case."
     return "For certain (95 % interval over fields) differ: " + "; ".join(said) + "."
-
-
-def tuning(results: Results) -> Made:
-    """What population-based training found, against the recipe's settings."""
-    del results
-    return None

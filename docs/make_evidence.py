@@ -20,6 +20,7 @@ from typing import Any
 import evidence_choices
 import evidence_models
 import evidence_trials
+import evidence_tuning
 from evidence_figures import Drawing
 
 DOCS = Path(__file__).parent
@@ -40,7 +41,7 @@ MAKERS: dict[str, Maker] = {
     "densities": evidence_trials.densities,
     "robustness": evidence_trials.robustness,
     "together": evidence_trials.together,
-    "tuning": evidence_trials.tuning,
+    "tuning": evidence_tuning.tuning,
     "backbones": evidence_choices.backbones,
     "size": evidence_choices.size,
     "number": evidence_choices.number,

@@ -147,6 +147,17 @@ def test_who_wins_is_said_only_where_the_interval_says_it(maker: ModuleType, pla
 
 
 @pytest.mark.usefixtures("unpainted")
+def test_tuning_is_held_against_the_recipe_at_equal_length_and_at_equal_cost(
+    maker: ModuleType, place: tuple[Path, Path]
+) -> None:
+    docs, results = place
+    maker.make(docs, results)
+    text = (docs / "evidence.md").read_text()
+    assert "are **better** than the recipe's (1.60 against 2.10 µm)" in text
+    assert "**teaching with the recipe's settings for as long** gives the smaller error (1.50, 1.00 µm)" in text
+
+
+@pytest.mark.usefixtures("unpainted")
 def test_the_check_on_the_command_line_fails_where_the_page_is_stale(
     maker: ModuleType, place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
