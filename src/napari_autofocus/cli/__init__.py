@@ -32,6 +32,7 @@ COMMANDS = {
     "survey": "Find where a slide is in focus at many places, one shot a place, and lay a map through them.",
     "sweep": "Focus a microscope, simulated or real, by a classical search.",
     "train": "Make a model of one's own z-stacks, new or from one that is shipped.",
+    "tune": "Find out which settings teach a model best, by population-based training; train takes what it finds.",
     "virtual-refocus": "Recover the image in focus from two shots either side of it; nothing moves.",
     "virtual-scan": "Take a slide with two shots a tile, stitch it and, with a model, recover it in focus.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,15 @@ def train(
     seed: Annotated[
         int, typer.Option(help="Decides which stacks are held out, and more.", rich_help_panel=TEACHING)
     ] = 0,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            help="File of the command tune: teach the second stage as was found there, without --base or with the base"
+            " that was tuned.",
+            rich_help_panel=TEACHING,
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(help="What to train on, as torch names it: cpu, cuda, mps.", rich_help_panel=TEACHING)
     ] = "cpu",
@@ -128,6 +138,8 @@ def train(
         settings = _settings(
             minutes, (base, kind), name, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device
         )
+        if settings_file is not None:
+            settings = _with_found(settings, settings_file)
         _check_report(report)
         made = _run(dataset, out, settings, work, who)
         if made is None:  # another process of this training writes the model and tells of it
@@ -185,6 +197,12 @@ def _settings(
         seed=seed,
         device=device,
     )
+
+
+def _with_found(settings: OwnSettings, file: Path) -> OwnSettings:
+    from napari_autofocus.workflows.tuning_found import read_found
+
+    return replace(settings, found=read_found(file))
 
 
 def _check_report(report: Path | None) -> None:

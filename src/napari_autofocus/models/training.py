@@ -12,14 +12,15 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from napari_autofocus.models.training_records import Gains, Pairs, Trained, TrainingProgress, Validation
 from napari_autofocus.models.training_run import Run, Task
 from napari_autofocus.models.training_settings import TrainingSettings
 from napari_autofocus.models.training_watch import has_diverged
 
-__all__ = ["Gains", "Pairs", "Task", "Trained", "TrainingProgress", "TrainingSettings", "Validation", "train"]
+__all__ = ["Gains", "Pairs", "Task", "Trained", "TrainingProgress", "TrainingSettings", "Validation", "judged", "train"]
 
 LONGEST_SILENCE_S = 2.0
 """Between progress records: whoever wants to stop the run waits no longer."""
@@ -72,6 +73,12 @@ def train(
     finally:
         run.save()
     return run.trained()
+
+
+def judged(task: Task, network: nn.Module) -> Validation:
+    """What a network is worth on the samples that a task holds back."""
+    with torch.inference_mode():
+        return task.validate(network.eval())
 
 
 def _steps(run: Run, batches: Iterator[Mapping[str, Tensor]], every: int) -> Generator[TrainingProgress, None, bool]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari_autofocus.errors import InputError
 from napari_autofocus.focus.calibration import FEWEST_FIELDS
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation
@@ -143,6 +144,8 @@ def train_own(
     """
     settings = settings or OwnSettings()
     if is_virtual(settings):
+        if settings.found is not None:
+            raise InputError("Tuned settings are for models of one shot; teach virtual refocusing without them.")
         return (yield from train_own_refocuser(dataset, target, settings, work=work, measure=measure))
     name = settings.name or name_of(target)
     with ExitStack() as cleaning:

@@ -29,6 +29,7 @@ from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.workflows.own_settings import OwnSettings
 from napari_autofocus.workflows.own_split import Split, fold_stacks, split_stacks
 from napari_autofocus.workflows.own_stacks import LEAST_STACKS, common_optics, covered_range_um, is_usable
+from napari_autofocus.workflows.tuning_found import Found, tuned
 
 __all__ = ["OwnPlan", "OwnSettings", "base_of", "distance_of", "prepare", "reading_of"]
 
@@ -258,13 +259,27 @@ def _plan(
     if base is not None:
         judging, looking = networks_of(base)
         stretched = _stretched(judging.settings, dof_um / base.card.dof_um)
-        return TeachingPlan(looking.settings, stretched, looking_training, judging_training)
-    return TeachingPlan(
-        ImportanceSettings(channels=optics.channels),
-        _new_network(dof_um, range_um, optics.channels),
-        looking_training,
-        judging_training,
-    )
+        plan = TeachingPlan(looking.settings, stretched, looking_training, judging_training)
+    else:
+        plan = TeachingPlan(
+            ImportanceSettings(channels=optics.channels),
+            _new_network(dof_um, range_um, optics.channels),
+            looking_training,
+            judging_training,
+        )
+    return plan if settings.found is None else _as_found(plan, settings.found, base)
+
+
+def _as_found(plan: TeachingPlan, found: Found, base: ModelPackage | None) -> TeachingPlan:
+    """The same, its second stage taught as tuning found."""
+    if base is not None and base.card.kind == "two-shot":
+        raise InputError(f"Tuned settings are for models of one shot; begin with one, not with {base.card.name}.")
+    if base is not None and found.width != plan.defocus.width:
+        raise InputError(
+            f"The settings were found with a network of width {found.width:g}, and {base.card.name} has"
+            f" {plan.defocus.width:g}; tune with --base {base.card.name}, or train without a base."
+        )
+    return tuned(plan, found)
 
 
 def _stretched(settings: DefocusSettings, factor: float) -> DefocusSettings:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.labelled_stacks import ReadingSettings
 from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.tuning_found import Found
 
 NEW_KINDS = ("one-shot", "virtual")
 """Kinds of models that can be taught without a base."""
@@ -45,6 +46,8 @@ class OwnSettings:
         one; 0 holds a part out.
     kind : {'one-shot', 'virtual'} or None
         What to teach where it begins anew; with a base, that decides.
+    found : Found or None
+        How tuning found that the second stage of a model of one shot is best taught.
     """
 
     minutes: float = 5.0
@@ -59,6 +62,7 @@ class OwnSettings:
     samples: int = 10_000_000
     folds: int = 0
     kind: str | None = None
+    found: Found | None = None
 
     def __post_init__(self) -> None:
         numbers = {"time, in minutes,": self.minutes, "range": self.range_um, "pixel size": self.pixel_size_um}
