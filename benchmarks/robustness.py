@@ -4,9 +4,10 @@
                                     [--only jpeg,motion-um]
 
 --fields of each density (dense, sparse, extremely sparse), stains in turn, 1224 x 1024 px, --draws random defocus
-values within the model's range each (half as many of the cases that have to be rendered anew: beyond, dye-amount,
-dye-hue-deg, stain, tilt). Each is asked about clean and with one thing wrong at a time; what the strengths mean is in
-the result under `meaning`. The model is told its own optics throughout: nobody knows what is wrong.
+values within the model's range each: half as many of the cases that have to be rendered anew (beyond, dye-amount,
+dye-hue-deg, stain, tilt), four times as many of the clean frame, JPEG 75 and a motion of 1 µm, which have targets. Each
+is asked about clean and with one thing wrong at a time; what the strengths mean is in the result under `meaning`. The
+model is told its own optics throughout: nobody knows what is wrong.
 
 MAE and the shares are of the frames with an answer. `over clean` is the mean error over that of the same frames without
 the disturbance, of frames answered both times. `wrong` is what a microscopist fears: the share of all frames with a
@@ -21,14 +22,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_autofocus.models.metrics import FieldResult, summary
 from robustness_fields import CASES, CLEAN, DENSITIES, RENDERED, asks, describe
-from robustness_run import Answers, Asked, answers_of, fields_of, results_at
+from robustness_run import MORE_DRAWS, Answers, Asked, answers_of, fields_of, results_at
 
 RESULT = Path(__file__).parent / "results" / "robustness.json"
 TRUSTED = ("flat", "tilted")
@@ -85,7 +85,7 @@ def rows_of(answers: Answers, names: Sequence[str], dof_um: float) -> dict[str, 
 
 def _row(answers: Answers, name: str, densities: Sequence[str], dof_um: float) -> dict[str, Any]:
     same_frames = name != CLEAN and name.split("=")[0] not in RENDERED
-    clean = results_at(answers, CLEAN, densities) if same_frames else None
+    clean = results_at(answers, CLEAN, densities, beside=name) if same_frames else None
     return row_of(results_at(answers, name, densities), clean, dof_um)
 
 
@@ -166,10 +166,19 @@ def main() -> None:
             **describe(card),
             "fields": options.fields,
             "draws": options.draws,
+            "draws_of_targets": options.draws * MORE_DRAWS,
+            "command": command_of(model, options),
             "date": datetime.date.today().isoformat(),
             "rows": rows,
         }
         keep(entry, options.out)
+
+
+def command_of(model: str, options: argparse.Namespace) -> str:
+    """What to type for one model again, wherever its file lies."""
+    only = "" if options.only == ",".join(CASES) else f" --only {options.only}"
+    name = Path(model).name
+    return f"python benchmarks/robustness.py --model {name} --fields {options.fields} --draws {options.draws}{only}"
 
 
 def keep(entry: dict[str, Any], path: Path) -> None:
@@ -188,7 +197,7 @@ def keep(entry: dict[str, Any], path: Path) -> None:
             target["wanted"],
             target["found"],
         )
-    result["command"] = f"python benchmarks/robustness.py {' '.join(sys.argv[1:])}".strip()
+    result["command"] = entry["command"]
     result["models"][key] = entry
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")

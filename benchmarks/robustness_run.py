@@ -17,9 +17,12 @@ from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.models.evaluation import KnownFrame, result_of
 from napari_autofocus.models.metrics import FieldResult
 from napari_autofocus.models.predictor import ModelPredictor
-from robustness_fields import DENSITIES, RENDERED, Ask, Draw, Field, Place
+from robustness_fields import CLEAN, DENSITIES, RENDERED, Ask, Draw, Field, Place
 from single_shot_networks import fingerprint, package_of, predictor_of
 
+JUDGED = (CLEAN, "jpeg=75", "motion-um=1")
+"""What targets are judged by is asked of so many times as many frames."""
+MORE_DRAWS = 4
 Answers = dict[tuple[Field, str], list[FieldResult]]
 
 
@@ -66,7 +69,9 @@ def fields_of(count: int) -> list[Field]:
 
 
 def draws_of(ask: Ask, draws: int) -> int:
-    """Frames of a field: half as many where each has to be rendered."""
+    """Frames of a field: more where a target is to be judged, half as many where each has to be rendered."""
+    if str(ask) in JUDGED:
+        return draws * MORE_DRAWS
     return max(draws // 2, 1) if ask.case in RENDERED else draws
 
 
@@ -105,12 +110,15 @@ def _result(row: dict[str, Any]) -> FieldResult:
     return FieldResult(**{**row, "interval90_um": None if interval is None else tuple(interval)})
 
 
-def results_at(answers: Answers, name: str, densities: Iterable[str] = DENSITIES) -> list[FieldResult]:
-    """All answers to one case at one strength, in the order of fields and draws."""
+def results_at(answers: Answers, name: str, densities: Iterable[str], *, beside: str = "") -> list[FieldResult]:
+    """All answers to one case at one strength, in the order of fields and draws.
+
+    With ``beside`` only those of the frames that another case has as well.
+    """
     wanted = set(densities)
     return [
         result
         for (field, asked), results in sorted(answers.items(), key=lambda each: each[0])
         if asked == name and field.density in wanted
-        for result in results
+        for result in results[: len(answers[field, beside]) if beside else None]
     ]
