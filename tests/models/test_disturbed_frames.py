@@ -17,7 +17,6 @@ from napari_autofocus.models.disturbed_frames import (
     disturbed,
     disturbed_frames,
     disturbed_image,
-    parse_disturbances,
 )
 from napari_autofocus.models.evaluation import KnownFrame, KnownPair
 from napari_autofocus.optics import PRESETS
@@ -181,11 +180,8 @@ def test_wrong_wishes_are_refused_in_a_sentence(text: str, expected: str) -> Non
         Disturbance.parse(text)
 
 
-def test_wishes_are_read_once_each() -> None:
-    assert parse_disturbances(["jpeg=75", "motion-um=1"]) == (Disturbance("jpeg", 75), Disturbance("motion-um", 1))
+def test_a_disturbance_is_told_as_it_is_written() -> None:
     assert str(Disturbance.parse("motion-um=0.5")) == "motion-um=0.5"
-    with pytest.raises(InputError, match="found jpeg=75 and jpeg=30"):
-        parse_disturbances(["jpeg=75", "jpeg=30"])
 
 
 def test_motion_takes_a_known_pixel_size() -> None:

@@ -19,7 +19,7 @@ from napari_autofocus.models.disturbance_kinds import KINDS, Kind, with_colours
 from napari_autofocus.models.evaluation import Known, KnownPair
 from napari_autofocus.models.frame import ModelFrame
 
-__all__ = ["KINDS", "Disturbance", "disturbed", "disturbed_frames", "disturbed_image", "parse_disturbances"]
+__all__ = ["KINDS", "Disturbance", "disturbed", "disturbed_frames", "disturbed_image"]
 
 Float32 = npt.NDArray[np.float32]
 
@@ -81,22 +81,6 @@ class Disturbance:
 
     def __str__(self) -> str:
         return f"{self.name}={self.strength:g}"
-
-
-def parse_disturbances(texts: Iterable[str]) -> tuple[Disturbance, ...]:
-    """Read several ``NAME=STRENGTH``, each name once.
-
-    Raises
-    ------
-    InputError
-        If one cannot be read, or a name comes twice.
-    """
-    found: dict[str, Disturbance] = {}
-    for each in map(Disturbance.parse, texts):
-        if each.name in found:
-            raise InputError(f"A disturbance is given once; found {found[each.name]} and {each}. Leave one out.")
-        found[each.name] = each
-    return tuple(found.values())
 
 
 def disturbed_frames(frames: Iterable[Known], disturbances: Sequence[Disturbance], *, seed: int = 0) -> Iterator[Known]:
