@@ -136,7 +136,7 @@ RECIPES = {
             plan=TeachingPlan(
                 defocus=DefocusSettings(reach_um=45.0, bin_um=0.9, window_um=5.4),
                 importance_training=TrainingSettings(samples=12_800, validate_every=3_200),
-                defocus_training=TrainingSettings(samples=200_000, validate_every=12_800, hold=0.4),
+                defocus_training=TrainingSettings(samples=140_000, validate_every=12_800, hold=0.4),
                 disturbances=DISTURBANCES,
                 balance=0.5,
             ),
