@@ -5,9 +5,7 @@ What a field is stands in ``samples.py``; how networks are shown it, in ``traini
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.files import flush_to_disk
 from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
+from napari_autofocus.models.shards import finished_shards, read_array, read_names, write_names, writing_shard
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 
@@ -74,19 +72,9 @@ def write_shard(folder: Path, samples: Iterable[FieldSample], picking: Picking, 
     kept = _Kept(picking, rng)
     for sample in samples:
         kept.add(sample)
-    unfinished = folder.with_name(folder.name + ".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        unfinished.mkdir(parents=True)
+    with writing_shard(folder) as unfinished:
         kept.write(unfinished)
-        for path in unfinished.iterdir():
-            flush_to_disk(path)
-        return unfinished.rename(folder)
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise InputError(
-            f"{folder} cannot be written ({error.strerror or error}); is the disk full? Make room, then start again."
-        ) from error
+    return folder
 
 
 class _Kept:
@@ -137,7 +125,7 @@ class _Kept:
         np.save(folder / "overview_labels.npy", np.array(self.overview_labels, OVERVIEW_RECORD))
         np.save(folder / "importances.npy", stacked(self.importances))
         names = {"slides": self.slides.names, "stains": self.stains.names, "densities": self.densities.names}
-        (folder / "names.json").write_text(json.dumps({"format": _FORMAT, **names}), encoding="utf-8")
+        write_names(folder, _FORMAT, names)
 
 
 class _Names:
@@ -180,10 +168,7 @@ class Dataset:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        found = sorted(p for p in folder.glob("shard-*") if p.is_dir() and p.suffix != ".part")
-        if not found:
-            raise InputError(f"{folder} holds no training data (no shard-* folder); write some first.")
-        self.shards = [_Shard(path) for path in found]
+        self.shards = [_Shard(path) for path in finished_shards(folder)]
         self.labels = np.concatenate([shard.labels for shard in self.shards])
         self.overview_labels = np.concatenate([shard.overview_labels for shard in self.shards])
         self.stains, self.densities = self._names("stains", "stain"), self._names("densities", "density")
@@ -221,28 +206,9 @@ class _Shard:
     """One finished shard, its images left on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.names = _names_in(folder / "names.json")
-        if self.names.get("format") != _FORMAT:
-            raise InputError(
-                f"{folder} was written as training data of format {self.names.get('format')}, this version reads"
-                f" {_FORMAT}; delete it and make it again."
-            )
-        self.patches = _array(folder / "patches.npy", mapped=True)
-        self.labels = _array(folder / "labels.npy")
-        self.overviews = _array(folder / "overviews.npy", mapped=True)
-        self.importances = _array(folder / "importances.npy", mapped=True)
-        self.overview_labels = _array(folder / "overview_labels.npy")
-
-
-def _names_in(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); delete its folder and make it again.") from error
-
-
-def _array(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path} is no readable array ({error}); delete its folder and make it again.") from error
+        self.names = read_names(folder, _FORMAT)
+        self.patches = read_array(folder / "patches.npy", mapped=True)
+        self.labels = read_array(folder / "labels.npy")
+        self.overviews = read_array(folder / "overviews.npy", mapped=True)
+        self.importances = read_array(folder / "importances.npy", mapped=True)
+        self.overview_labels = read_array(folder / "overview_labels.npy")

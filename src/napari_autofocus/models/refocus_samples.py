@@ -6,18 +6,14 @@ with the noise they were taken with. Stored in shards that appear whole or not a
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.errors import InputError
-from napari_autofocus.files import flush_to_disk
+from napari_autofocus.models.shards import finished_shards, read_array, read_names, write_names, writing_shard
 
 FULL_SCALE = 65535
 _FORMAT = 1
@@ -59,25 +55,15 @@ def write_refocus_shard(folder: Path, samples: Iterable[RefocusSample]) -> Path:
         If it cannot be written, because the disk is full for instance; nothing is left of it then.
     """
     kept = list(samples)
-    unfinished = folder.with_name(folder.name + ".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        unfinished.mkdir(parents=True)
+    with writing_shard(folder) as unfinished:
         np.save(unfinished / "truths.npy", np.stack([sample.truth for sample in kept]))
         np.save(unfinished / "shots.npy", np.stack([sample.shots for sample in kept]))
         np.save(unfinished / "half_um.npy", np.stack([sample.half_um for sample in kept]).astype(np.float32))
         np.save(unfinished / "error_um.npy", np.stack([sample.error_um for sample in kept]).astype(np.float32))
         np.save(unfinished / "noisy.npy", np.array([sample.noisy for sample in kept], bool))
         names = {"slides": [sample.slide for sample in kept], "stains": [sample.stain for sample in kept]}
-        (unfinished / "names.json").write_text(json.dumps({"format": _FORMAT, **names}), encoding="utf-8")
-        for path in unfinished.iterdir():
-            flush_to_disk(path)
-        return unfinished.rename(folder)
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise InputError(
-            f"{folder} cannot be written ({error.strerror or error}); is the disk full? Make room, then start again."
-        ) from error
+        write_names(unfinished, _FORMAT, names)
+    return folder
 
 
 class RefocusDataset:
@@ -95,15 +81,13 @@ class RefocusDataset:
     """
 
     def __init__(self, folder: Path) -> None:
-        found = sorted(p for p in folder.glob("shard-*") if p.is_dir() and p.suffix != ".part")
-        if not found:
-            raise InputError(f"{folder} holds no training data (no shard-* folder); write some first.")
-        names = [_names_in(path) for path in found]
-        self._truths = [_array(path / "truths.npy", mapped=True) for path in found]
-        self._shots = [_array(path / "shots.npy", mapped=True) for path in found]
-        self.half_um = np.concatenate([_array(path / "half_um.npy") for path in found])
-        self.error_um = np.concatenate([_array(path / "error_um.npy") for path in found])
-        self.noisy = np.concatenate([_array(path / "noisy.npy") for path in found])
+        found = finished_shards(folder)
+        names = [read_names(path, _FORMAT) for path in found]
+        self._truths = [read_array(path / "truths.npy", mapped=True) for path in found]
+        self._shots = [read_array(path / "shots.npy", mapped=True) for path in found]
+        self.half_um = np.concatenate([read_array(path / "half_um.npy") for path in found])
+        self.error_um = np.concatenate([read_array(path / "error_um.npy") for path in found])
+        self.noisy = np.concatenate([read_array(path / "noisy.npy") for path in found])
         self.slides = np.concatenate([np.array(each["slides"]) for each in names])
         self.stains = np.concatenate([np.array(each["stains"]) for each in names])
         self._starts = np.cumsum([0] + [len(part) for part in self._truths])
@@ -131,23 +115,3 @@ class RefocusDataset:
         shard = int(np.searchsorted(self._starts, index, side="right")) - 1
         at = index - self._starts[shard]
         return self._truths[shard][at], self._shots[shard][at, pair]
-
-
-def _names_in(folder: Path) -> dict[str, Any]:
-    try:
-        names = dict(json.loads((folder / "names.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} cannot be read ({error}); delete it and make it again.") from error
-    if names.get("format") != _FORMAT:
-        raise InputError(
-            f"{folder} was written as training data of format {names.get('format')}, this version reads {_FORMAT};"
-            " delete it and make it again."
-        )
-    return names
-
-
-def _array(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path} is no readable array ({error}); delete its folder and make it again.") from error

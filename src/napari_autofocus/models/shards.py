@@ -1,6 +1,6 @@
 """Shards of training data: folders of arrays that appear whole or not at all, read through memory maps.
 
-What lies in them is said by ``field_dataset.py``.
+What lies in them is said by ``dataset.py``, ``field_dataset.py`` and ``refocus_samples.py``.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ def writing_shard(folder: Path) -> Iterator[Path]:
         for path in unfinished.iterdir():
             flush_to_disk(path)
         unfinished.rename(folder)
-    except OSError as error:
+    except Exception as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise InputError(
             f"{folder} cannot be written ({error.strerror or error}); is the disk full? Make room, then start again."
         ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def finished_shards(folder: Path) -> list[Path]:
