@@ -170,3 +170,27 @@ def flat_frame(red: float = 0.6, shape: tuple[int, int] = (160, 192)) -> np.ndar
     frame = np.zeros((*shape, 3), np.uint8)
     frame[..., 0] = round(255 * red)
     return frame
+
+
+def named_file(
+    folder: Path,
+    name: str,
+    colour: str = "rgb",
+    stains: tuple[str, ...] = ("he",),
+    *,
+    range_um: float = 10.0,
+    dof_um: float = 1.0,
+    **optics: float,
+) -> Path:
+    """A tiny package of another name, taught on other stains, for other optics where they are given."""
+    members = members_of(tiny_bytes(colour))
+
+    def change(block: dict[str, Any]) -> None:
+        block.update(name=name, stains=list(stains))
+        block["decision"].update(range_um=range_um, dof_um=dof_um)
+        block["optics"].update(optics)
+
+    forge(members, change)
+    path = folder / f"{name}.zip"
+    write_archive(path, members)
+    return path

@@ -74,3 +74,12 @@ def test_unknown_optics_are_refused(optics: ImageOptics | None) -> None:
 def test_who_insists_is_warned_of_all_of_it() -> None:
     warnings = check_optics(CARD, ImageOptics(OBJECTIVE.with_pixel_size(1.0)), "mono", insist=True)
     assert [("pixel size" in text, "grey image" in text) for text in warnings] == [(True, False), (False, True)]
+
+
+def test_where_only_the_colour_differs_another_camera_or_model_is_the_way_out() -> None:
+    with pytest.raises(InputError) as error:
+        check_optics(CARD, OPTICS, "mono")
+    assert "grey image" in str(error.value)
+    assert "Use a model made for grey images" in str(error.value)
+    assert "a colour camera" in str(error.value)
+    assert "--objective" not in str(error.value)

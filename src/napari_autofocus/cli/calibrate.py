@@ -28,6 +28,8 @@ from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdou
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
+USUAL_BASE = "brightfield-20x"
+
 if TYPE_CHECKING:
     from napari_autofocus.microscope.protocol import SlideMicroscope
     from napari_autofocus.workflows.calibration_plan import CalibrationPlan
@@ -101,9 +103,13 @@ def calibrate(
         int, typer.Option(help="Live runs against a Brenner sweep in the end.", rich_help_panel=TEACHING)
     ] = 10,
     base: Annotated[
-        str,
-        typer.Option(help=f"Model to begin with, its name or file; {SCRATCH}: begin anew.", rich_help_panel=TEACHING),
-    ] = "brightfield-20x",
+        str | None,
+        typer.Option(
+            help=f"Model to begin with, its name or file; {SCRATCH}: begin anew. brightfield-20x unless given, and the"
+            " model nearest to camera and sample where the microscope is simulated.",
+            rich_help_panel=TEACHING,
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(help="What to train on, as torch names it: cpu, cuda, mps.", rich_help_panel=TEACHING)
     ] = "cpu",
@@ -177,6 +183,9 @@ def calibrate(
 
         require_training()
         folder = report if report is not None else out.with_name(out.stem + FOLDER_SUFFIX)
+        stand = Stand(
+            microscope, 1, seed, limits_um, None, focus_direction, backlash_um, exposure_ms, yes, camera=camera
+        )
         plan: dict[str, Any] = {
             "stacks": stacks,
             "range_um": range_um,
@@ -184,15 +193,12 @@ def calibrate(
             "minutes": minutes,
             "folds": folds,
             "proofs": proofs,
-            "base": None if base == SCRATCH else base,
+            "base": _base(base, stand, stain, objective, pixel_um),
             "area_um": area_um,
             "focus_direction": focus_direction or 0,
             "seed": seed,
             "device": device,
         }
-        stand = Stand(
-            microscope, 1, seed, limits_um, None, focus_direction, backlash_um, exposure_ms, yes, camera=camera
-        )
         simulated = (stain, density, shape, spherical_waves, chromatic_shift_um)
         with calibrating_microscope(stand, objective, pixel_um, simulated, plan) as (seen, asked):
             undertake(seen, asked, folder, stand)
@@ -200,6 +206,17 @@ def calibrate(
         _tell(record, folder, as_json)
     if record.installed is None:
         raise typer.Exit(DONE_IN_PART)
+
+
+def _base(name: str | None, stand: Stand, stain: str, objective: str | None, pixel_um: float | None) -> str | None:
+    """The model to begin with; None to begin anew."""
+    if name is not None:
+        return None if name == SCRATCH else name
+    if stand.microscope != SIMULATED:
+        return USUAL_BASE
+    from napari_autofocus.cli.fitting import nearest_model, simulated_lens, simulated_sight
+
+    return nearest_model(simulated_sight(simulated_lens(objective, pixel_um), stain, stand.camera)) or USUAL_BASE
 
 
 def _run(microscope: SlideMicroscope, plan: CalibrationPlan, folder: Path, out: Path) -> CalibrationRecord:

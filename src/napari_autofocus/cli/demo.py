@@ -49,6 +49,10 @@ def demo(
     ] = "panels",
     stain: Annotated[str, typer.Option(help="he, ihc, cytology, blood, unstained, fluorescence or beads.")] = "he",
     density: Annotated[str, typer.Option(help="dense, sparse, extremely-sparse or empty.")] = "sparse",
+    objective: Annotated[str, typer.Option(help="Magnification/NA, as 20x/0.75 or 10x/0.3.")] = "20x/0.75",
+    camera: Annotated[
+        str | None, typer.Option(help="rgb (8 bit) or mono (16 bit); unless given as is usual for the stain.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same slide.")] = 7,
     headless: Annotated[
         bool | None,
@@ -72,12 +76,13 @@ def demo(
         raise InputError(f"There is no tour {tour!r}; choose one of {', '.join(TOURS)}.")
     if tour == "sparsity" and gif is not None:
         raise InputError("The sparsity tour leaves pictures and a figure, no film; leave --gif out.")
+    choice = _choice(stain, density, seed, objective, camera)
     if _INSIDE in os.environ and tour == "sparsity":
         _sparsity(out, seed, seconds, as_json)
     elif _INSIDE in os.environ and gif is not None:
-        _film(_choice(stain, density, seed), gif, seconds)
+        _film(choice, gif, seconds)
     elif _INSIDE in os.environ:
-        _tour(_choice(stain, density, seed), out, seconds, as_json)
+        _tour(choice, out, seconds, as_json)
     elif (gif is not None or not has_screen()) if headless is None else headless:
         raise typer.Exit(_restart_on_screen_in_memory())
     elif tour == "sparsity":
@@ -88,7 +93,7 @@ def demo(
     else:
         from napari_autofocus.widgets.demo import open_demo
 
-        open_demo(_choice(stain, density, seed), seconds=seconds)
+        open_demo(choice, seconds=seconds)
 
 
 def has_screen() -> bool:
@@ -98,11 +103,11 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _choice(stain: str, density: str, seed: int) -> SimulatedChoice:
+def _choice(stain: str, density: str, seed: int, objective: str, camera: str | None) -> SimulatedChoice:
     from napari_autofocus.widgets.connecting import SimulatedChoice
     from napari_autofocus.widgets.demo import SHAPE_PX
 
-    return SimulatedChoice(stain, density, seed=seed, shape=SHAPE_PX)
+    return SimulatedChoice(stain, density, objective, seed=seed, shape=SHAPE_PX, camera=camera)
 
 
 def _sparsity(out: Path, seed: int, seconds: float, as_json: bool) -> None:

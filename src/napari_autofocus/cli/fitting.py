@@ -33,6 +33,22 @@ def fitting_model(sight: Sight) -> str:
     return suggestion.model.name
 
 
+def nearest_model(sight: Sight) -> str | None:
+    """Name of the model of one shot that fits, or comes nearest and reads frames of the same colour; None if none."""
+    from napari_autofocus.models.library import installed_models
+    from napari_autofocus.models.package import ModelCard
+    from napari_autofocus.models.suggestion import suggest_model
+
+    alike = [
+        model
+        for model in installed_models()
+        if isinstance(model.card, ModelCard) and sight.colour in (None, model.card.optics.colour)
+    ]
+    suggestion = suggest_model(alike, sight)
+    found = suggestion.model or suggestion.nearest
+    return None if found is None else found.name
+
+
 def simulated_sight(lens: Objective, stain: str, camera: str | None) -> Sight:
     """What the simulated microscope will show."""
     from napari_autofocus.models.suggestion import Sight

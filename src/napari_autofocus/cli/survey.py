@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.fitting import fitting_model, real_sight, simulated_lens, simulated_sight
 from napari_autofocus.cli.focus_runs import Stand
 from napari_autofocus.cli.options import (
     MICROSCOPE,
@@ -33,7 +34,6 @@ from napari_autofocus.cli.survey_stand import (
     leave_defocused,
     lens_of_survey,
     mirrored_of,
-    model_for_survey,
     optics_of,
     surveyed_microscope,
 )
@@ -179,7 +179,9 @@ def survey(
             microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
         )
         wish = SlideWish(stain, density, parse_shape(shape), tilt_um, waves_um, empty)
-        predictor = load_model(model or model_for_survey(stand, stain, objective, pixel_um))
+        if model is None and microscope == SIMULATED:
+            model = fitting_model(simulated_sight(simulated_lens(objective, pixel_um), stain, camera))
+        predictor = None if model is None else load_model(model)
         lens = lens_of_survey(objective, pixel_um, predictor, microscope)
         settings = {
             "optics": optics_of(lens),
@@ -189,11 +191,13 @@ def survey(
             "surface": surface,
             "mirrored": mirrored_of(mirrored, microscope),
         }
-        config = _config(predictor, settings)
         with surveyed_microscope(stand, wish, lens) as (seen, truth):
             stages = seen.core.getXYStageDevice(), seen.focus.label
             places = _grid(seen, area_mm, points) if positions is None else _listed(positions, stages, insist=insist)
             ask_to_survey(seen, places, stand)
+            if predictor is None:
+                predictor = load_model(fitting_model(real_sight(seen, optics_of(lens))))
+            config = _config(predictor, settings)
             if truth is not None:
                 leave_defocused(seen, truth, places[0], seed)
             taken = _take(seen, predictor, config, places, record)

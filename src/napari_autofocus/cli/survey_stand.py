@@ -110,7 +110,7 @@ def leave_defocused(microscope: CoreMicroscope, truth: TrueSurface, place: Place
 
 
 def lens_of_survey(
-    objective: str | None, pixel_um: float | None, predictor: ModelPredictor, microscope: str
+    objective: str | None, pixel_um: float | None, predictor: ModelPredictor | None, microscope: str
 ) -> Objective | None:
     """The objective that was named; the model's own where none was and the microscope is simulated."""
     from napari_autofocus.optics import Objective
@@ -119,22 +119,10 @@ def lens_of_survey(
         raise InputError(f"--pixel-um must be a positive number of µm; found {pixel_um:g}.")
     if objective is not None:
         return Objective.parse(objective, pixel_size_um=pixel_um)
-    if microscope != SIMULATED:
+    if microscope != SIMULATED or predictor is None:
         return None
     own = predictor.card.optics
     return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
-
-
-def model_for_survey(stand: Stand, stain: str, objective: str | None, pixel_um: float | None) -> str:
-    """Name of the model that fits; a real microscope takes a frame to tell. Raises InputError where none does."""
-    from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight, simulated_lens, simulated_sight
-
-    if stand.microscope == SIMULATED:
-        return fitting_model(simulated_sight(simulated_lens(objective, pixel_um), stain, stand.camera))
-    if objective is None:
-        raise InputError("Which model fits cannot be told: give --objective, as in 20x/0.75, or --model.")
-    with connected(stand, moves=False) as real:
-        return fitting_model(real_sight(real, real_optics(objective, pixel_um, real)))
 
 
 def mirrored_of(text: str | None, microscope: str) -> tuple[bool, bool] | None:

@@ -26,6 +26,8 @@ _CONSEQUENCES = {"virtual": "the image may then show what is not there"}
 """By the kind of the model; otherwise :data:`_WRONG_SIGN`."""
 _WRONG_SIGN = "then even the sign of the defocus may be wrong"
 _COLOURS: dict[Colour, str] = {"rgb": "an RGB image", "mono": "a grey image"}
+_IMAGES: dict[Colour, str] = {"rgb": "colour images", "mono": "grey images"}
+_CAMERAS: dict[Colour, str] = {"rgb": "a colour camera", "mono": "a monochrome camera (or one channel of the file)"}
 
 
 def check_optics(
@@ -57,12 +59,18 @@ def check_optics(
     found = differences(card.optics, optics, colour)
     if found and not insist:
         raise OpticsRefused(
-            f"The model {card.name} refuses this frame. {' '.join(found)} State the right optics"
-            " (--objective, --pixel-um), use a model made for them, or insist (insist=True, --insist):"
-            f" {_CONSEQUENCES.get(card.kind, _WRONG_SIGN)}.",
+            f"The model {card.name} refuses this frame. {' '.join(found)} {_way_out(card, optics, colour)}, or insist"
+            f" (insist=True, --insist): {_CONSEQUENCES.get(card.kind, _WRONG_SIGN)}.",
             found,
         )
     return found
+
+
+def _way_out(card: PackageCard, optics: ImageOptics | None, colour: Colour) -> str:
+    """What to do about the differences; another camera or model where nothing but the colour differs."""
+    if differences(card.optics, optics, card.optics.colour):
+        return "State the right optics (--objective, --pixel-um), use a model made for them"
+    return f"Use a model made for {_IMAGES[colour]} (the command models lists them), or {_CAMERAS[card.optics.colour]}"
 
 
 def check_distance(card: PairCard, dz_um: float, *, insist: bool = False) -> tuple[str, ...]:

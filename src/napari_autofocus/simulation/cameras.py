@@ -38,10 +38,10 @@ def usual_camera(stain: str, colour: str | None = None, *, exposure_ms: float | 
     InputError
         For another colour, or settings that make no sense.
     """
-    if colour is None:
-        colour = usual_colour(stain)
-    if colour not in get_args(CameraColour):
-        raise InputError(f"A camera is rgb (8 bit) or mono (16 bit); found {colour!r}.")
+    wanted = usual_colour(stain) if colour is None else colour
     if exposure_ms is not None:
         settings["default_exposure_ms"] = exposure_ms
-    return Camera(colour=colour, **{"bit_depth": _BITS[colour], **settings})
+    for known in get_args(CameraColour):
+        if known == wanted:
+            return Camera(colour=known, **{"bit_depth": _BITS[known], **settings})
+    raise InputError(f"A camera is rgb (8 bit) or mono (16 bit); found {colour!r}.")

@@ -10,6 +10,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.simulated import simulated_rig
 from napari_autofocus.optics import Objective
+from napari_autofocus.simulation.cameras import usual_camera
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.topography import Topography
 from napari_autofocus.widgets.session import Connection
@@ -29,12 +30,15 @@ class SlideChoice:
         Slope of the slide, µm of height for each mm.
     seed : int
         Which slide of that kind.
+    camera : {'rgb', 'mono'} or None
+        What looks at it; None for the usual one: monochrome for what is unstained or shines.
     """
 
     stain: str = "he"
     density: str = "dense"
     tilt_um_per_mm: float = 1.0
     seed: int = 7
+    camera: str | None = None
 
     @property
     def name(self) -> str:
@@ -44,7 +48,10 @@ class SlideChoice:
     def scene(self, objective: str | Objective, shape: tuple[int, int]) -> Scene:
         """The slide under an objective, with frames of this shape, px; takes a second or two."""
         tilt = Topography(0.8 * self.tilt_um_per_mm, -0.6 * self.tilt_um_per_mm)
-        return Scene.build(self.stain, self.density, objective, seed=self.seed, shape=shape, topography=tilt)
+        camera = usual_camera(self.stain, self.camera)
+        return Scene.build(
+            self.stain, self.density, objective, seed=self.seed, shape=shape, topography=tilt, camera=camera
+        )
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class SimulatedChoice:
 
     Parameters
     ----------
-    stain, density, tilt_um_per_mm, seed
+    stain, density, tilt_um_per_mm, seed, camera
         As :class:`SlideChoice`.
     objective : str
         As :meth:`Objective.parse` reads it.
@@ -67,11 +74,12 @@ class SimulatedChoice:
     tilt_um_per_mm: float = 1.0
     seed: int = 7
     shape: tuple[int, int] = (1024, 1224)
+    camera: str | None = None
 
     @property
     def slide(self) -> SlideChoice:
         """The slide by itself."""
-        return SlideChoice(self.stain, self.density, self.tilt_um_per_mm, self.seed)
+        return SlideChoice(self.stain, self.density, self.tilt_um_per_mm, self.seed, self.camera)
 
     def connect(self) -> Connection:
         """Build it; takes a second or two."""

@@ -80,7 +80,12 @@ class ConnectForm(QWidget):
             return RunningChoice(shared_core(self._offered()))
         slide = self.slide_form.slide()
         return SimulatedChoice(
-            slide.stain, slide.density, self.objective_box.currentData(), slide.tilt_um_per_mm, slide.seed
+            slide.stain,
+            slide.density,
+            self.objective_box.currentData(),
+            slide.tilt_um_per_mm,
+            slide.seed,
+            camera=slide.camera,
         )
 
     def set_connected(self, connection: Connection | None) -> None:

@@ -12,7 +12,7 @@ from napari_autofocus.widgets.labelling import LabellingPanel
 from napari_autofocus.widgets.session import Session
 
 PLUGIN = "napari-autofocus"
-START_DEFOCUS_UM = 7.0
+START_DEFOCUS_UM, START_DEFOCUS_DOF = 7.0, 2.0
 SHAPE_PX = (900, 1080)
 """Of the camera: a frame of this size is rendered in less than a tenth of a second, one of 1024 x 1224 in a quarter."""
 SAMPLE = "he_tilted"
@@ -58,8 +58,12 @@ class Demo:
         for box in (switches.importance_box, switches.defocus_box, switches.patches_box):
             box.setChecked(shown)
 
-    def defocus(self, by_um: float = START_DEFOCUS_UM) -> None:
-        """Move the drive so far from its origin, µm, near which the slide is in focus."""
+    def defocus(self, by_um: float | None = None) -> None:
+        """Move the drive so far from its origin, µm, near which the slide is in focus; None: well out of focus."""
+        connection = self.session.connection
+        if by_um is None:
+            dof_um = (connection.dof_um if connection is not None else None) or 1.0
+            by_um = max(START_DEFOCUS_UM, START_DEFOCUS_DOF * dof_um)
         self.session.ask(lambda microscope: microscope.focus.move_to(by_um))
 
     def open_labelling(self) -> LabellingPanel:

@@ -18,6 +18,7 @@ from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.newest import NewestOnly
 from napari_autofocus.widgets.seeing import FrameSeen, PairQuestion, Plane, Question, index_shown, objective_of
 from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.sight import look_at
 
 Source = Literal["camera"] | Image | None
 
@@ -111,6 +112,7 @@ class LiveEstimator(QObject):
             return
         self._let_go()
         self._source = source
+        look_at(self._state, source)
         if isinstance(source, Image):
             events = source.events
             changes = (events.data, events.scale, events.translate, events.units)

@@ -5,7 +5,7 @@ Lives on the GUI thread and computes nothing; ``estimating.py`` makes the estima
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
 from napari_autofocus.focus.shot_pairs import takes_two_shots
 from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.models.suggestion import Sight
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.stack_layer import METADATA_KEY
 
@@ -81,11 +82,13 @@ class FocusState:
 
     Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor, PairModelPredictor or None),
     ``settings_changed`` (objective, insisting, direction, region or distance of two shots changed), ``estimated``
-    (Estimated), ``refused`` (AutofocusError: no estimate of that image), ``cleared`` (there is no estimate any more).
+    (Estimated), ``refused`` (AutofocusError: no estimate of that image), ``cleared`` (there is no estimate any more),
+    ``sight_changed`` (the images are of another colour or sample: another model may fit).
     """
 
     model_changed = Signal(object)
     settings_changed = Signal()
+    sight_changed = Signal()
     estimated = Signal(object)
     refused = Signal(object)
     cleared = Signal()
@@ -102,6 +105,20 @@ class FocusState:
         self.region: BoolImage | None = None
         self.left_out: tuple[tuple[int, int, int], ...] = ()
         self.newest: Estimated | None = None
+        self.seen_mark: tuple[Any, ...] = ()
+        self._seen = Sight()
+
+    @property
+    def sight(self) -> Sight:
+        """What is known of the images that are looked at, by which a model is chosen."""
+        return replace(self._seen, objective=self.objective)
+
+    def see(self, mark: tuple[Any, ...], seen: Sight) -> None:
+        """What the images look like from now on; ``mark`` says which images, so that each kind is judged once."""
+        self.seen_mark = mark
+        if replace(seen, objective=None) != self._seen:
+            self._seen = replace(seen, objective=None)
+            self.sight_changed.emit()
 
     @property
     def chosen(self) -> ModelPredictor | PairModelPredictor | None:

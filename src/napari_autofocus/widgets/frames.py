@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.widgets.brightness import GreyLimits
 from napari_autofocus.widgets.redraw import redraw
 
 CAMERA_LAYER = "Camera"
@@ -46,6 +47,7 @@ class LiveView(QObject):
         super().__init__()
         self._viewer = viewer
         self._layer: Image | None = None
+        self._limits = GreyLimits()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._drawn = threading.Event()
@@ -98,6 +100,7 @@ class LiveView(QObject):
             self._make_layer(frame)
         assert self._layer is not None
         np.copyto(self._layer.data, frame.image)
+        self._limits.follow(self._layer, frame.image)
         if self._thumbnail_is_due():
             self._layer.refresh(extent=False, highlight=False)
         else:
@@ -163,6 +166,7 @@ class LiveView(QObject):
             units=("um", "um") if frame.pixel_size_um else ("pixel", "pixel"),
             metadata={"napari_autofocus": {"overlay": "camera"}},
         )
+        self._limits.begin(self._layer)
         self._viewer.layers.insert(at, self._layer)
         self._viewer.reset_view()
 

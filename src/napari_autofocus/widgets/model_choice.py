@@ -1,4 +1,4 @@
-"""Which model estimates: shipped, installed or from a file, what it was made for, and whether the optics fit."""
+"""Which model estimates: shipped, installed or from a file, and what it was made for."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget
 
-from napari_autofocus.errors import AutofocusError, OpticsRefused
-from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.errors import AutofocusError
 from napari_autofocus.models.library import InstalledModel, installed_models
-from napari_autofocus.models.optics_check import differences
 from napari_autofocus.models.package import ModelCard
 from napari_autofocus.models.pair_predictor import PairModelPredictor, load_focus_model
 from napari_autofocus.models.predictor import ModelPredictor
-from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.forms import NAME_PX, Message, button, choice, connect_while_alive, label, row, snug
+from napari_autofocus.widgets.model_fit import FitLabels, ModelFit, label_fits
 from napari_autofocus.widgets.readings import broken_sentence, card_details, card_sentence
 from napari_autofocus.widgets.session import Session
 
@@ -51,7 +49,6 @@ class ModelChoice(QWidget):
         self._by_user = False
         self._wanted: Path | None = None
         self._used: Path | None = None
-        self._differences: tuple[str, ...] = ()
         self._build(theme)
         self._arrange()
         self._connect()
@@ -68,14 +65,12 @@ class ModelChoice(QWidget):
         self.details_button = button("Card", "All that is known about the model: optics, range, measured accuracy")
         self.card_line = label("", wrap=True)
         self.message = Message(theme)
-        self.optics_line = Message(theme)
-        self.insist_box = QCheckBox("Use it all the same")
-        self.insist_box.setToolTip(
-            "Estimate although the optics are unknown or unlike the model's: even the sign of the defocus may be wrong"
-        )
+        self.fit = ModelFit(self._session, theme)
+        self.optics_line, self.insist_box = self.fit.line, self.fit.insist_box
+        self.box.view().setItemDelegate(FitLabels(self.box))
 
     def _arrange(self) -> None:
-        snug(self.card_line, self.message, self.optics_line)
+        snug(self.card_line, self.message)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
@@ -83,7 +78,7 @@ class ModelChoice(QWidget):
         name.setFixedWidth(NAME_PX)
         column.addLayout(row(name, self.box, self.open_button, self.details_button))
         column.itemAt(0).layout().setStretch(1, 1)
-        for part in (self.card_line, self.message, self.optics_line, self.insist_box):
+        for part in (self.card_line, self.message, self.fit):
             column.addWidget(part)
         self.card_line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
@@ -91,21 +86,20 @@ class ModelChoice(QWidget):
         self.box.activated.connect(self._on_chosen)
         self.open_button.clicked.connect(self._on_open_clicked)
         self.details_button.clicked.connect(self._on_details_clicked)
-        self.insist_box.toggled.connect(self._on_insist_toggled)
+        self.fit.wanted.connect(self.use_file)
         state = self._state
         connect_while_alive(
             self,
             [
                 (state.model_changed, self._show_model),
-                (state.settings_changed, self._on_settings_changed),
-                (state.refused, self._on_refused),
-                (state.estimated, self._on_estimated),
+                (state.settings_changed, self._use_default),
+                (state.sight_changed, self._use_default),
             ],
         )
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
-        for part in (self.message, self.optics_line):
+        for part in (self.message, self.fit):
             part.set_theme(theme)
 
     # which model
@@ -129,15 +123,20 @@ class ModelChoice(QWidget):
         self._installed = [model for model in found if isinstance(model.card, ModelCard)]
         for model in self._installed:
             self._list(model.name, model.path)
+        self.fit.use_installed(self._installed)
         self.box.setToolTip("\n".join([self.box.toolTip(), *(broken_sentence(m) for m in found if m.card is None)]))
         self._show_model(self._state.chosen)
         self._use_default()
 
-    def _use_default(self) -> None:
-        """The first shipped model that fits the objective, as long as the user has not chosen one."""
-        if self._by_user or not self._installed or self._session.is_closed:
+    def _use_default(self, *_: object) -> None:
+        """The first shipped model that fits what is looked at, as long as the user has not chosen one."""
+        if self._session.is_closed:
             return
-        wished = _fitting(self._installed, self._state.objective).path
+        label_fits(self.box, self._installed, self._state.sight)
+        if self._by_user or not self._installed:
+            return
+        suggestion = self.fit.suggestion()
+        wished = (suggestion.model or suggestion.nearest or self._installed[0]).path
         if wished not in (self._used, self._wanted) and (self._used is not None or self._state.chosen is None):
             self._load(wished)
 
@@ -172,7 +171,7 @@ class ModelChoice(QWidget):
         self.box.setCurrentIndex(self._place(self._used))
         self.card_line.setText("" if model is None else card_sentence(model.card))
         self.card_line.setToolTip(self._details())
-        self._check_optics()
+        self.fit.show_used(self._used)
 
     def _adopt(self, model: ModelPredictor | PairModelPredictor | None) -> None:
         """A model that another panel put to use stays until the user chooses again."""
@@ -207,36 +206,6 @@ class ModelChoice(QWidget):
             box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             box.open()
 
-    # whether the optics fit
-
-    def _on_insist_toggled(self, insist: bool) -> None:
-        if insist != self._state.insist:
-            self._state.set_insist(insist)
-
-    def _on_settings_changed(self) -> None:
-        self._check_optics()
-        self._use_default()
-
-    def _on_refused(self, error: Exception) -> None:
-        if isinstance(error, OpticsRefused):
-            self._tell_differences(error.differences)
-
-    def _on_estimated(self, _: object) -> None:
-        if not self._state.insist:  # what was estimated without insisting fits
-            self._tell_differences(())
-
-    def _check_optics(self) -> None:
-        """What can be told before an image has been looked at."""
-        model, optics = self._state.chosen, self._state.optics_of(None)
-        known = model is not None and optics is not None
-        self._tell_differences(_unlike(model.card, optics.objective) if known else ())
-
-    def _tell_differences(self, found: tuple[str, ...]) -> None:
-        insist = self._state.insist
-        self.insist_box.setChecked(insist)
-        self.insist_box.setVisible(insist or bool(found))
-        self.optics_line.say("" if insist else " ".join(found), "warning")
-
 
 def _open(path: Path) -> _Opened:
     """Runs beside the GUI; a listener that knew the path by itself would outlive a panel that is closed meanwhile."""
@@ -244,18 +213,3 @@ def _open(path: Path) -> _Opened:
         return _Opened(path, load_focus_model(path))
     except AutofocusError as error:
         return _Opened(path, None, str(error))
-
-
-def _fitting(models: list[InstalledModel], objective: Objective | None) -> InstalledModel:
-    """The first shipped model of one shot, which needs no move to answer, that fits the objective."""
-    wished = [model for model in models if isinstance(model.card, ModelCard) and model.card.kind == "one-shot"]
-    wished = wished or models
-    shipped = [model for model in wished if model.place == "shipped"] or wished
-    if objective is None:
-        return shipped[0]
-    fits = (m for m in shipped if isinstance(m.card, ModelCard) and not _unlike(m.card, objective))
-    return next(fits, shipped[0])
-
-
-def _unlike(card: ModelCard, objective: Objective | None) -> tuple[str, ...]:
-    return differences(card.optics, ImageOptics(objective), card.optics.colour)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.routines.refocus_config import RefocusConfig
+from napari_autofocus.routines.refocus_config import LEAST_PROBE_UM, RefocusConfig
 from napari_autofocus.widgets.fallback_choice import FallbackChoice
 from napari_autofocus.widgets.forms import Message, button, choice, columns_form, connect_while_alive, row
 from napari_autofocus.widgets.session import Session
@@ -26,7 +26,6 @@ _UNEVEN = [
     ("also make an all-in-focus image", "composite"),
     ("leave it", "leave"),
 ]
-PROBE_UM = 2.0
 
 
 class RefocusOptions(QWidget):
@@ -70,7 +69,15 @@ class RefocusOptions(QWidget):
         column.addWidget(self.more)
         self.method_box.currentIndexChanged.connect(self._on_method_changed)
         self.more_button.toggled.connect(self.more.setVisible)
-        connect_while_alive(self, [(self._state.model_changed, self._on_model_changed)])
+        connect_while_alive(
+            self,
+            [
+                (self._state.model_changed, self._on_model_changed),
+                (self._state.settings_changed, self._on_settings_changed),
+            ],
+        )
+        self._dof_um: float | None = None
+        self._on_settings_changed()
         self._on_model_changed()
 
     @property
@@ -81,8 +88,10 @@ class RefocusOptions(QWidget):
     @property
     def probe_um(self) -> float:
         """Length of the move that a drive of unknown direction may be tried by, µm."""
-        pair = self._state.pair
-        return PROBE_UM if pair is None else self._state.dz_um or pair.card.dz_um
+        pair, model = self._state.pair, self._state.model
+        if pair is not None:
+            return self._state.dz_um or pair.card.dz_um
+        return LEAST_PROBE_UM if model is None else RefocusConfig().probe_for(model.card.dof_um)
 
     def config(self, *, probe: bool) -> RefocusConfig:
         """What a refocus is told; ``probe`` allows a small move that finds out an unknown direction.
@@ -114,6 +123,13 @@ class RefocusOptions(QWidget):
         self.method_box.setItemText(0, "Two shots" if by_two else "One shot")
         self.fallback.setEnabled(not by_two)
         self._on_method_changed()
+
+    def _on_settings_changed(self) -> None:
+        """Another depth of field asks for another step and range of a sweep."""
+        objective = self._state.objective
+        if objective is not None and objective.dof_um != self._dof_um:
+            self._dof_um = objective.dof_um
+            self.sweeping.set_dof(objective.dof_um)
 
     def _on_method_changed(self, *_: object) -> None:
         by_model = self.method == "one-shot"
@@ -147,7 +163,7 @@ class DirectionQuestion(QWidget):
         self.cancel_button.clicked.connect(self.hide)
         self.hide()
 
-    def ask(self, probe_um: float = PROBE_UM, *, may_probe: bool) -> None:
+    def ask(self, probe_um: float = LEAST_PROBE_UM, *, may_probe: bool) -> None:
         """Show the question; a proposal, by which nothing moves, may not find out by a move."""
         self.probe_button.setText(f"Find out by {probe_um:g} µm")
         self.probe_button.setToolTip(f"Move sample and objective by {probe_um:g} µm, and compare two estimates")

@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.simulation.cameras import usual_colour
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.specimen import DENSITIES, STAINS
 from napari_autofocus.widgets.choices import SlideChoice, stain_name
@@ -19,6 +20,7 @@ from napari_autofocus.widgets.session import Connection, Session
 from napari_autofocus.widgets.watching import MicroscopeWatch
 
 _LETTERS = 6
+_CAMERAS = (("Usual", None), ("Colour", "rgb"), ("Grey, 16 bit", "mono"))
 
 
 class SlideForm(QWidget):
@@ -36,12 +38,15 @@ class SlideForm(QWidget):
         self.seed_box = number(
             7, 0, 99_999, 1, "", "Which slide of this kind (a number, no unit)", decimals=0, width_px=112
         )
-        for box in (self.stain_box, self.density_box, *(box for _, box in first)):
+        self.camera_box = choice(
+            list(_CAMERAS), "What looks at it (no unit). Usual: grey for what is unstained or shines, otherwise colour"
+        )
+        for box in (self.stain_box, self.density_box, self.camera_box, *(box for _, box in first)):
             box.setMinimumContentsLength(_LETTERS)
         columns = QHBoxLayout(self)
         columns.setContentsMargins(0, 0, 0, 0)
         columns.addLayout(columns_form(("Stain", self.stain_box), ("Density", self.density_box), *first), 1)
-        columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box)))
+        columns.addLayout(columns_form(("Tilt", self.tilt_box), ("Seed", self.seed_box), ("Camera", self.camera_box)))
 
     def slide(self) -> SlideChoice:
         """What is described."""
@@ -50,11 +55,16 @@ class SlideForm(QWidget):
             self.density_box.currentData(),
             self.tilt_box.value(),
             int(self.seed_box.value()),
+            self.camera_box.currentData(),
         )
 
     def show_slide(self, slide: SlideChoice) -> None:
         """Describe this one."""
-        for box, data in ((self.stain_box, slide.stain), (self.density_box, slide.density)):
+        for box, data in (
+            (self.stain_box, slide.stain),
+            (self.density_box, slide.density),
+            (self.camera_box, slide.camera),
+        ):
             box.setCurrentIndex(max(box.findData(data), 0))
         self.tilt_box.setValue(slide.tilt_um_per_mm)
         self.seed_box.setValue(slide.seed)
@@ -74,7 +84,10 @@ class SlideSection(Fold):
             "Load slide", "Put this slide under the objective; the stages stay, live mode goes on"
         )
         super().__init__(
-            "Slide", "Stain, density, tilt and seed of the simulated slide", self.form, row(1, self.load_button)
+            "Slide",
+            "Stain, density, tilt and seed of the simulated slide, and the camera",
+            self.form,
+            row(1, self.load_button),
         )
         self.load_button.clicked.connect(self._on_load_clicked)
         self.hide()
@@ -137,7 +150,9 @@ def slide_of(connection: Connection | None) -> SlideChoice | None:
         return None
     specimen = scene.specimen
     tilt = math.hypot(specimen.topography.tilt_x_um_per_mm, specimen.topography.tilt_y_um_per_mm)
-    return SlideChoice(specimen.stain, specimen.density, round(tilt, 3), specimen.seed)
+    colour = scene.camera.colour
+    camera = None if colour == usual_colour(specimen.stain) else colour
+    return SlideChoice(specimen.stain, specimen.density, round(tilt, 3), specimen.seed, camera)
 
 
 def _made(rig: SimulatedRig, slide: SlideChoice) -> _Made:

@@ -11,6 +11,8 @@ from napari_autofocus.routines.searches import Method
 from napari_autofocus.routines.sweep import SweepConfig
 from napari_autofocus.widgets.forms import choice, columns_form, number
 
+LEAST_RANGE_UM, RANGE_DOF = 10.0, 3.6
+"""How far a sweep looks to either side: so many µm or, where that is more, so many depths of field (ours)."""
 _METHOD_TIPS = {
     "uniform": "every step of the range",
     "coarse-to-fine": "wide steps first, then fine ones around the best",
@@ -31,7 +33,7 @@ class SweepSettings(QWidget):
         self.measure_box = choice([(_named(name), name) for name in MEASURES], "Focus measure")
         self.measure_box.setCurrentIndex(self.measure_box.findData("brenner"))
         tip = "How far to look on either side of where the drive stands, µm"
-        self.range_box = number(10, 0.1, 500, 1, "µm", tip, decimals=1)
+        self.range_box = number(LEAST_RANGE_UM, 0.1, 500, 1, "µm", tip, decimals=1)
         self.range_box.setPrefix("±")
         tip = "Finest spacing of frames, µm: about the depth of field"
         self.step_box = number(1, 0.02, 50, 0.1, "µm", tip)
@@ -43,8 +45,9 @@ class SweepSettings(QWidget):
         forms.addLayout(columns_form(("Range", self.range_box), ("Step", self.step_box)))
 
     def set_dof(self, dof_um: float) -> None:
-        """Step by this depth of field, µm."""
+        """Step by this depth of field, µm, and look as far as it asks for."""
         self.step_box.setValue(dof_um)
+        self.range_box.setValue(max(LEAST_RANGE_UM, RANGE_DOF * dof_um))
 
     def config(self) -> SweepConfig:
         """The settings. Raises InputError if they do not go together."""
