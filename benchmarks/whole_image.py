@@ -1,11 +1,12 @@
 """The baseline that sees the whole frame at once: MobileNetV3-small on the frame reduced 8 or 4 times.
 
     python benchmarks/whole_image.py --reduction 8 [--samples 120000] [--fields 384] [--overviews FOLDER]
-    python benchmarks/whole_image.py --reduction 4 [--samples 45000] [--base .tmp/whole_image/reduced-8.safetensors]
+    python benchmarks/whole_image.py --reduction 4 [--samples 45000] [--base brightfield-20x]
 
 The network, its head, loss, optimiser, turns and mirrors are those of the shipped defocus network; only what it is
 shown differs: the frame instead of patches of it. It learns from frames of 512 x 512 px and pools over whatever size it
-is given. ``--overviews`` adds the overviews of a shipped model's training data (build/models/brightfield-20x/data).
+is given. It begins with the shipped network's weights, which is to its advantage, or with drawn ones (``--base ""``).
+``--overviews`` adds the overviews of a shipped model's training data (build/models/brightfield-20x/data).
 Goes on where it was stopped. Writes FOLDER/reduced-N.safetensors, the weights, and beside them reduced-N.json, how they
 came about; ``densities.py`` reads both.
 """
@@ -27,6 +28,9 @@ import torch
 
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork
+from napari_autofocus.models.library import find_model
+from napari_autofocus.models.networks import load_networks
+from napari_autofocus.models.package import open_package
 from napari_autofocus.models.tasks import DefocusTask, Holding
 from napari_autofocus.models.training import Trained, TrainingSettings, train
 from napari_autofocus.optics import PRESETS
@@ -35,6 +39,7 @@ from whole_image_data import WholeFrames, from_files, from_overviews, simulate
 FOLDER = Path(".tmp/whole_image")
 DOF_UM = PRESETS["20x/0.75"].dof_um
 TRAINED_ON_PX = 512 * 512
+VALIDATE_EVERY = 6_400
 
 
 def weights_of(folder: Path, reduction: int) -> Path:
@@ -59,6 +64,14 @@ def answer_um(network: DefocusNetwork, frame: npt.NDArray[np.uint8], reduction: 
         return float(network(seen)[0, 0])
 
 
+def first_network(base: str) -> DefocusNetwork:
+    """What training begins with: the defocus network of a model, by its name or file, or one of drawn weights."""
+    if not base:
+        return DefocusNetwork()
+    network, _ = load_networks(open_package(find_model(base)))
+    return cast(DefocusNetwork, network).train()
+
+
 def data_of(options: argparse.Namespace) -> WholeFrames:
     """What is learned from; simulates what is missing of it."""
     for path in simulate(options.work / "fields", options.fields):
@@ -71,12 +84,17 @@ def data_of(options: argparse.Namespace) -> WholeFrames:
 def taught(data: WholeFrames, options: argparse.Namespace) -> Trained:
     """The network after the run, or after the rest of it."""
     torch.manual_seed(options.seed)
-    network = load(options.base) if options.base else DefocusNetwork()
+    network = first_network(options.base)
     task = DefocusTask(
         network, cast(Dataset, data), dof_um=DOF_UM, seed=options.seed, holding=Holding(share=0.06), balance=0.5
     )
     settings = TrainingSettings(
-        samples=options.samples, batch=options.batch, seed=options.seed, validate_every=12_800, hold=0.4
+        samples=options.samples,
+        batch=options.batch,
+        seed=options.seed,
+        averaging=0.995,
+        hold=0.4,
+        validate_every=VALIDATE_EVERY,
     )
     run = train(task, settings, options.work / f"run-{options.reduction}.safetensors")
     while True:
@@ -94,7 +112,7 @@ def record(data: WholeFrames, trained: Trained, options: argparse.Namespace) -> 
         "command": f"python benchmarks/whole_image.py {' '.join(sys.argv[1:])}".strip(),
         "network": "mobilenet_v3_small, the shipped defocus network's head and loss",
         "reduction": options.reduction,
-        "begins_with": options.base.name if options.base else "drawn weights",
+        "begins_with": options.base or "drawn weights",
         "frames": len(data),
         "slides": int(np.unique(data.slides).size),
         "frames_shown": trained.samples,
@@ -110,12 +128,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reduction", type=int, default=8, choices=(4, 8))
     parser.add_argument("--samples", type=int, default=120_000, help="frames shown in all")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--fields", type=int, default=384, help="fields simulated for it, 14 frames each; 0 for none")
     parser.add_argument(
         "--overviews", type=Path, help="shards of a shipped model, whose overviews are learned from too"
     )
-    parser.add_argument("--base", type=Path, help="weights to begin with")
+    parser.add_argument("--base", default="brightfield-20x", help="model to begin with; empty for drawn weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=FOLDER)
     options = parser.parse_args()
