@@ -25,6 +25,8 @@ COUNTER = ".num_batches_tracked"  # of a normalisation; older files lack it, and
 def load_imagenet_weights(backbone: nn.Module, path: str | PathLike[str]) -> None:
     """Fill a backbone with ImageNet weights, all but its last layer, which has other outputs and keeps its own.
 
+    Parts that the published network does not have (``own_parts`` of the backbone) keep theirs too.
+
     Where the backbone takes other than three channels, each channel of the first layer gets the mean over the file's
     three colours, scaled so that a grey image answers as it did in colour (ours). Nothing is changed if the file does
     not fit.
@@ -44,7 +46,7 @@ def load_imagenet_weights(backbone: nn.Module, path: str | PathLike[str]) -> Non
     path = Path(path)
     own = backbone.state_dict()
     first, last = _ends(backbone)
-    wanted, given = (_without(last, tensors) for tensors in (own, _read(path)))
+    wanted, given = (_without((last, *_own_parts(backbone)), tensors) for tensors in (own, _read(path)))
     _check_names(path, wanted, given)
     filters = f"{first}.weight"
     given[filters] = _for_channels(given[filters], wanted[filters].shape[1])
@@ -72,12 +74,16 @@ def _ends(backbone: nn.Module) -> tuple[str, str]:
     return convolutions[0], linear[-1]
 
 
-def _without(layer: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What is to be loaded: all tensors but one layer's and the counters."""
+def _own_parts(backbone: nn.Module) -> tuple[str, ...]:
+    parts: tuple[str, ...] = getattr(backbone, "own_parts", ())
+    return parts
+
+
+def _without(layers: tuple[str, ...], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is to be loaded: all tensors but those of some layers and the counters."""
+    left_out = tuple(f"{layer}." for layer in layers)
     return {
-        name: value
-        for name, value in tensors.items()
-        if name.rpartition(".")[0] != layer and not name.endswith(COUNTER)
+        name: value for name, value in tensors.items() if not name.startswith(left_out) and not name.endswith(COUNTER)
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-__all__ = ["ConvNorm", "initialise", "round_channels"]
+__all__ = ["Activation", "ConvNorm", "Norm", "initialise", "round_channels"]
 
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]

@@ -6,20 +6,32 @@ open (normalisation, initial weights), as torchvision has them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from napari_autofocus.models.backbones.layers import ConvNorm, initialise, round_channels
+from napari_autofocus.models.backbones.layers import Activation, ConvNorm, initialise, round_channels
 from napari_autofocus.models.backbones.registry import BackboneOptions, register
 
-__all__ = ["MobileNetV3", "mobilenet_v3_large", "mobilenet_v3_small"]
+__all__ = [
+    "SMALL",
+    "SMALL_HIDDEN",
+    "MobileNetV3",
+    "Pointwise",
+    "mobilenet_v3_large",
+    "mobilenet_v3_small",
+    "norm",
+    "plain",
+]
 
 DROPOUT = 0.2
-_norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
+norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
 _RE = partial(nn.ReLU, inplace=True)
 _HS = nn.Hardswish
+Pointwise = Callable[[int, int, Activation | None], nn.Module]
+"""Makes the 1 x 1 convolution of a bottleneck from its inputs, its outputs and the activation after it."""
 
 
 class _Row(NamedTuple):
@@ -46,6 +58,7 @@ SMALL = (
     _Row(5, 576, 96, True, _HS, 1),
     _Row(5, 576, 96, True, _HS, 1),
 )
+SMALL_HIDDEN = 1024
 LARGE = (
     _Row(3, 16, 16, False, _RE, 1),
     _Row(3, 64, 24, False, _RE, 2),
@@ -79,20 +92,27 @@ class _SqueezeExcite(nn.Module):
         return x * nn.functional.hardsigmoid(self.fc2(nn.functional.relu(self.fc1(pooled))))
 
 
+def plain(inputs: int, outputs: int, activation: Activation | None) -> nn.Module:
+    """The 1 x 1 convolution as published, with its normalisation."""
+    return ConvNorm(inputs, outputs, 1, norm=norm, activation=activation)
+
+
 class _Bottleneck(nn.Module):
     """Expand, filter each channel, squeeze-and-excite, project (figure 4)."""
 
-    def __init__(self, inputs: int, row: _Row) -> None:
+    def __init__(self, inputs: int, row: _Row, pointwise: Pointwise) -> None:
         super().__init__()
-        layer = partial(ConvNorm, norm=_norm)
         expanded, act = row.expanded, row.activation
         layers: list[nn.Module] = []
         if expanded != inputs:
-            layers.append(layer(inputs, expanded, 1, activation=act))
-        layers.append(layer(expanded, expanded, row.kernel, stride=row.stride, groups=expanded, activation=act))
+            layers.append(pointwise(inputs, expanded, act))
+        filters = ConvNorm(
+            expanded, expanded, row.kernel, stride=row.stride, groups=expanded, norm=norm, activation=act
+        )
+        layers.append(filters)
         if row.squeeze:
             layers.append(_SqueezeExcite(expanded))
-        layers.append(layer(expanded, row.outputs, 1))
+        layers.append(pointwise(expanded, row.outputs, None))
         self.block = nn.Sequential(*layers)
         self.residual = row.stride == 1 and inputs == row.outputs
 
@@ -111,20 +131,24 @@ class MobileNetV3(nn.Module):
     hidden : int
         Size of the layer before the last, before the width factor.
     options : BackboneOptions
+    pointwise : callable
+        Makes the 1 x 1 convolutions of the bottlenecks.
     """
 
-    def __init__(self, rows: tuple[_Row, ...], hidden: int, options: BackboneOptions) -> None:
+    def __init__(
+        self, rows: tuple[_Row, ...], hidden: int, options: BackboneOptions, *, pointwise: Pointwise = plain
+    ) -> None:
         super().__init__()
         channels = first = round_channels(16 * options.width)
-        layers: list[nn.Module] = [ConvNorm(options.channels, first, 3, stride=2, norm=_norm, activation=_HS)]
+        layers: list[nn.Module] = [ConvNorm(options.channels, first, 3, stride=2, norm=norm, activation=_HS)]
         for row in rows:
             widened = row._replace(
                 expanded=round_channels(row.expanded * options.width),
                 outputs=round_channels(row.outputs * options.width),
             )
-            layers.append(_Bottleneck(channels, widened))
+            layers.append(_Bottleneck(channels, widened, pointwise))
             channels = widened.outputs
-        layers.append(ConvNorm(channels, 6 * channels, 1, norm=_norm, activation=_HS))
+        layers.append(ConvNorm(channels, 6 * channels, 1, norm=norm, activation=_HS))
         self.features = nn.Sequential(*layers)
         widened_hidden = round_channels(hidden * options.width)
         self.classifier = nn.Sequential(
@@ -144,7 +168,7 @@ class MobileNetV3(nn.Module):
 @register("mobilenet_v3_small")
 def mobilenet_v3_small(options: BackboneOptions) -> nn.Module:
     """Table 2: 2.5 million parameters, 56 MFLOP at 224 px."""
-    return MobileNetV3(SMALL, 1024, options)
+    return MobileNetV3(SMALL, SMALL_HIDDEN, options)
 
 
 @register("mobilenet_v3_large")

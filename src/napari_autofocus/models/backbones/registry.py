@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_autofocus.errors import InputError
 
-__all__ = ["BACKBONES", "BackboneOptions", "Builder", "build_backbone", "register"]
+__all__ = ["BACKBONES", "BackboneOptions", "Builder", "build_backbone", "check_one_width", "register"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,12 @@ def register(name: str) -> Callable[[Builder], Builder]:
         return builder
 
     return add
+
+
+def check_one_width(options: BackboneOptions, family: str) -> None:
+    """Raise InputError if a family of networks that has one width is asked for another."""
+    if options.width != 1:
+        raise InputError(f"a {family} has one width, 1, not {options.width}; a MobileNet can be built narrower")
 
 
 def build_backbone(
