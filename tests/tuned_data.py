@@ -16,6 +16,7 @@ from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import TeachingPlan
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.workflows.tuning_data import HELD_SHARE
+from napari_autofocus.workflows.tuning_found import Found, FoundLeg
 from napari_autofocus.workflows.tuning_member import TuningJob
 from napari_autofocus.workflows.tuning_plan import TuningSettings
 
@@ -71,3 +72,21 @@ def job(folder: Path, **changes: object) -> TuningJob:
     if not data.exists():
         shards(data)
     return TuningJob(data, folder / "work", PLAN, 1.0, settings, (used["choosing"],), (used["measuring"],))
+
+
+def made_found(width: float = 0.75) -> Found:
+    """Settings as tuning might find them."""
+    return Found(
+        backbone="mobilenet_v3_small",
+        width=width,
+        channels=3,
+        course=(
+            FoundLeg(until=0.5, learning_rate=2e-3, momentum=0.85, weight_decay=0.05, dropout=0.3),
+            FoundLeg(until=1.0, learning_rate=1e-3, momentum=0.95, weight_decay=0.01, dropout=0.2),
+        ),
+        batch=32,
+        best=2,
+        score_um=0.4,
+        samples=64,
+        seconds=12.0,
+    )

@@ -13,22 +13,10 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusSettings
 from napari_autofocus.models.teaching import TeachingPlan
 from napari_autofocus.models.training_settings import Leg, TrainingSettings
-from napari_autofocus.workflows.tuning_found import Found, FoundLeg, read_found, tuned, write_found
+from napari_autofocus.workflows.tuning_found import read_found, tuned, write_found
+from tuned_data import made_found
 
-FOUND = Found(
-    backbone="mobilenet_v3_small",
-    width=0.75,
-    channels=3,
-    course=(
-        FoundLeg(until=0.5, learning_rate=2e-3, momentum=0.85, weight_decay=0.05, dropout=0.3),
-        FoundLeg(until=1.0, learning_rate=1e-3, momentum=0.95, weight_decay=0.01, dropout=0.2),
-    ),
-    batch=32,
-    best=2,
-    score_um=0.4,
-    samples=64,
-    seconds=12.0,
-)
+FOUND = made_found()
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def require_training() -> None:
 
 def require_tuning() -> None:
     """Raise InputError, which says what to install, where what tuning takes is missing."""
-    missing = [name for name in ("torch", "ray", "pyarrow", "pandas") if find_spec(name) is None]
+    missing = [name for name in ("torch", "ray", "pandas", "psutil") if find_spec(name) is None]
     if missing:
         raise InputError(
             f"Tuning takes {', '.join(missing)}, which is not installed here; pip install 'napari-autofocus[tune]'."

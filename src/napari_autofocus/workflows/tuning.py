@@ -165,7 +165,7 @@ def _found(job: TuningJob, notes: tuple[str, ...]) -> Found:
         samples=best.samples,
         seconds=sum(end.seconds for ends in told.values() for end in ends),
         population=tuple(_member_told(member, ends) for member, ends in told.items() if ends),
-        settings=settings.to_json(),
+        asked=settings.to_json(),
         notes=notes,
     )
 

@@ -87,8 +87,8 @@ class Found(BaseModel):
         Spent teaching, by all members.
     population : tuple of MemberTold
         All of them.
-    settings : dict
-        What was asked for.
+    asked : dict
+        How settings were looked for.
     notes : tuple of str
         What to know of the figures; a sentence each.
     """
@@ -109,7 +109,7 @@ class Found(BaseModel):
     samples: int
     seconds: float
     population: tuple[MemberTold, ...] = ()
-    settings: dict[str, Any] = {}
+    asked: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
 
     def legs(self) -> tuple[Leg, ...]:

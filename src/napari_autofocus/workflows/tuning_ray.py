@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import ray
 from ray import tune
 from ray.exceptions import RayError
@@ -42,6 +43,8 @@ from napari_autofocus.workflows.tuning_steps import GenerationEnded, TakenOver, 
 _SOCKETS = 68
 """Characters of the longest name of a socket below Ray's folder; systems allow 107 in all."""
 _TRIES = 4
+_NICE = 15
+"""By how much members give way to other programs."""
 _OBJECT_STORE = 80 * 2**20
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -61,6 +64,8 @@ class _Member(tune.Trainable):  # type: ignore[misc]
     """A member in a process of its own; an iteration is a generation."""
 
     def setup(self, config: dict[str, Any], job: TuningJob) -> None:
+        if hasattr(os, "nice"):
+            os.nice(_NICE)  # to a live image beside it, say; not so Ray itself, which gives up where it has to wait
         self.job, self.data = job, Dataset(job.data)
         self.reset_config(config)
 
@@ -235,6 +240,7 @@ def _ray(job: TuningJob) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+        _end_what_is_left(folder)
         shutil.rmtree(folder, ignore_errors=True)
         logging.getLogger("ray").setLevel(level)
         for name, value in before.items():
@@ -263,7 +269,16 @@ def _begin(job: TuningJob, folder: Path) -> None:
                 raise
             reason = str(error).partition("\n")[0]
             ray.shutdown()
+            _end_what_is_left(folder)
     raise InputError(f"Ray, which tuning runs on, does not start here ({reason}); see docs/tuning.md.")
+
+
+def _end_what_is_left(folder: Path) -> None:
+    """End processes of ours that work in Ray's folder: it forgets those of a start in which it gave up."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(str(folder) in word for word in process.cmdline()):
+                process.kill()
 
 
 def _folder(work: Path) -> Path:
