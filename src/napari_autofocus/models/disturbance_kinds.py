@@ -111,7 +111,7 @@ def _specked(light: Float32, count: float, rng: np.random.Generator) -> Float32:
 
 def _less_colour(light: Float32, share: float) -> Float32:
     grey = (light @ _GREY)[..., None]
-    return grey + np.float32(share) * (light - grey)
+    return np.asarray(grey + np.float32(share) * (light - grey), np.float32)
 
 
 def _redder(light: Float32, gain: float) -> Float32:

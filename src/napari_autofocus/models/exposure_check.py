@@ -50,7 +50,7 @@ def _sample(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _largest_share(chosen: npt.NDArray[np.bool_]) -> float:
     """Of the colours' shares."""
-    return max(np.count_nonzero(colour) / colour.size for colour in chosen)
+    return float(max(np.count_nonzero(colour) / colour.size for colour in chosen))
 
 
 def _clipped(sample: npt.NDArray[Any], frame: ModelFrame) -> tuple[str, ...]:
