@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evidence_figures import Drawing, Panel
-from evidence_words import DENSITIES, NONE, STAINS, bold, count, picture, share, source, table, um, weights
+from evidence_words import DENSITIES, NONE, STAINS, bold, count, picture, share, some, source, table, um, weights
 
 Results = dict[str, Any]
 Made = tuple[dict[str, str], list[Drawing]] | None
@@ -75,7 +75,7 @@ def _frames(results: Results) -> dict[str, Any] | None:
 
 
 def _from(found: dict[str, Any]) -> str:
-    sizes = f"`{found['model']}`, {found['fields']} fields of each density, {found['draws']} frames each"
+    sizes = f"`{found['model']}`, {found['fields']} fields of each density, {some(found['draws'], 'frame')} each"
     return source(_FILE, found, sizes, f"the fields of `single_shot.py`, ±{found['range_um']:g} µm", weights(found))
 
 

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from evidence_figures import Drawing, Panel
-from evidence_words import DENSITIES, NONE, STAINS, bold, count, dig, listed, picture, share, source, table, um, weights
+from evidence_words import (
+    DENSITIES,
+    NONE,
+    STAINS,
+    bold,
+    count,
+    dig,
+    listed,
+    picture,
+    share,
+    some,
+    source,
+    table,
+    um,
+    weights,
+)
 
 Results = dict[str, Any]
 Made = tuple[dict[str, str], list[Drawing]] | None
@@ -69,7 +84,7 @@ def _model(name: str, result: dict[str, Any]) -> str:
     ]
     headings = ["", *_COLUMNS, "in 90 % interval", "refused"]
     sizes = f"{result['fields']} fields of each density ({result['other_fields']} off nominal)"
-    seeds = f"{result['draws']} frames each, slides from seed {result['first_seed']:,}"
+    seeds = f"{some(result['draws'], 'frame')} each, slides from seed {result['first_seed']:,}"
     told = source(result["file"], result, sizes, seeds, weights(result))
     return "\n\n".join(part for part in (head, table(headings, rows), _refusals(result["rows"]), told) if part)
 
@@ -142,7 +157,8 @@ def _line(what: str, asked: str, found: str, reached: bool) -> list[str]:
 def _other_targets(results: Results) -> list[list[str]]:
     rows = []
     for target in results.get("densities", {}).get("targets", []):
-        words = f"extremely sparse: our error over that of {target['method']} ({target['frames']:.3g} frames)"
+        frames = f"{target['frames']:.3g} frame{'s' if target['frames'] > 1 else ''}, {target['starts']} starts"
+        words = f"extremely sparse: our error over that of {target['method']} ({frames})"
         ratio = NONE if target["ratio"] is None else f"{target['ratio']:.2f}"
         rows.append(_line(words, f"at most {target['at_most']:g}", ratio, target["reached"]))
     for model in latest(results.get("robustness", {}).get("models", {})).values():

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evidence_figures import Drawing, Panel
-from evidence_words import DENSITIES, NONE, bold, count, dig, picture, share, source, table, um, weights
+from evidence_words import DENSITIES, NONE, bold, count, dig, picture, share, some, source, table, um, weights
 
 Results = dict[str, Any]
 Made = tuple[dict[str, str], list[Drawing]] | None
@@ -23,7 +23,9 @@ def densities(results: Results) -> Made:
         return None
     groups = sorted((group for group in found["rows"] if found["rows"][group]), key=_emptiness)
     drawing = Drawing("evidence_densities.svg", _by_density(found, groups), columns=1)
-    sizes = f"{found['fields']} fields of each, {found['draws']} starts each ({found['sweep_draws']} for sweeps)"
+    sizes = (
+        f"{found['fields']} fields of each, {some(found['draws'], 'start')} each ({found['sweep_draws']} for sweeps)"
+    )
     facts = (f"`{found['model']}`", sizes, f"slides from seed {found['first_seed']:,}", weights(found))
     pieces = {
         "figure": picture(drawing.file, "Error of each method by how much content a field holds"),
@@ -79,18 +81,34 @@ def _methods(found: Mapping[str, Any], groups: list[str], figure: str) -> str:
             row = found["rows"][group].get(method)
             value = dig(row, figure) if row else None
             cells.append(bold((um if smaller else share)(value), value is not None and value == best[group]))
-        rows.append([method, f"{_frames(found, method):.3g}", *cells])
-    return table(["", "frames", *map(_name, groups)], rows)
+        rows.append([method, f"{_frames(found, method):.3g}", _starts(found, method), *cells])
+    return table(["", "frames", "starts", *map(_name, groups)], rows)
+
+
+def _starts(found: Mapping[str, Any], method: str) -> str:
+    """How many starts a figure of a method rests on; a range where groups differ."""
+    numbers = [rows[method]["starts"] for rows in found["rows"].values() if method in rows]
+    least, most = min(numbers), max(numbers)
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def _verdict(group: str, told: Mapping[str, Any]) -> str:
+    """Our error over that of the best baseline, each time on the starts that both had."""
     parts = []
-    for key, words in (("best_single_frame", "of one frame"), ("best_of_all", "of all")):
+    for key, words in (("best_single_frame", "baseline of one frame"), ("best_of_all", "baseline of all")):
         best = told.get(key)
         if best and best["ratio"] is not None:
-            at = f"{best['frames']:.3g} frame{'s' if best['frames'] > 1 else ''}"
-            parts.append(f"{best['ratio']:.2f} times that of {best['method']}, the best baseline {words} ({at})")
-    return f"- {_name(group)}: our error is {um(told['ours_mae_um'])} µm, " + "; ".join(parts) + "." if parts else ""
+            frames = f"{best['frames']:.3g} frame{'s' if best['frames'] > 1 else ''}"
+            starts = some(best["starts"], "start")
+            errors = f"{um(best['ours_mae_um'])} against {um(best['mae_um'])} µm"
+            parts.append(
+                f"{_times(best['ratio'])} that of the best {words}, {best['method']} ({frames}; {errors}, {starts})"
+            )
+    return f"- {_name(group)}: our error is " + "; ".join(parts) + "." if parts else ""
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f} times" if ratio < 1 else bold(f"{ratio:.1f} times")
 
 
 CASES = {
@@ -169,7 +187,7 @@ def _strengths(entries: list[dict[str, Any]]) -> list[Panel]:
         if lines:
             limit = BREAKS * entries[-1]["rows"]["clean"]["mae_um"] if "clean" in entries[-1]["rows"] else None
             lines_across = [{"y": limit, "name": f"{BREAKS:g} times clean"}] if limit else []
-            log = {"log_x": True} if case in ("full-well", "dust-specks") and min(lines[0]["x"]) > 0 else {}
+            log = {"log_x": True} if case in ("full-well", "exposure") and min(lines[0]["x"]) > 0 else {}
             axes = {"title": CASES[case][0], "x": "", "y": _ERROR, **log}
             panels.append({**axes, "lines": lines, "hlines": lines_across})
     return panels
@@ -188,7 +206,7 @@ def _withstood(entry: dict[str, Any], result: Mapping[str, Any]) -> str:
     head = (
         f"{_label(entry).capitalize()}: clean {um(clean['mae_um'])} µm." if clean else f"{_label(entry).capitalize()}."
     )
-    sizes = f"{entry['fields']} fields of each density, {entry['draws']} frames each"
+    sizes = f"{entry['fields']} fields of each density, {some(entry['draws'], 'frame')} each"
     facts = (sizes, f"slides from seed {entry['first_seed']:,}" if "first_seed" in entry else "", weights(entry))
     told = source("robustness.json", {**result, "date": entry["date"]}, *facts)
     return f"{head}\n\n{table(headings, rows)}\n\n{told}"
@@ -207,18 +225,20 @@ def _case_rows(entry: dict[str, Any], case: str) -> list[list[str]]:
         if far:
             both = any(at < clean for at, _ in told) and any(at > clean for at, _ in told)
             name = f"{words}, {side}" if both else words
-            rows.append(_strongest(name, _holds(far), f"{far[-1][0]:.3g}", far[-1][1]))
+            rows.append(_strongest(name, _holds(far), f"{float(f'{far[-1][0]:.3g}'):g}", far[-1][1]))
     return rows
 
 
 def _holds(far: list[tuple[float, dict[str, Any]]]) -> str:
     """The strongest up to which the error stays; nothing where clean frames of the same kind are not there."""
-    if any(row["over_clean"] is None for _, row in far):
+    if all(row["over_clean"] is None for _, row in far):
         return NONE
-    held = NONE
+    held = ""
     for at, row in far:
+        if row["over_clean"] is None:
+            return held or f"none of them ({at:g} is refused)"
         if row["over_clean"] > BREAKS:
-            return held if held != NONE else f"none of them ({far[0][0]:.3g} is {row['over_clean']:.2f} times)"
+            return held or f"none of them ({at:.3g} is {row['over_clean']:.2f} times)"
         held = f"{at:.3g}"
     return f"{held} (all)"
 
@@ -245,19 +265,20 @@ def together(results: Results) -> Made:
     rows = [[name.replace("_", " "), *(_against(row[case]) for case in cases)] for name, row in found["rows"].items()]
     facts = (
         f"from `{found['model']}` ({weights(found)}), {count(found['samples'])} fields shown to each",
-        f"measured on {found['fields']} unseen fields of each density, {found['draws']} frames each",
+        f"measured on {found['fields']} unseen fields of each density, {some(found['draws'], 'frame')} each",
         f"slides to learn from: seed {found['seeds']['training']:,} on",
     )
     pieces = {
         "table": table(["taught / pooled", *map(_name_of_case, cases)], rows),
-        "verdict": _who_wins(found["rows"], cases),
+        "verdict": f"{_who_wins(found['rows'], cases)} {_beside_the_start(found['rows'], cases)}".strip(),
         "source": source("end_to_end.json", found, *facts),
     }
     return pieces, []
 
 
 def _name_of_case(case: str) -> str:
-    return DENSITIES.get(case, f"{case} (patches)" if case.endswith("left") else case)
+    left = case.removesuffix(" left")
+    return DENSITIES.get(case, case if left == case else f"{'1 patch' if left == '1' else left + ' patches'} left")
 
 
 def _against(row: Mapping[str, Any]) -> str:
@@ -275,3 +296,14 @@ def _who_wins(rows: Mapping[str, Mapping[str, Any]], cases: list[str]) -> str:
     if not said:
         return "No way of teaching both together differs for certain from teaching one after the other, in any case."
     return "For certain (95 % interval over fields) differ: " + "; ".join(said) + "."
+
+
+def _beside_the_start(rows: Mapping[str, Mapping[str, Any]], cases: list[str]) -> str:
+    """Whether going on was worth it at all."""
+    cells = [(name, case) for name in rows if not name.startswith("start ") for case in cases]
+    starts = {name: f"start /{name.partition('/')[2]}" for name, _ in cells}
+    told = [(name, case) for name, case in cells if starts[name] in rows]
+    better = sum(rows[name][case]["mae_um"] < rows[starts[name]][case]["mae_um"] for name, case in told)
+    return (
+        f"Of {len(told)} figures of what was taught on, {better} are smaller than those of the start." if told else ""
+    )

@@ -39,6 +39,11 @@ def count(value: int | float) -> str:
     return f"{round(value):,}"
 
 
+def some(number: int, what: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def bold(text: str, wanted: bool = True) -> str:
     """Text, bold if wanted."""
     return f"**{text}**" if wanted else text

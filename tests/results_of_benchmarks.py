@@ -128,11 +128,15 @@ def densities() -> dict[str, Any]:
     """Of ``densities.py``: one frame against a sweep."""
 
     def row(mae_um: float, frames: float) -> dict[str, Any]:
-        return {"frames": frames, "all": {"mae_um": mae_um, "within_half_dof": 1 - mae_um / 10}}
+        return {
+            "frames": frames,
+            "starts": 32 if frames == 1 else 16,
+            "all": {"mae_um": mae_um, "within_half_dof": 1 - mae_um / 10},
+        }
 
     methods = {"two stages": (0.1, 1.0), "mean of all patches": (0.05, 1.0), "brent": (0.4, 13.5)}
     rows = {group: {name: row(*figures) for name, figures in methods.items()} for group in ("1 cell", *DENSITIES)}
-    best = {"method": "brent", "mae_um": 0.4, "frames": 13.5, "ratio": 0.25}
+    best = {"method": "brent", "frames": 13.5, "starts": 16, "ours_mae_um": 0.1, "mae_um": 0.4, "ratio": 0.25}
     return {
         "command": "python benchmarks/densities.py",
         "date": "2026-01-02",
@@ -144,7 +148,7 @@ def densities() -> dict[str, Any]:
         "first_seed": 10_000_000,
         "methods": list(methods),
         "rows": rows,
-        "comparisons": {group: {"ours_mae_um": 0.1, "best_of_all": best} for group in rows},
+        "comparisons": {group: {"best_of_all": best} for group in rows},
         "targets": [{"figure": "ratio", "at_most": 0.5, "reached": True, **best}],
     }
 

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_autofocus.models.dataset_evaluation import (
-    FrameJudged,
+from napari_autofocus.models.dataset_evaluation import FrameJudged, write_evaluation
+from napari_autofocus.models.disturbed_evaluation import (
     befallen,
     disturbance_notes,
     disturbances_told,
-    write_evaluation,
+    frames_words,
 )
 from napari_autofocus.models.evaluation import Evaluation, Known, evaluate
 from napari_autofocus.models.labelled_stacks import StackSkipped
@@ -52,6 +52,11 @@ class SimulatedEvaluation:
         return self.evaluation.warnings
 
     @property
+    def frames_are(self) -> str:
+        """What a reader of the figures has to know of the frames, in a few words."""
+        return frames_words("simulated", self.settings.disturbances)
+
+    @property
     def unreadable(self) -> tuple[StackSkipped, ...]:
         """None: nothing is read."""
         return ()
@@ -86,9 +91,9 @@ class SimulatedEvaluation:
     def notes(self) -> list[str]:
         """What a reader of the figures has to know of the data, a sentence each."""
         asked = self.settings
-        slides = asked.fields * len(asked.densities)
+        slides, of = asked.fields * len(asked.densities), f"{', '.join(self.stains)}; seed {asked.seed}"
         return [
-            f"Simulated: {slides} slides ({', '.join(self.stains)}; seed {asked.seed}), {asked.draws} frames of each,"
+            f"Simulated: {_count(slides, 'slide')} ({of}), {_count(asked.draws, 'frame')} of each,"
             f" through {self.lens.name} at {self.lens.pixel_size_um:.4g} µm a pixel. Nothing of this was measured on a"
             " real microscope: check the model on your own z-stacks too.",
             *disturbance_notes(asked.disturbances),
@@ -153,3 +158,7 @@ def _all_frames(predictor: CheckedPredictor, settings: CheckSettings) -> Iterato
 def known_frames(predictor: CheckedPredictor, settings: CheckSettings, density: str, number: int) -> Iterator[Known]:
     """The frames of one field as the predictor gets them."""
     yield from befallen(check_field(predictor.card, settings, density, number), settings.disturbances)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
