@@ -150,7 +150,7 @@ def main() -> None:
     options = {name: value for name, value in vars(wanted).items() if name not in ("data", "work")}
     done: dict[str, Any] = {
         "command": f"python benchmarks/tuning.py --data build/models/{wanted.recipe}/data "
-        + " ".join(f"--{name} {value}" for name, value in options.items() if name != "recipe"),
+        + " ".join(f"--{name} {value}" for name, value in options.items()),
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "seed": wanted.seed,
         "wall_seconds": round(time.monotonic() - began, 1),

@@ -54,6 +54,7 @@ KNOWN_BY: dict[str, set[str]] = {
     **{library: {"widgets"} for library in GUI},
     **{library: {"microscope", "workflows.mda"} for library in HARDWARE},
     **{library: {"models"} for library in LEARNING},
+    "ray": {"workflows.tuning_ray"},
     **{library: set() for library in ("pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal")},
 }
 
