@@ -94,6 +94,8 @@ def size(results: Results) -> Made:
     if not found:
         return None
     by_size = found["ms"]["size"]
+    most = {px: max(row["patches"] for row in found["size"]["all"] if row["size_px"] == px) for px in map(int, by_size)}
+    much = lambda row: row["patches"] == most[row["size_px"]]  # noqa: E731
     ticks = [[int(px), px] for px in by_size if int(px) % _MARKED_PX == 0]
     axes = {"x": "side of a patch, px", "log_y": True, "ticks": ticks}
     times = {"name": "as much area", "x": [int(px) for px in by_size], "y": list(by_size.values())}
@@ -107,7 +109,7 @@ def size(results: Results) -> Made:
             "title": "as much area as 32 patches have",
             **axes,
             "y": _ERROR,
-            "lines": _lines(found, "size", "size_px", _much),
+            "lines": _lines(found, "size", "size_px", much),
         },
         {
             "title": "the most important patch alone",
@@ -126,10 +128,6 @@ def size(results: Results) -> Made:
         "source": _from(found),
     }
     return pieces, [drawing]
-
-
-def _much(row: dict[str, Any]) -> bool:
-    return bool(row["patches"] > 1)
 
 
 def _one(row: dict[str, Any]) -> bool:

@@ -147,9 +147,11 @@ def robustness(results: Results) -> Made:
     for name, entries in by_name.items():
         entries.sort(key=lambda entry: entry.get("patches_seen") or 0)
         drawing = Drawing(f"evidence_robustness_{name}.svg", _strengths(entries), columns=3)
-        drawings.append(drawing)
-        shown = picture(drawing.file, f"Error of {name} against the strength of each disturbance")
-        parts += [f"### `{name}`", shown, *(_withstood(entry, results["robustness"]) for entry in reversed(entries))]
+        parts.append(f"### `{name}`")
+        if drawing.panels:
+            drawings.append(drawing)
+            parts.append(picture(drawing.file, f"Error of {name} against the strength of each disturbance"))
+        parts += [*(_withstood(entry, results["robustness"]) for entry in reversed(entries))]
     return {"models": "\n\n".join(parts)}, drawings
 
 

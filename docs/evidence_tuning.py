@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evidence_figures import Drawing
-from evidence_words import NONE, bold, count, picture, share, source, table, um
+from evidence_words import bold, count, picture, share, source, table, um
 
 Made = tuple[dict[str, str], list[Drawing]] | None
 _TAUGHT = {
@@ -22,14 +22,20 @@ def tuning(results: dict[str, Any]) -> Made:
     if not told:
         return None
     found = told["found"]
-    rows = [["the best member of the population", count(found["samples"]), *_figures(found["measured"])]]
+    rows = [
+        [
+            f"the best of a population of {len(found['population'])}",
+            count(found["samples"]),
+            *_figures(found["measured"]),
+        ]
+    ]
     rows += [
         [words, count(told[key]["samples"]), *_figures(told[key])] for key, words in _TAUGHT.items() if key in told
     ]
     drawing = Drawing("evidence_tuning.svg", [_population(found)], columns=1)
     facts = (f"seed {told['seed']}", "measured on slides that neither taught nor chose")
     pieces = {
-        "table": table(["taught with", "patches shown in all", "mean error, µm", "median, µm", "direction"], rows),
+        "table": table(["taught with", "patches shown to it", "mean error, µm", "median, µm", "direction"], rows),
         "course": table(*_course(found)),
         "width": f"{found['width']:g}",
         "verdict": _verdict(told),
@@ -77,4 +83,4 @@ def _verdict(told: dict[str, Any]) -> str:
         wins = "finding them" if best < whole else "teaching with the recipe's settings for as long"
         numbers = f"{um(best)}, {um(whole)} µm"
         said.append(f"For the cost of the whole search, {bold(wins)} gives the smaller error ({numbers}).")
-    return " ".join(said) or NONE
+    return " ".join([*said, "One training each: a small difference says nothing."] if said else [])
