@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2, help="frames a field")
     parser.add_argument("--processes", type=int, default=1, help="that simulate at the same time")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="that training runs on, as torch names it")
     parser.add_argument("--work", type=Path, default=Path("build/end_to_end"), help="where everything is kept")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()

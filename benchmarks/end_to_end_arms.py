@@ -62,6 +62,7 @@ def taught(name: str, start: ModelPackage, data: FieldDataset, options: argparse
         averaging=0.98,
         validate_every=max(options.samples // 2, BATCH),
         seed=8,
+        device=options.device,
     )
     plan = replace(ARMS[name], training=training)
     defocus, importance = networks_of(start)
@@ -84,7 +85,7 @@ def taught(name: str, start: ModelPackage, data: FieldDataset, options: argparse
     print(file=sys.stderr)
     plan_told = {part: asdict(getattr(plan, part)) for part in ("choice", "errors", "shown", "training")}
     record = {"plan": plan_told, "seconds": round(judging.seconds), "history": judging.history}
-    return Networks(looking.network.eval(), judging.network.eval()), record
+    return Networks(looking.network.cpu().eval(), judging.network.cpu().eval()), record
 
 
 def _validated(data: FieldDataset) -> np.ndarray:
