@@ -54,11 +54,20 @@ def test_a_file_of_low_quality_takes_more_away(patch: np.ndarray) -> None:
     assert errors == sorted(errors)
 
 
+def test_a_short_exposure_darkens_all_colours_alike(patch: np.ndarray) -> None:
+    dark = Disturbances(dim=1.0).befall(patch, np.random.default_rng(2))
+    ratio = dark / patch
+    assert 0.25 <= ratio.min()
+    assert ratio.max() == pytest.approx(ratio.min(), rel=1e-5)
+    assert ratio.max() < 1
+
+
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
         ({"jpeg": 1.5}, "share jpeg lies between 0 and 1; found 1.5"),
         ({"quality": (0, 90)}, "quality lies between 1 and 100"),
+        ({"darkest": 0.0}, "shortest exposure is a share over 0"),
         ({"longest_motion_px": -1.0}, "not negative"),
     ],
 )

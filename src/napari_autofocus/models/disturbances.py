@@ -25,10 +25,13 @@ class Disturbances:
 
     Parameters
     ----------
-    jpeg, motion, noise : float
-        Share of the patches, in [0, 1], that pass through a JPEG file, are blurred by a moving stage, become noisier.
+    jpeg, motion, noise, dim : float
+        Share of the patches, in [0, 1], that pass through a JPEG file, are blurred by a moving stage, become noisier,
+        are exposed too short.
     quality : tuple of int
         Range of the files' quality.
+    darkest : float
+        Short exposures are drawn, by their logarithm, from this share of the usual one up.
     longest_motion_px : float
         Ways of the sample during the exposure are drawn evenly up to this, px.
     strongest_noise : float
@@ -45,18 +48,22 @@ class Disturbances:
     jpeg: float = 0.0
     motion: float = 0.0
     noise: float = 0.0
+    dim: float = 0.0
     quality: tuple[int, int] = (30, 95)
+    darkest: float = 0.25
     longest_motion_px: float = 5.0
     strongest_noise: float = 0.02
     gain_jitter: float = 0.05
 
     def __post_init__(self) -> None:
-        shares = {"jpeg": self.jpeg, "motion": self.motion, "noise": self.noise, "gain_jitter": self.gain_jitter}
+        shares = {name: getattr(self, name) for name in ("jpeg", "motion", "noise", "dim", "gain_jitter")}
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise InputError(f"The share {name} lies between 0 and 1; found {share}.")
         if not 1 <= self.quality[0] <= self.quality[1] <= 100:
             raise InputError(f"JPEG quality lies between 1 and 100; found {self.quality}.")
+        if not 0 < self.darkest <= 1:
+            raise InputError(f"The shortest exposure is a share over 0 of the usual one; found {self.darkest}.")
         if min(self.longest_motion_px, self.strongest_noise) < 0:
             raise InputError(
                 f"Motion and noise are not negative; found {self.longest_motion_px} px and {self.strongest_noise}."
@@ -65,7 +72,7 @@ class Disturbances:
     @property
     def any(self) -> bool:
         """Whether more than colours varies."""
-        return max(self.jpeg, self.motion, self.noise) > 0
+        return max(self.jpeg, self.motion, self.noise, self.dim) > 0
 
     def befall(self, patch: Float32, rng: np.random.Generator) -> Float32:
         """A patch (Y, X, C) in [0, 1] as it may have come: moved while it was taken, noisier, out of a file.
@@ -74,6 +81,8 @@ class Disturbances:
         """
         if rng.random() < self.motion:
             patch = in_motion(patch, rng.uniform(0, self.longest_motion_px), rng.uniform(0, 180))
+        if rng.random() < self.dim:
+            patch = patch * np.float32(np.exp(rng.uniform(np.log(self.darkest), 0)))
         if rng.random() < self.noise:
             sigma = np.float32(rng.uniform(0, self.strongest_noise))
             patch = np.clip(patch + sigma * rng.standard_normal(patch.shape, np.float32), 0, 1)

@@ -94,7 +94,7 @@ class Recipe:
 _SIMULATED_ONLY = (
     "Taught on simulated slides only: check it on your own microscope before you trust it, and calibrate it there."
 )
-DISTURBANCES = Disturbances(jpeg=0.3, motion=0.3, noise=0.2, gain_jitter=0.1)
+DISTURBANCES = Disturbances(jpeg=0.3, motion=0.3, noise=0.2, dim=0.2, gain_jitter=0.15)
 """What models for stained slides are shown, so that files, a moving stage and a lamp's colour do not mislead them."""
 _GREY = TeachingPlan(
     importance=ImportanceSettings(channels=1, contrast="relative"),
@@ -165,7 +165,7 @@ RECIPES = {
             fields=SimulatedFields(stains=("unstained",), colour="mono", dimmest=0.3, even_share=0.0),
             shards=10,
             range_um=10.0,
-            plan=replace(_GREY, defocus_training=replace(_GREY.defocus_training, samples=150_000)),
+            plan=replace(_GREY, defocus_training=replace(_GREY.defocus_training, samples=100_000)),
             base="brightfield-20x",
             even_optics=0,
             checked_fields=80,
