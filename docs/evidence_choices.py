@@ -21,45 +21,45 @@ _MARKED_PX = 112  # sizes that are a multiple of this are named along the axis
 
 
 def backbones(results: Results) -> Made:
-    """Every network taught alike: error, size, time."""
+    """What every network costs; what those that were taught alike have learnt."""
     found = results.get("backbones")
-    if not found or not found["rows"]:
+    if not found or not found["costs"]:
         return None
+    by_time = sorted(found["costs"].items(), key=lambda each: each[1]["onnx_ms_per_32_patches"])
+    headings = ["network", "million weights", "million multiply-adds", "ms for 32 patches", "ms a training step"]
+    pieces = {
+        "costs": table(headings, [_price(name, cost) for name, cost in by_time]),
+        "source": source("backbones.json", found, f"times: {found['times']}, {found['multiply_adds_of']}"),
+    }
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in found["rows"]:
         groups.setdefault((row["samples"], row["patches"], row["crop"], row["seed"]), []).append(row)
-    headings = ["network", "patches shown", "mean error, µm", "direction", "million weights"]
-    headings += ["million multiply-adds", "ms for 32 patches", "ms a training step"]
-    rows = [_backbone(row, group) for group in groups.values() for row in sorted(group, key=lambda row: row["mae_um"])]
+    if not groups:
+        return pieces, []
     drawing = Drawing("evidence_backbones.svg", [_cost(group) for group in groups.values()], columns=1)
+    rows = [_learnt(row, group) for group in groups.values() for row in sorted(group, key=lambda row: row["mae_um"])]
     one = found["rows"][0]
-    facts = (
-        f"first weights of seed {one['seed']}",
-        f"patches of {one['crop']} px, measured on {count(one['validation'])} of slides that none has seen",
-        "error ± its standard error over slides",
-        f"times: {found['times']}, {found['multiply_adds_of']}",
-    )
-    pieces = {
-        "table": table(headings, rows),
+    pieces |= {
+        "errors": table(["network", "patches shown", "mean error, µm", "direction"], rows),
         "figure": picture(drawing.file, "Error of each network against the time that it takes"),
-        "source": source("backbones.json", found, *facts),
+        "taught": f"Taught alike for a short while, from weights of seed {one['seed']}, on patches of {one['crop']}"
+        f" px; measured on {count(one['validation'])} of slides that none has seen, ± standard error over slides. This"
+        " ranks **how fast each learns at this budget, not how good it becomes**: large networks need more patches than"
+        " a processor shows them in an hour. Bold is the least error of a budget.",
     }
     return pieces, [drawing]
 
 
-def _backbone(row: dict[str, Any], group: list[dict[str, Any]]) -> list[str]:
+def _price(name: str, cost: dict[str, Any]) -> list[str]:
+    times = [count(cost["onnx_ms_per_32_patches"]), count(cost["training_ms_per_step"])]
+    return [f"`{name}`", f"{cost['parameters'] / 1e6:.2f}", count(cost["million_multiply_adds"]), *times]
+
+
+def _learnt(row: dict[str, Any], group: list[dict[str, Any]]) -> list[str]:
     best = min(each["mae_um"] for each in group)
     error = f"{um(row['mae_um'])} ± {um(row['standard_error_um'])}"
-    return [
-        f"`{row['backbone']}`",
-        count(row["samples"]),
-        bold(error, row["mae_um"] == best),
-        share(row["direction_success"]),
-        f"{row['parameters'] / 1e6:.2f}",
-        count(row["million_multiply_adds"]),
-        count(row["onnx_ms_per_32_patches"]),
-        count(row["training_ms_per_step"]),
-    ]
+    error = bold(error, row["mae_um"] == best)
+    return [f"`{row['backbone']}`", count(row["samples"]), error, share(row["direction_success"])]
 
 
 def _cost(group: list[dict[str, Any]]) -> Panel:

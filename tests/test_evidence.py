@@ -147,6 +147,17 @@ def test_who_wins_is_said_only_where_the_interval_says_it(maker: ModuleType, pla
 
 
 @pytest.mark.usefixtures("unpainted")
+def test_networks_that_were_not_taught_yet_are_told_by_their_cost(maker: ModuleType, place: tuple[Path, Path]) -> None:
+    docs, results = place
+    write(results, "backbones", {**all_results()["backbones"], "rows": []})
+    maker.make(docs, results)
+    text = (docs / "evidence.md").read_text()
+    assert "| `resnet50` | 2.50 | 19 | 34 | 250 |" in text
+    assert "how fast each learns" not in text
+    assert not (docs / "images" / "evidence_backbones.svg").exists()
+
+
+@pytest.mark.usefixtures("unpainted")
 def test_tuning_is_held_against_the_recipe_at_equal_length_and_at_equal_cost(
     maker: ModuleType, place: tuple[Path, Path]
 ) -> None:
