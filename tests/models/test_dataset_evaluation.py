@@ -21,6 +21,7 @@ from napari_autofocus.models.dataset_evaluation import (
     FrameJudged,
     evaluate_dataset,
 )
+from napari_autofocus.models.disturbed_frames import Disturbance
 from napari_autofocus.models.labelled_stacks import ReadingSettings
 from napari_autofocus.optics import PRESETS
 
@@ -109,3 +110,15 @@ def test_the_written_record_holds_every_answer(folder: Path, tmp_path: Path) -> 
     assert record["mae_um"] == found.to_json()["mae_um"]
     assert len(record["frames"]) == 16
     assert {"true_um", "estimate_um", "verdict", "sigma_um"} <= set(record["frames"][0])
+
+
+def test_disturbances_befall_every_frame_and_are_told(folder: Path) -> None:
+    darker = EvaluationSettings(disturbances=(Disturbance("exposure", 0.5),))
+    (_, clean), (_, found) = run(folder), run(folder, darker)
+    for before, after in zip(clean.evaluation.results, found.evaluation.results, strict=True):
+        assert 10 * after.estimate_um + 100 == pytest.approx((10 * before.estimate_um + 100) / 2, abs=0.51)
+    assert found.to_json()["disturbances"] == {"exposure": 0.5}
+    assert found.notes()[-1] == "The frames were disturbed before the model saw them: exposure=0.5."
+    assert found.frames_are == "disturbed: exposure=0.5"
+    assert "disturbances" not in clean.to_json()
+    assert clean.frames_are == ""

@@ -52,6 +52,11 @@ def test_the_heading_states_what_was_evaluated_and_the_main_figures() -> None:
     assert "0.147 µm\nmean absolute error" in words
 
 
+def test_the_heading_says_what_the_frames_are_where_a_reader_has_to_know_it() -> None:
+    words = said(draw_evaluation(MIXED, of="simulated, disturbed: jpeg=75"))
+    assert "range ±10 µm · simulated, disturbed: jpeg=75" in words
+
+
 def test_empty_frames_count_apart_for_they_are_refused_rightly() -> None:
     assert key_figures(MIXED)[-1] == ("2.6 %", "refused (100.0 % of the empty)")
     assert key_figures(evaluation(field(1.0)))[-1] == ("0.0 %", "refused")

@@ -104,7 +104,7 @@ def write_measured(out: Path, found: Measured) -> None:
     if isinstance(found, RefocusEvaluation):
         save_refocus_report(found, out)
     else:
-        save_evaluation_report(found.evaluation, out)
+        save_evaluation_report(found.evaluation, out, of=found.frames_are)
 
 
 def print_measured(found: Measured) -> None:

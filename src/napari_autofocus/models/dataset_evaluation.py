@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.focus.shot_pairs import takes_two_shots
-from napari_autofocus.models.disturbed_frames import Disturbance, disturbed
+from napari_autofocus.models.disturbed_evaluation import (
+    befallen,
+    disturbance_notes,
+    disturbances_told,
+    frames_words,
+)
+from napari_autofocus.models.disturbed_frames import Disturbance
 from napari_autofocus.models.evaluation import AnyPredictor, Evaluation, FieldDone, Known, evaluate
 from napari_autofocus.models.labelled_pairs import count_pairs, known_pairs
 from napari_autofocus.models.labelled_stacks import (
@@ -104,6 +109,11 @@ class DatasetEvaluation:
         return self.evaluation.warnings
 
     @property
+    def frames_are(self) -> str:
+        """What a reader of the figures has to know of the frames, in a few words; nothing of frames as they came."""
+        return frames_words("", self.disturbances)
+
+    @property
     def unreadable(self) -> tuple[StackSkipped, ...]:
         """The stacks whose files are bad."""
         return tuple(stack for stack in self.skipped if stack.kind == "unreadable")
@@ -150,24 +160,6 @@ def write_evaluation(folder: Path, figures: dict[str, Any], evaluation: Evaluati
     with replacing(target) as unfinished:
         unfinished.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return target
-
-
-def disturbances_told(disturbances: Sequence[Disturbance]) -> dict[str, Any]:
-    """What the JSON says of disturbances; nothing where there were none."""
-    return {"disturbances": {each.name: each.strength for each in disturbances}} if disturbances else {}
-
-
-def disturbance_notes(disturbances: Sequence[Disturbance]) -> list[str]:
-    """A sentence on what befell the frames; none where nothing did."""
-    said = ", ".join(map(str, disturbances))
-    return [f"The frames were disturbed before the model saw them: {said}."] if said else []
-
-
-def befallen(frames: Iterable[Known], disturbances: Sequence[Disturbance]) -> Iterator[Known]:
-    """Frames with something befalling them; what is drawn follows from each frame's name and defocus alone."""
-    for frame in frames:
-        name, nm = crc32(Path(frame.source).name.encode()), round(1000 * abs(frame.true_um))
-        yield disturbed(frame, disturbances, seed=(name, nm, int(frame.true_um > 0)))
 
 
 def data_notes(dataset: LabelledDataset, skipped: Sequence[StackSkipped]) -> list[str]:

@@ -32,7 +32,7 @@ PICTURE = "evaluation.png"
 _SIZE_IN, _DPI = (16.0, 10.6), 100
 
 
-def save_evaluation_report(evaluation: Evaluation, folder: Path) -> Path:
+def save_evaluation_report(evaluation: Evaluation, folder: Path, *, of: str = "") -> Path:
     """Draw an evaluation into ``evaluation.png``.
 
     Parameters
@@ -41,6 +41,8 @@ def save_evaluation_report(evaluation: Evaluation, folder: Path) -> Path:
         Every answer beside its truth.
     folder : Path
         Made if need be; a picture of the same name is replaced.
+    of : str
+        What the frames are, where a reader of the picture has to know it: simulated, disturbed.
 
     Returns
     -------
@@ -56,16 +58,16 @@ def save_evaluation_report(evaluation: Evaluation, folder: Path) -> Path:
 
     make_folder(folder)
     with replacing(folder / PICTURE) as unfinished:
-        FigureCanvasAgg(draw_evaluation(evaluation)).figure.savefig(unfinished, format="png")
+        FigureCanvasAgg(draw_evaluation(evaluation, of=of)).figure.savefig(unfinished, format="png")
     return folder / PICTURE
 
 
-def draw_evaluation(evaluation: Evaluation) -> Figure:
+def draw_evaluation(evaluation: Evaluation, *, of: str = "") -> Figure:
     """The page as a matplotlib figure, 1600 px wide."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_SIZE_IN, dpi=_DPI, facecolor="white")
-    _write_heading(figure, evaluation)
+    _write_heading(figure, evaluation, of)
     places = {"left": 0.055, "right": 0.98, "top": 0.765, "bottom": 0.1}
     grid = figure.add_gridspec(2, 3, width_ratios=(1.6, 1, 1), hspace=0.36, wspace=0.3, **places)
     left = grid[:, 0].subgridspec(2, 1, height_ratios=(3.4, 1), hspace=0.14)
@@ -83,12 +85,12 @@ def draw_evaluation(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _write_heading(figure: Figure, evaluation: Evaluation) -> None:
+def _write_heading(figure: Figure, evaluation: Evaluation, of: str) -> None:
     results = evaluation.results
     slides = len({result.slide for result in results})
     facts = (
         f"{count(len(results), 'frame')} of {count(slides, 'slide')} · depth of field {evaluation.dof_um:g} µm"
-        f" · range ±{evaluation.range_um:g} µm"
+        f" · range ±{evaluation.range_um:g} µm{f' · {of}' if of else ''}"
     )
     figure.text(0.03, 0.95, f"Evaluation of {evaluation.model}", size=18, weight="bold", color=INK)
     figure.text(0.03, 0.922, facts, size=11.5, color=MUTED)
