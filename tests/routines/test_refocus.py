@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from fake_microscope import FakeMicroscope, run_to_end
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fake_predictor import FakePredictor
+from fake_predictor import FakeCard, FakePredictor
 from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, HardwareError, InputError, MoveRefused
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
 from napari_autofocus.microscope.protocol import Frame
@@ -560,6 +560,53 @@ def test_neighbours_without_content_move_nothing() -> None:
 def test_a_microscope_without_a_slide_to_move_says_so() -> None:
     with pytest.raises(InputError, match="cannot move its slide"):
         run(stand(), model(empty), replace(CONFIG, neighbours=4))
+
+
+# Transparent specimens.
+
+
+@dataclass(frozen=True)
+class TransparentCard(FakeCard):
+    stains: tuple[str, ...] = ("unstained",)
+
+
+def hides_in_focus(defocus_um: float) -> FocusEstimate:
+    return empty(defocus_um) if abs(defocus_um) < 0.4 else flat_at(defocus_um)
+
+
+@both_directions
+def test_what_does_not_show_in_focus_is_verified_from_beside(direction: int) -> None:
+    microscope = stand(5.0, direction)
+    predictor = replace(model(hides_in_focus), card=TransparentCard())
+    record = run(microscope, predictor)
+    assert record.outcome == "focused"
+    assert axial_error(microscope) < 0.01
+    assert record.after_um == pytest.approx(0.0, abs=0.01)
+    assert record.frames == 3
+    assert "Verified from 2 µm beside" in record.reasons[-1]
+
+
+def test_a_frame_beside_that_disagrees_brings_the_drive_back() -> None:
+    microscope = stand(5.0)
+    says = {0: flat_at, 1: empty, 2: lambda defocus_um: flat_at(defocus_um + 1.5)}
+    record = run(microscope, replace(model(calls=says), card=TransparentCard()))
+    assert record.outcome == "reverted"
+    assert axial_error(microscope) == pytest.approx(5.0)
+
+
+def test_what_was_left_is_corrected_from_beside() -> None:
+    microscope = stand(5.0)
+    says = {0: lambda defocus_um: flat_at(defocus_um + 0.6), 1: empty}
+    record = run(microscope, replace(model(calls=says), card=TransparentCard()))
+    assert record.outcome == "focused"
+    assert axial_error(microscope) < 0.01
+
+
+def test_a_stained_field_that_shows_nothing_after_the_move_is_not_looked_at_from_beside() -> None:
+    microscope = stand(5.0)
+    record = run(microscope, model(hides_in_focus))
+    assert record.outcome == "reverted"
+    assert axial_error(microscope) == pytest.approx(5.0)
 
 
 # Whatever a model says.

@@ -18,7 +18,14 @@ from napari_autofocus.routines.looking import estimate_frame
 from napari_autofocus.routines.neighbours import look_around
 from napari_autofocus.routines.refocus_belief import blurred_since_start, contradicts, doubt, may_be_play
 from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
-from napari_autofocus.routines.refocus_help import find_direction, give_up, second_shot, step_into_range
+from napari_autofocus.routines.refocus_help import (
+    find_direction,
+    give_up,
+    look_beside,
+    may_hide_in_focus,
+    second_shot,
+    step_into_range,
+)
 from napari_autofocus.routines.refocus_record import record_of
 from napari_autofocus.routines.refocus_run import Look, RefocusRun
 from napari_autofocus.routines.refocus_scan import judge_scan, scan_field
@@ -258,6 +265,9 @@ def _correct(run: RefocusRun) -> Steps:
 
 def _judge(run: RefocusRun, base: Look) -> Steps:
     """Accept the place where the newest frame was taken, leave it to one more correction, or give it up."""
+    if may_hide_in_focus(run):
+        yield from look_beside(run)
+        return
     why = doubt(run, base)
     if why and may_be_play(run, base):
         run.guard.reasons.append(f"{why} The drive may have had play in it; correcting once more.")

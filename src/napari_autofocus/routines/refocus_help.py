@@ -6,6 +6,7 @@ import math
 from collections.abc import Generator
 
 from napari_autofocus.errors import HardwareError
+from napari_autofocus.focus.transparent import is_for_transparent
 from napari_autofocus.records import Outcome, SweepRecord
 from napari_autofocus.routines.refocus_config import RefocusStep
 from napari_autofocus.routines.refocus_run import RefocusRun
@@ -14,6 +15,8 @@ from napari_autofocus.routines.two_shot_seeing import see
 
 Steps = Generator[RefocusStep, None, None]
 
+BESIDE_DOF = 2.0
+"""How far beside a place a frame confirms it where nothing shows in focus, depths of field (ours)."""
 PROBE_TOLERANCE = 0.5
 """How far the change that a probing move makes may differ from its length, as a share of it (ours)."""
 
@@ -59,6 +62,45 @@ def step_into_range(run: RefocusRun) -> Steps:
     target_um = min(max(wished, low), high)
     run.require_near(target_um)
     yield from see(run, "edge", target_um)
+
+
+def may_hide_in_focus(run: RefocusRun) -> bool:
+    """Whether the newest frame, after a correction, may show nothing because a transparent specimen is in focus."""
+    beside_um = run.newest.z_um - run.direction * BESIDE_DOF * run.dof_um
+    return (
+        run.estimate.verdict == "no_content"
+        and is_for_transparent(run.card)
+        and not run.by_pair
+        and run.direction != 0
+        and "beside" not in run.tried
+        and run.may_go(beside_um)
+    )
+
+
+def look_beside(run: RefocusRun) -> Steps:
+    """In focus a transparent specimen shows nothing: look a known way beside, and come back where that agrees."""
+    there_um, way_um = run.newest.z_um, BESIDE_DOF * run.dof_um
+    run.tried.add("beside")
+    yield from see(run, "second", there_um - run.direction * way_um)
+    estimate = run.estimate
+    left_um = math.nan if estimate.defocus_um is None else estimate.defocus_um + way_um
+    if not (estimate.trusted and abs(left_um) <= run.dof_um):
+        yield from give_up(
+            run, "reverted", "The frame after the move shows no content, and one beside it does not confirm the move."
+        )
+        return
+    place_um = there_um
+    if abs(left_um) > run.accept_um:
+        place_um, left_um = run.target_um(), 0.0
+    run.require_near(place_um)
+    run.guard.go(place_um)
+    run.left = left_um, estimate.uncertainty_um
+    run.end(
+        "focused",
+        f"Verified from {way_um:g} µm beside, where the specimen shows: {left_um:+.2f} µm are left. In focus a"
+        " transparent specimen shows next to nothing.",
+        stay=True,
+    )
 
 
 def second_shot(run: RefocusRun) -> Steps:

@@ -15,6 +15,9 @@ def record_of(run: RefocusRun) -> RefocusRecord:
     first, last = (estimates[0], estimates[-1]) if estimates else (None, None)
     came_back = abs(guard.drive.last_um - run.newest.z_um) > run.config.same_place_um if run.looks else True
     place = (run.looks[0].frame.x_um, run.looks[0].frame.y_um) if run.looks else (math.nan, math.nan)
+    after_um, uncertainty_um = (last.defocus_um, last.uncertainty_um) if last and not came_back else (None, None)
+    if run.left is not None:
+        after_um, uncertainty_um = run.left
     return RefocusRecord(
         method=", ".join(run.methods),
         outcome=guard.outcome or "failed",
@@ -23,8 +26,8 @@ def record_of(run: RefocusRun) -> RefocusRecord:
         x_um=_plain(place[0]),
         y_um=_plain(place[1]),
         before_um=_plain(first.defocus_um) if first else None,
-        after_um=_plain(last.defocus_um) if last and not came_back else None,
-        after_uncertainty_um=_plain(last.uncertainty_um) if last and not came_back else None,
+        after_um=_plain(after_um),
+        after_uncertainty_um=_plain(uncertainty_um),
         dof_um=run.dof_um,
         focus_direction=0 if run.is_assumed else run.direction,
         verdict=first.verdict if first else "",

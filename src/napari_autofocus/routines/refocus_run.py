@@ -57,6 +57,8 @@ class RefocusRun:
     ----------
     by_pair : bool
         Whether two shots are taken of every place that is to be read.
+    left : tuple of (float, float or None), or None
+        Defocus of the last place and its uncertainty, µm, where a frame beside it told and none of itself could.
     is_assumed : bool
         Whether :attr:`direction` is nobody's knowledge: nothing may rest on it but the order of two shots.
 
@@ -85,6 +87,7 @@ class RefocusRun:
         self.corrections = 0
         self.methods = ["two-shot" if self.by_pair else "one-shot"]
         self.tried: set[str] = set()
+        self.left: tuple[float, float | None] | None = None
         self._judged_from = 0
 
     @property
