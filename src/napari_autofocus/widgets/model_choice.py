@@ -174,12 +174,17 @@ class ModelChoice(QWidget):
         self.fit.show_used(self._used)
 
     def _adopt(self, model: ModelPredictor | PairModelPredictor | None) -> None:
-        """A model that another panel put to use stays until the user chooses again."""
+        """A model that another panel put to use stays until the user chooses again; one on its way comes too late."""
         package = getattr(model, "package", None)
-        if package is None or package.path == self._used:
+        path = None if package is None else package.path
+        if model is None or (path is not None and path == self._used):
             return
-        self._used, self._by_user = package.path, True
-        self._list(package.card.name, package.path)
+        if self._wanted is not None:
+            self._wanted = None
+            self.message.say("")
+        self._used, self._by_user = path, True
+        if package is not None:
+            self._list(package.card.name, package.path)
 
     def _list(self, name: str, path: Path) -> None:
         if self._place(path) < 0:
