@@ -55,7 +55,7 @@ class Leaving:
         self._done = False
 
     def __call__(self, *_: object) -> None:
-        if self._done:
+        if getattr(self, "_done", True):  # nothing is left of it where the garbage collector was first
             return
         self._done = True
         self._book.close()

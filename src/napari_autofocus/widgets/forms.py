@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
@@ -209,6 +210,7 @@ def connect_while_alive(owner: QWidget, pairs: Pairs) -> None:
 
     def disconnect(*_: object) -> None:
         for signal, slot in kept:
-            signal.disconnect(slot)
+            with suppress(TypeError):  # the garbage collector may have taken the slot before Qt deletes the owner
+                signal.disconnect(slot)
 
     owner.destroyed.connect(disconnect)
