@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset_evaluation import FrameJudged
 from napari_autofocus.models.evaluation import Evaluation, evaluate
-from napari_autofocus.models.pair_predictor import load_focus_model
 from napari_autofocus.models.simulated_checks import CheckSettings
 from napari_autofocus.models.simulated_evaluation import CheckedPredictor, FrameSource, judge_places, known_frames
 from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
+from napari_autofocus.workflows.spread_models import name_for_workers, worker_model
 
 _BYTES_A_PIXEL = 3
 
@@ -56,7 +54,7 @@ def spread_check(model: str, predictor: CheckedPredictor, workers: Workers) -> F
         weights = [float(_BYTES_A_PIXEL * height * width * settings.draws)] * len(settings.places)
         if workers.here(weights):
             return (yield from judge_places(predictor, settings))
-        name = str(Path(model).absolute()) if Path(model).exists() else model
+        name = name_for_workers(model)
         jobs = [CheckJob(name, settings, *place) for place in settings.places]
         parts = yield from _shared(jobs, weights, workers)
         return replace(
@@ -70,7 +68,7 @@ def spread_check(model: str, predictor: CheckedPredictor, workers: Workers) -> F
 
 def check_job(job: CheckJob) -> Evaluation:
     """What a worker does with a field."""
-    predictor = _model(job.model)
+    predictor = worker_model(job.model)
     frames = known_frames(predictor, job.settings, job.density, job.number)
     judging = evaluate(predictor, frames, insist=job.settings.insist)
     while True:
@@ -79,11 +77,6 @@ def check_job(job: CheckJob) -> Evaluation:
         except StopIteration as finished:
             found: Evaluation = finished.value
             return found
-
-
-@lru_cache(maxsize=1)
-def _model(name: str) -> CheckedPredictor:
-    return load_focus_model(name).on_one_thread()
 
 
 def _shared(

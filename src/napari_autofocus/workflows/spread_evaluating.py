@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from napari_autofocus.errors import InputError
@@ -19,10 +18,11 @@ from napari_autofocus.models.dataset_evaluation import (
 )
 from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack
-from napari_autofocus.models.pair_predictor import PairModelPredictor, load_focus_model
+from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.workflows.focus_book import state_of
 from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
+from napari_autofocus.workflows.spread_models import name_for_workers, worker_model
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def spread_judge(model: str, predictor: ModelPredictor | PairModelPredictor, wor
         sizes = [state.size if (state := state_of(stack.path)) is not None else 0 for stack in dataset.stacks]
         if workers.here(sizes):
             return (yield from judge_with(predictor)(dataset, settings))
-        name = str(Path(model).absolute()) if Path(model).exists() else model
+        name = name_for_workers(model)
         jobs = [_job(name, stack, settings) for stack in dataset.stacks]
         found = yield from _shared(jobs, sizes, workers, count_known(predictor, dataset))
         parts = [evaluation for evaluation, _ in found]
@@ -79,18 +79,13 @@ def judge_job(job: EvaluationJob) -> Judged:
     how = job.settings.reading
     stack = open_stack(job.path, step_um=how.step_um, channel=how.channel, focus_direction=how.focus_direction)
     labelled = LabelledStack(job.path, stack, job.best_z_um, "table", job.slide, job.stain, job.density)
-    judging = judge_with(_model(job.model))(LabelledDataset((labelled,), ()), job.settings)
+    judging = judge_with(worker_model(job.model))(LabelledDataset((labelled,), ()), job.settings)
     while True:
         try:
             next(judging)
         except StopIteration as finished:
             found: Judged = finished.value
             return found
-
-
-@lru_cache(maxsize=1)
-def _model(name: str) -> ModelPredictor | PairModelPredictor:
-    return load_focus_model(name).on_one_thread()
 
 
 def _job(model: str, stack: LabelledStack, settings: EvaluationSettings) -> EvaluationJob:
