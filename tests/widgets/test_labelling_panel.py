@@ -133,7 +133,7 @@ def test_a_stack_that_cannot_be_judged_is_a_message(panel: LabellingPanel, viewe
     panel.find_button.click()
     qtbot.waitUntil(lambda: panel.message.tone == "error")
     assert "NaN" in panel.message.text()
-    assert panel.find_button.isEnabled()
+    qtbot.waitUntil(panel.find_button.isEnabled)
 
 
 def test_an_empty_field_is_not_trusted(panel: LabellingPanel, viewer: ViewerModel, qtbot: QtBot) -> None:

@@ -158,7 +158,7 @@ def test_a_missing_configuration_is_a_message(panel: MicroscopePanel, tmp_path: 
     panel.connect_to(ConfigurationChoice(str(tmp_path / "absent.cfg")))
     qtbot.waitUntil(lambda: panel.message.tone == "error")
     assert "absent.cfg" in panel.message.text()
-    assert panel.form.connect_button.isEnabled()
+    qtbot.waitUntil(panel.form.connect_button.isEnabled)
 
 
 def test_form_offers_what_the_simulation_knows(panel: MicroscopePanel) -> None:
