@@ -53,7 +53,7 @@ def figures(frames: Frames, name: str, number: int, pooling: Pooling, dof_um: fl
     """Errors of the field's value when the first patches of each frame are pooled."""
     read = [frame for frame in frames if frame["said"][name]["defocus_um"]]
     values = [
-        pool(np.array(said["defocus_um"][:number]), np.array(said["weight"][:number]), pooling)
+        pool(np.array(said["defocus_um"][:number]), np.array(said["weight"][:number]), pooling, dof_um)
         for said in (frame["said"][name] for frame in read)
     ]
     truth = np.array([frame["true_um"] for frame in read])

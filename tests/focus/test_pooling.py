@@ -33,13 +33,33 @@ def test_weight_pulls_the_median() -> None:
 
 def test_weight_of_zero_is_no_patch() -> None:
     values, weights = np.array([1.0, 3.0, 9.0]), np.array([1.0, 1.0, 1e-12])
-    assert pool(values, weights, "weighted_mean") == pytest.approx(2.0)
+    assert pool(values, weights, "weighted_mean", 1.0) == pytest.approx(2.0)
     assert weighted_median(values, weights) == pytest.approx(2.0)
 
 
 def test_median_ignores_a_wild_patch_that_the_mean_follows() -> None:
     values, weights = np.array([1.0, 1.0, 1.0, 9.0]), np.ones(4)
-    assert (pool(values, weights, "median"), pool(values, weights, "mean")) == (1.0, 3.0)
+    assert (pool(values, weights, "median", 1.0), pool(values, weights, "mean", 1.0)) == (1.0, 3.0)
+
+
+def test_huber_is_the_mean_of_what_agrees() -> None:
+    values, weights = np.array([1.0, 1.1, 1.3]), np.array([1.0, 2.0, 1.0])
+    assert pool(values, weights, "weighted_huber", 2.0) == pytest.approx(np.average(values, weights=weights))
+
+
+def test_huber_is_pulled_no_harder_by_what_lies_farther() -> None:
+    """A stray at any distance shifts it as much; the reach is 0.3 depths of field."""
+    weights = np.ones(5)
+    near, far = (pool(np.array([1.0, 1.0, 1.0, 1.0, at]), weights, "weighted_huber", 1.0) for at in (3.0, 900.0))
+    assert near == pytest.approx(1 + 0.3 / 4, abs=1e-3)
+    assert far == pytest.approx(near, abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_huber_scales_with_the_depth_of_field(scale: float) -> None:
+    values, weights = np.array([0.1, 0.2, 0.9, -3.0]), np.array([1.0, 3.0, 2.0, 0.5])
+    expected = scale * pool(values, weights, "weighted_huber", 1.0)
+    assert pool(scale * values, weights, "weighted_huber", scale) == pytest.approx(expected)
 
 
 def test_unequal_weights_stand_for_fewer_patches() -> None:

@@ -86,7 +86,7 @@ def test_the_head_weighs_as_use_does() -> None:
     reading = Reading.of(patches, decision, (128, 128), None)
     assert reading is not None
     np.testing.assert_allclose(weights, reading.weight / reading.weight.sum(), rtol=1e-3)
-    expected = pool(reading.defocus_um, reading.weight, "weighted_mean")
+    expected = pool(reading.defocus_um, reading.weight, "weighted_mean", decision.dof_um)
     assert float(weights @ np.array(defocus)) == pytest.approx(expected, rel=1e-3)
 
 

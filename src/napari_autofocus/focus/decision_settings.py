@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from napari_autofocus.errors import InputError
 
-Pooling = Literal["median", "mean", "weighted_median", "weighted_mean"]
+Pooling = Literal["median", "mean", "weighted_median", "weighted_mean", "weighted_huber"]
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class DecisionSettings:
         Depth of field of the optics the model was made for, µm.
     range_um : float
         The model answers for defocus within ± this, µm.
-    pooling : {'median', 'mean', 'weighted_median', 'weighted_mean'}
-        How patches become a field: the median (SparseFocus), the mean (Liao et al.), or either weighted by importance
-        over variance (ours).
+    pooling : {'median', 'mean', 'weighted_median', 'weighted_mean', 'weighted_huber'}
+        How patches become a field: the median (SparseFocus), the mean (Liao et al.), either weighted by importance
+        over variance, or Huber's location, between the two (weights and Huber are ours).
     least_direction : float
         Probability of the direction below which a field out of focus is ``unsure`` (ours).
     largest_sigma_dof, largest_sigma_share : float

@@ -76,7 +76,7 @@ class Reading:
 
     def pooled(self, settings: DecisionSettings) -> tuple[float, float]:
         """Pooled defocus, µm, and how many equal patches it stands on."""
-        value = pool(self.defocus_um, self.weight, settings.pooling)
+        value = pool(self.defocus_um, self.weight, settings.pooling, settings.dof_um)
         return value, effective_count(self.weight, settings.pooling)
 
 

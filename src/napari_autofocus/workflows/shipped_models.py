@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.focus.decision_settings import Pooling
 from napari_autofocus.focus.estimate import DecisionSettings
 from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import Dataset, Picking, write_shard
@@ -96,6 +97,8 @@ _SIMULATED_ONLY = (
 )
 DISTURBANCES = Disturbances(jpeg=0.3, motion=0.3, noise=0.2, dim=0.2, gain_jitter=0.15)
 """What models for stained slides are shown, so that files, a moving stage and a lamp's colour do not mislead them."""
+POOLING: Pooling = "weighted_huber"
+"""Of the ways of pooling, the one with the least error where content is rare (benchmarks/single_shot_choices.py)."""
 _GREY = TeachingPlan(
     importance=ImportanceSettings(channels=1, contrast="relative"),
     defocus=DefocusSettings(channels=1, normalisation="faint"),
@@ -249,7 +252,7 @@ def _card(recipe: Recipe, taught: Taught) -> ModelCard:
         stride_px=looking.stride_px,
         reduction=looking.reduction,
         selection=SelectionSettings(),
-        decision=DecisionSettings(dof_um=objective.dof_um, range_um=recipe.range_um),
+        decision=DecisionSettings(dof_um=objective.dof_um, range_um=recipe.range_um, pooling=POOLING),
         defocus_network=network_card(taught.defocus.network),
         importance_network=network_card(taught.importance.network),
         training=taught.record({"simulated_fields": recipe.shards * FIELDS_A_SHARD}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from napari_autofocus.focus.decision_settings import Pooling
 from napari_autofocus.models.package.card import ModelCard
 from napari_autofocus.models.package.virtual_card import VirtualCard
 
@@ -11,6 +12,15 @@ from napari_autofocus.models.package.virtual_card import VirtualCard
 def readme_of(card: ModelCard | VirtualCard) -> str:
     """Markdown that says what the model is for, how to use it and how well it does."""
     return _of_refocuser(card) if isinstance(card, VirtualCard) else _of_focus_model(card)
+
+
+_POOLED: dict[Pooling, str] = {
+    "median": "median",
+    "mean": "mean",
+    "weighted_median": "median, weighted by importance over variance,",
+    "weighted_mean": "mean, weighted by importance over variance,",
+    "weighted_huber": "robust mean (Huber), weighted by importance over variance,",
+}
 
 
 def _of_focus_model(card: ModelCard) -> str:
@@ -32,8 +42,7 @@ def _of_focus_model(card: ModelCard) -> str:
 {shots} signed defocus in µm out. Two graphs work together: `importance.onnx` sees the whole frame,
 reduced {card.reduction} times, and says for each patch of {card.patch_px} px (one every {card.stride_px} px) how much
 it will tell about focus; `defocus.onnx`, the weights of this resource, judges the chosen patches, at most
-{card.selection.most_patches}, {filtered}. Their {card.decision.pooling.replace("_", " ")} is the field's
-defocus.
+{card.selection.most_patches}, {filtered}. Their {_POOLED[card.decision.pooling]} is the field's defocus.
 
 ## Use
 
