@@ -1,0 +1,148 @@
+"""Every focus measure of an image, beside copying it and beside what scikit-image, OpenCV, NumPy and SciPy offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy.fft
+import skimage.feature
+import skimage.filters
+import skimage.measure
+
+from bench_rows import MS, Findings, Growth, Limit, Row, take_turns
+from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.focus.sharpness import MEASURES, sharpness
+
+SIDE, QUICK_SIDE = 2048, 512
+PATCH_PX = 128
+SEED = 0
+Image = np.ndarray
+Call = Callable[[Image], Any]
+
+_IN_STRIPS = "the filtered image is written and read again before it is summed"
+BEYOND = {
+    "brenner": "it reads the image twice, down and across, where a copy reads and writes it once",
+    "laplacian-variance": _IN_STRIPS,
+    "laplacian-energy": _IN_STRIPS,
+    "redondo": _IN_STRIPS,
+    "modified-laplacian": f"two filters; {_IN_STRIPS}",
+    "tenengrad": f"two filters; {_IN_STRIPS}",
+    "sobel-norm": f"two filters, and a square root for each pixel; {_IN_STRIPS}",
+    "edges": "a blur, two gradients and the tracing of edges: four passes over the image, one of them branching at each"
+    " pixel",
+    "dct-shannon": "a transform of the whole image, n log n, in double precision, and a logarithm for each coefficient",
+    "fft-band-power": "a transform of the whole image, n log n, in double precision, and a window to multiply with",
+    "entropy": "a histogram adds to one of 256 counts at every pixel and cannot use wide registers",
+}
+"""Where the time beyond twice a copy of the image goes."""
+_ANY = "sums in double precision, exact whatever the image, cost more than moving bytes"
+
+
+def numpy_brenner(grey: Image) -> float:
+    """As it stands in most scripts."""
+    real = grey.astype(np.float32)
+    return float(np.mean((real[2:] - real[:-2]) ** 2) + np.mean((real[:, 2:] - real[:, :-2]) ** 2))
+
+
+def sobel_of_opencv(grey: Image) -> float:
+    """Tenengrad as it stands in most scripts."""
+    along_x, along_y = (cv2.Sobel(grey, cv2.CV_64F, *axes) for axes in ((1, 0), (0, 1)))
+    return float(np.mean(along_x**2 + along_y**2))
+
+
+ALTERNATIVES: dict[str, dict[str, Call]] = {
+    "brenner": {"numpy": numpy_brenner, "skimage.measure.blur_effect": skimage.measure.blur_effect},
+    "laplacian-variance": {
+        "cv2.Laplacian(…, CV_64F).var()": lambda grey: cv2.Laplacian(grey, cv2.CV_64F).var(),
+        "skimage.filters.laplace(…).var()": lambda grey: skimage.filters.laplace(grey).var(),
+    },
+    "tenengrad": {"cv2.Sobel, twice, squared": sobel_of_opencv},
+    "sobel-norm": {"skimage.filters.sobel(…).mean()": lambda grey: skimage.filters.sobel(grey).mean()},
+    "edges": {"skimage.feature.canny(…).mean()": lambda grey: skimage.feature.canny(grey / 255.0).mean()},
+    "dct-shannon": {"scipy.fft.dctn alone": lambda grey: scipy.fft.dctn(grey.astype(np.float64), norm="ortho")},
+    "fft-band-power": {"scipy.fft.rfft2 alone": lambda grey: scipy.fft.rfft2(grey.astype(np.float64))},
+    "entropy": {"skimage.measure.shannon_entropy": skimage.measure.shannon_entropy},
+    "standard-deviation": {"numpy.std": np.std},
+    "normalised-variance": {"numpy.var": np.var},
+}
+
+
+def measure(quick: bool, threads: int) -> Findings:
+    """All rows of this subject."""
+    side = QUICK_SIDE if quick else SIDE
+    grey = np.random.default_rng(SEED).integers(0, 256, (side, side), np.uint8)
+    seconds = 0.1 if quick else 1.5
+    found = Findings(facts={"threads": threads, "image": f"{side} x {side} u8, random", "seed": SEED})
+    for name in MEASURES:
+        found.rows.append(_row(name, grey, seconds))
+    found.rows += [_patches(grey, seconds), *_kinds(grey, seconds)]
+    found.growths += [_growth(name, side, seconds) for name in ("brenner", "laplacian-variance", "dct-shannon")]
+    return found
+
+
+def _row(name: str, grey: Image, seconds: float) -> Row:
+    calls: dict[str, Callable[[], Any]] = {name: lambda: sharpness(grey, name), "copying the image": grey.copy}
+    calls |= {other: lambda call=call: call(grey) for other, call in ALTERNATIVES.get(name, {}).items()}
+    times = take_turns(calls, seconds=seconds)
+    limit = Limit(MS * times["copying the image"].median_s, "copying the image", BEYOND.get(name, _ANY))
+    others = {other: found for other, found in times.items() if other != name}
+    return Row.of_times(f"{name}, {_size(grey)} u8", times[name], against=others, limit=limit)
+
+
+def _patches(grey: Image, seconds: float) -> Row:
+    """Brenner of every patch of a grid in one pass, and patch by patch."""
+    grid = PatchGrid((grey.shape[0], grey.shape[1]), PATCH_PX)
+    calls = {
+        "patches": lambda: sharpness(grey, grid=grid),
+        "each patch by itself": lambda: [sharpness(grey[grid.slices(index)]) for index in range(len(grid))],
+        "copying the image": grey.copy,
+    }
+    times = take_turns(calls, seconds=seconds)
+    beyond = "squares are written as an image of 16 bits before they are added up by patches, down and across"
+    limit = Limit(MS * times["copying the image"].median_s, "copying the image", beyond)
+    others = {name: found for name, found in times.items() if name != "patches"}
+    return Row.of_times(
+        f"brenner of {len(grid)} patches, {_size(grey)} u8", times["patches"], against=others, limit=limit
+    )
+
+
+def _kinds(grey: Image, seconds: float) -> list[Row]:
+    """Brenner of other kinds of images."""
+    images = {
+        "u16": grey.astype(np.uint16) * 16,
+        "float32": grey.astype(np.float32),
+        "RGB u8": np.repeat(grey[..., None], 3, axis=2),
+    }
+    rows = []
+    for kind, image in images.items():
+        calls = {"brenner": lambda image=image: sharpness(image), "copying the image": image.copy}
+        times = take_turns(calls, seconds=seconds)
+        limit = Limit(MS * times["copying the image"].median_s, "copying the image", _KIND_BEYOND)
+        rows.append(
+            Row.of_times(f"brenner, {_size(grey)} {kind}", times["brenner"],
+                         against={"copying the image": times["copying the image"]}, limit=limit)
+        )  # fmt: skip
+    return rows
+
+
+_KIND_BEYOND = (
+    "it reads the image twice, down and across, and makes sure first that floats are finite; sums of 16 bits and of"
+    " floats are in double precision"
+)
+
+
+def _growth(name: str, side: int, seconds: float) -> Growth:
+    sides = (side // 2, side, 2 * side)
+    rng = np.random.default_rng(SEED)
+    images = {size: rng.integers(0, 256, (size, size), np.uint8) for size in sides}
+    calls = {str(size): lambda image=image: sharpness(image, name) for size, image in images.items()}
+    times = take_turns(calls, seconds=seconds)
+    values = tuple(MS * times[str(size)].median_s for size in sides)
+    return Growth(name, "pixels", tuple(float(size**2) for size in sides), values)
+
+
+def _size(grey: Image) -> str:
+    return f"{grey.shape[0]} x {grey.shape[1]}"
