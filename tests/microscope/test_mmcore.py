@@ -98,6 +98,15 @@ def test_a_frame_that_cannot_be_trusted_is_an_error(make_rig: RigMaker, kind: st
     assert rig.microscope.snap().z_um == 5.0
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_frame_of_no_numbers_is_an_error(rig: SimulatedRig, monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    image = np.ones((64, 80, 3), np.float32)
+    image[3, 4] = value
+    monkeypatch.setattr(rig.core, "getImage", lambda: image)
+    with pytest.raises(FrameError, match="pixels that are no numbers"):
+        rig.microscope.snap()
+
+
 def test_a_frame_that_came_twice_is_taken_again(make_rig: RigMaker) -> None:
     rig = make_rig(faults=[Fault("stale-frame", at=2)])
     first = rig.microscope.snap()

@@ -391,6 +391,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(rig: SimulatedRig, tmp_path: A
         )
     assert kept[0].outcome == "failed"
     assert "make room" in kept[0].reasons[0]
+    assert kept[0].frames == 0  # none of them is on the disk
 
 
 def test_frames_and_metadata_are_complete_on_the_disk(make_rig: RigMaker, tmp_path: Any) -> None:

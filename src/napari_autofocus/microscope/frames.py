@@ -23,7 +23,7 @@ def require_image(image: Image, shape: tuple[int, int]) -> Image:
     Raises
     ------
     FrameError
-        The shape is another one, or all pixels are zero.
+        The shape is another one, all pixels are zero, or some are no numbers.
     """
     if image.shape[:2] != shape or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))):
         raise FrameError(
@@ -32,6 +32,11 @@ def require_image(image: Image, shape: tuple[int, int]) -> Image:
         )
     if not image.any():
         raise FrameError("The camera delivered a frame of zeros; check the light, the shutter and the camera's cable.")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise FrameError(
+            "The camera delivered a frame with pixels that are no numbers (NaN or infinite); switch off what corrects"
+            " its images, or restart the camera."
+        )
     return image[..., :3] if image.ndim == 3 else image
 
 

@@ -23,6 +23,7 @@ from useq import MDAEvent, MDASequence
 
 from napari_autofocus.errors import AutofocusError, HardwareError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.routines.owning import owned
 from napari_autofocus.workflows.mda.attempt import FocusAttempt
 from napari_autofocus.workflows.mda.checks import MdaMicroscope, check_sequence
 from napari_autofocus.workflows.mda.config import MapHeight, MdaFocusConfig
@@ -97,6 +98,7 @@ class FocusEngine:
         self._ready: tuple[MDAEvent | None, MDAEvent | None] = (None, None)
         self._targets: dict[frozenset[Any], Target] = {}
         self._is_open = False
+        self._owning = contextlib.ExitStack()
 
     def __getattr__(self, name: str) -> Any:
         """What other programs ask an engine for is the inner one's to answer."""
@@ -114,7 +116,9 @@ class FocusEngine:
     def setup_sequence(self, sequence: MDASequence) -> Any:
         """Begin: everything that can be refused is refused here, before anything moves."""
         self._run, self._is_open = self._new_run(), True
+        self._owning.close()  # of a run that died without a teardown
         with _noting(self._run):
+            self._owning.enter_context(owned(self._microscope, "an acquisition with autofocus (MDA)"))
             if self._on_start is not None:
                 self._on_start()
             check_sequence(sequence, self._microscope, self._config, self._finder, has_map=self._height is not None)
@@ -160,6 +164,7 @@ class FocusEngine:
         try:
             getattr(self.inner, "teardown_sequence", _nothing)(sequence)
         finally:
+            self._owning.close()
             record, was_open, self._is_open = self.record, self._is_open, False
             if was_open:
                 self._tell(record)
@@ -231,11 +236,11 @@ class FocusEngine:
         target = self._targets.get(_key(event)) or self._run.target(event)
         z_um = (metadata.get("position") or {}).get("z", event.z_pos)
         metadata[KEY] = {"z_um": z_um, **self._run.told_of(event, target)}
-        self._run.frames += 1
-        if target.beside_um == 0:
-            self._look(image, event)
         if self._folder is not None:
             self._folder.add(image, event.index, frame_facts(event, metadata, self._microscope))
+        self._run.frames += 1  # told as acquired only once it is on the disk
+        if target.beside_um == 0:
+            self._look(image, event)
         return payload
 
     def _look(self, image: Any, event: MDAEvent) -> None:
