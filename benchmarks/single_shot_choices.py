@@ -5,8 +5,9 @@
 
 frames   --fields simulated fields of each density (those of single_shot.py: 20x/0.75, 1224 x 1024 px, all stains in
          turn), --draws random defocus values within ±10 µm each. Every frame is read once and pooled in all ways:
-         number   the 1 to 64 most important patches (the shipped model reads 32), pooled by mean, median, and both
-                  weighted with importance over variance. Where content is rare there are fewer patches than asked for.
+         number   the 1 to 64 most important patches (the shipped model reads 32), pooled by mean, median, both
+                  weighted with importance over variance, and Huber's location. Where content is rare there are fewer
+                  patches than asked for.
          size     patches of 112 to 672 px by the network as it is, which was taught on one size; as many as have the
                   area of 32 patches of the model's own size, and the most important one alone.
          Errors are counted over frames in which stage one finds a patch worth reading; others are `refused`. No verdict

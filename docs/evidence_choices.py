@@ -13,6 +13,7 @@ POOLINGS = {
     "mean": "mean",
     "median": "median",
     "weighted_mean": "weighted mean",
+    "weighted_huber": "weighted, Huber",
     "weighted_median": "weighted median",
 }
 _FILE = "single_shot_choices.json"

@@ -82,7 +82,7 @@ def backbones() -> dict[str, Any]:
 def choices() -> dict[str, Any]:
     """Of ``single_shot_choices.py``, both parts."""
     groups = (*DENSITIES, "all")
-    poolings = ("mean", "median", "weighted_mean", "weighted_median")
+    poolings = ("mean", "median", "weighted_mean", "weighted_median", "weighted_huber")
     by_number = [
         {"patches": patches, "pooling": pooling, "mae_um": 0.3 / patches + 0.01 * at}
         for patches in (1, 4, 32)
