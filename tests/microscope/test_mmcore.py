@@ -125,6 +125,32 @@ def test_a_camera_that_repeats_its_buffer_for_ever_is_caught_at_every_place(make
             rig.microscope.snap()
 
 
+def test_a_frame_that_came_twice_at_another_place_of_the_slide_is_taken_again(make_rig: RigMaker) -> None:
+    rig = make_rig(faults=[Fault("stale-frame", at=2)])
+    first = rig.microscope.snap()
+    rig.microscope.move_xy_to(200.0, 0.0)
+    assert not np.array_equal(rig.microscope.snap().image, first.image)
+
+
+def test_a_buffer_that_is_stuck_is_caught_at_the_third_place_of_the_slide(make_rig: RigMaker) -> None:
+    rig = make_rig(faults=[Fault("stale-frame", at=3, times=99)])
+    for x_um in (0.0, 200.0):
+        rig.microscope.move_xy_to(x_um, 0.0)
+        rig.microscope.snap()
+    rig.microscope.move_xy_to(400.0, 0.0)
+    with pytest.raises(FrameError, match=r"the frame from \(200, 0\) µm once more although the slide is at \(400, 0\)"):
+        rig.microscope.snap()
+
+
+def test_a_camera_without_noise_may_show_the_same_everywhere(make_rig: RigMaker) -> None:
+    rig = make_rig(TextureScene(noise=0.0))
+    images = []
+    for x_um in (0.0, 200.0, 400.0, 600.0):
+        rig.microscope.move_xy_to(x_um, 0.0)
+        images.append(rig.microscope.snap().image)
+    assert all(np.array_equal(image, images[0]) for image in images)
+
+
 def test_without_noise_the_same_image_above_and_below_focus_is_believed(make_rig: RigMaker) -> None:
     rig = make_rig(TextureScene(best_um=0.0, noise=0.0))
     rig.microscope.snap()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from pymmcore_plus import CMMCorePlus
 
@@ -49,13 +51,18 @@ def bit_depth(core: CMMCorePlus, image: Image) -> int | None:
     return bits if 8 <= bits <= 8 * image.dtype.itemsize else None
 
 
+OTHER_PLACE_UM = 1.0
+"""A slide that has moved by more than this shows another picture, µm."""
+
+
 class RepeatGuard:
-    """Tells a frame that a camera gave once more from one that was taken after the drive had moved.
+    """Tells a frame that a camera gave once more from one that was taken after drive or slide had moved.
 
     Noise makes two frames that agree in every bit impossible for a camera at work; only a uniform frame (saturated,
     say) may come twice. A camera without noise (a demonstration) does show the same image above and below focus; such
     a one is known by frames that agreed while nothing moved and differed after a move. Its repeats are accepted at two
-    places in a row, never at a third: a buffer that is stuck repeats itself for ever.
+    places in a row, never at a third: a buffer that is stuck repeats itself for ever. It may also show the same
+    wherever the slide is; once two places have differed, a repeat at a third is refused.
 
     Parameters
     ----------
@@ -69,18 +76,24 @@ class RepeatGuard:
         self._agreed_at_rest = False
         self._has_noise = False
         self._has_no_noise = False
+        self._tells_places = False
         self._repeats = 0
 
     def is_repeat(self, frame: Frame) -> bool:
-        """Whether the drive has moved since the frame before and yet the two agree in every bit."""
+        """Whether drive or slide have moved since the frame before and yet the two agree in every bit."""
         before = self._before
-        if before is None or self._is_same_place(frame, before) or not _agree(frame.image, before.image):
+        if before is None or not _agree(frame.image, before.image):
+            return False
+        if self._is_same_place(frame, before) and not _is_elsewhere(frame, before):
             return False
         return not _is_uniform(frame.image)
 
     def require_new(self, frame: Frame) -> None:
         """Raise FrameError if the frame is a repeat and the camera has not been seen to be without noise."""
         if not self.is_repeat(frame):
+            return
+        if self._before is not None and self._is_same_place(frame, self._before):
+            self._require_other_view(frame, self._before)
             return
         self._repeats += 1
         if self._has_noise or not self._has_no_noise or self._repeats > 1:
@@ -91,12 +104,22 @@ class RepeatGuard:
                 " make the microscope with reject_repeats=False)."
             )
 
+    def _require_other_view(self, frame: Frame, before: Frame) -> None:
+        """Raise FrameError for a repeat after the slide alone has moved, if the camera is known to see that."""
+        if self._has_noise or self._tells_places:
+            raise FrameError(
+                f"The camera delivered the frame from ({before.x_um:g}, {before.y_um:g}) µm once more although the"
+                f" slide is at ({frame.x_um:g}, {frame.y_um:g}) µm; its buffer is stale: restart the camera."
+            )
+
     def remember(self, frame: Frame) -> None:
         """Learn from a frame that was accepted."""
         before, self._before = self._before, frame
         if before is None:
             return
         agree = _agree(frame.image, before.image)
+        if _is_elsewhere(frame, before) and self._is_same_place(frame, before) and _is_same_setting(frame, before):
+            self._tells_places |= not agree
         self._repeats = self._repeats if agree else 0
         if _is_same_view(frame, before) and not (agree and _is_uniform(frame.image)):
             self._learn(agree, at_rest=self._is_same_place(frame, before))
@@ -114,10 +137,18 @@ class RepeatGuard:
 
 def _is_same_view(frame: Frame, before: Frame) -> bool:
     """Whether nothing but the height may tell the two frames apart."""
-    settings = (frame.exposure_ms, frame.image.shape)
     # Compared as text because NaN, which stands for no XY stage, is not equal to itself.
     places = repr((frame.x_um, frame.y_um)), repr((before.x_um, before.y_um))
-    return settings == (before.exposure_ms, before.image.shape) and places[0] == places[1]
+    return _is_same_setting(frame, before) and places[0] == places[1]
+
+
+def _is_same_setting(frame: Frame, before: Frame) -> bool:
+    return (frame.exposure_ms, frame.image.shape) == (before.exposure_ms, before.image.shape)
+
+
+def _is_elsewhere(frame: Frame, before: Frame) -> bool:
+    """Whether the slide has moved; never true of NaN: no XY stage."""
+    return math.dist((frame.x_um, frame.y_um), (before.x_um, before.y_um)) > OTHER_PLACE_UM
 
 
 def _is_uniform(image: Image) -> bool:
