@@ -132,19 +132,21 @@ def test_a_frame_that_came_twice_at_another_place_of_the_slide_is_taken_again(ma
     assert not np.array_equal(rig.microscope.snap().image, first.image)
 
 
-def test_a_buffer_that_is_stuck_is_caught_at_the_third_place_of_the_slide(make_rig: RigMaker) -> None:
-    rig = make_rig(faults=[Fault("stale-frame", at=3, times=99)])
-    for x_um in (0.0, 200.0):
-        rig.microscope.move_xy_to(x_um, 0.0)
-        rig.microscope.snap()
-    rig.microscope.move_xy_to(400.0, 0.0)
-    with pytest.raises(FrameError, match=r"the frame from \(200, 0\) µm once more although the slide is at \(400, 0\)"):
-        rig.microscope.snap()
+@pytest.mark.parametrize("at", [2, 3, 4])
+def test_a_buffer_that_is_stuck_is_caught_at_every_other_place_of_the_slide(make_rig: RigMaker, at: int) -> None:
+    rig = make_rig(faults=[Fault("stale-frame", at=at, times=99)])
+    for number in range(1, 7):
+        rig.microscope.move_xy_to(200.0 * number, 0.0)
+        if number < at:
+            rig.microscope.snap()
+            continue
+        with pytest.raises(FrameError, match=rf"once more although the slide is at \({200 * number}, 0\)"):
+            rig.microscope.snap()
 
 
 def test_a_camera_without_noise_may_show_the_same_everywhere(make_rig: RigMaker) -> None:
     rig = make_rig(TextureScene(noise=0.0))
-    images = []
+    images = [rig.microscope.snap().image]
     for x_um in (0.0, 200.0, 400.0, 600.0):
         rig.microscope.move_xy_to(x_um, 0.0)
         images.append(rig.microscope.snap().image)

@@ -62,7 +62,7 @@ class RepeatGuard:
     say) may come twice. A camera without noise (a demonstration) does show the same image above and below focus; such
     a one is known by frames that agreed while nothing moved and differed after a move. Its repeats are accepted at two
     places in a row, never at a third: a buffer that is stuck repeats itself for ever. It may also show the same
-    wherever the slide is; once two places have differed, a repeat at a third is refused.
+    wherever the slide is, which is believed where frames agreed at rest and no two places have differed.
 
     Parameters
     ----------
@@ -105,11 +105,13 @@ class RepeatGuard:
             )
 
     def _require_other_view(self, frame: Frame, before: Frame) -> None:
-        """Raise FrameError for a repeat after the slide alone has moved, if the camera is known to see that."""
-        if self._has_noise or self._tells_places:
+        """Raise FrameError for a repeat after the slide alone has moved, unless this camera is known to show such."""
+        is_without_noise = (self._agreed_at_rest or self._has_no_noise) and not self._has_noise
+        if self._tells_places or not is_without_noise:
             raise FrameError(
                 f"The camera delivered the frame from ({before.x_um:g}, {before.y_um:g}) µm once more although the"
-                f" slide is at ({frame.x_um:g}, {frame.y_um:g}) µm; its buffer is stale: restart the camera."
+                f" slide is at ({frame.x_um:g}, {frame.y_um:g}) µm; its buffer is stale: restart the camera (or, if it"
+                " is a simulation without noise, make the microscope with reject_repeats=False)."
             )
 
     def remember(self, frame: Frame) -> None:
