@@ -114,8 +114,10 @@ class PatchPrediction:
     @property
     def counts(self) -> bool:
         """Whether the patch was read and its prediction is a sound one: finite, with an uncertainty above zero."""
+        if not self.chosen:
+            return False
         values = (self.defocus_um, self.uncertainty_um, self.positive_probability)
-        if not self.chosen or any(value is None or not math.isfinite(value) for value in values):
+        if any(value is None or not math.isfinite(value) for value in values):
             return False
         return (self.uncertainty_um or 0.0) > 0 and 0 <= (self.positive_probability or 0.0) <= 1
 

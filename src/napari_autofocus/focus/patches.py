@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 import cv2
@@ -54,13 +56,13 @@ class PatchGrid:
         """Distance between neighbouring patches, px."""
         return self.size if self.stride is None else self.stride
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Number of patch rows and columns."""
         height, width = self.field_shape
         return (height - self.size) // self.step + 1, (width - self.size) // self.step + 1
 
-    @property
+    @cached_property
     def origin(self) -> tuple[int, int]:
         """Row and column of the first patch's upper left pixel."""
         (height, width), (rows, columns) = self.field_shape, self.shape
@@ -73,10 +75,7 @@ class PatchGrid:
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Upper left corners (y, x) of the patches, row by row, px."""
-        (y0, x0), (rows, columns) = self.origin, self.shape
-        for row in range(rows):
-            for column in range(columns):
-                yield y0 + row * self.step, x0 + column * self.step
+        return product(self.row_starts, self.column_starts)
 
     def slices(self, index: int) -> tuple[slice, slice]:
         """Rows and columns of the field that patch ``index`` (counted row by row) covers."""
@@ -147,11 +146,19 @@ class PatchGrid:
         """First row, in the field, of each row of patches."""
         return range(self.origin[0], self.origin[0] + self.shape[0] * self.step, self.step)
 
+    @property
+    def column_starts(self) -> range:
+        """First column, in the field, of each column of patches."""
+        return range(self.origin[1], self.origin[1] + self.shape[1] * self.step, self.step)
+
     def sum_columns(self, band: npt.NDArray[Any], width: int) -> npt.NDArray[np.float64]:
         """Sums of one row of patches, shape (columns,), float64: all rows of ``band``, ``width`` columns a patch."""
         along_y = _column_sums(band)
-        starts = (self.origin[1] + column * self.step for column in range(self.shape[1]))
-        return np.array([along_y[x : x + width].sum() for x in starts])
+        columns, item = self.column_starts, along_y.itemsize
+        patches: npt.NDArray[np.float64] = np.ndarray(
+            (len(columns), width), np.float64, along_y, columns.start * item, (columns.step * item, item)
+        )
+        return np.asarray(patches.sum(axis=1))
 
     def _lost(self, per_pixel: npt.NDArray[Any]) -> tuple[int, int]:
         """How many rows and columns a per-pixel quantity has less than the field."""

@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 MODEL_ERROR_STEPS = 0.04  # interpolation error of the peak model, in local steps: our own, from simulated stacks
 COLOUR_SHIFT_WIDTHS = 0.015  # how far colour and aberration may pull a peak: our own, from simulated stains
 _EXPONENT = 1.5
+_TIE_SIDES, _TIE_HEIGHT = 0.15, 0.05
 _MOFFAT_HALF = float(np.sqrt(2 ** (1 / _EXPONENT) - 1))
 
 
@@ -66,18 +67,31 @@ def baseline(sharpness: FloatArray) -> float:
 def _fit_moffat(z: FloatArray, s: FloatArray, start: float, width: float, bracket: tuple[float, float]) -> Any:
     """Least squares of the two-sided Moffat; s runs from 0 (baseline) to 1 (top)."""
 
+    def parts(p: FloatArray) -> tuple[npt.NDArray[np.bool_], FloatArray, FloatArray, FloatArray]:
+        left = z < p[0]
+        side = np.where(left, np.exp(p[1]), np.exp(p[2]))
+        away = (z - p[0]) / side
+        return left, side, away, 1 + away**2
+
     def residual(p: FloatArray) -> FloatArray:
-        side = np.where(z < p[0], np.exp(p[1]), np.exp(p[2]))
-        model = p[3] / (1 + ((z - p[0]) / side) ** 2) ** _EXPONENT
+        model = p[3] / parts(p)[3] ** _EXPONENT
         # With few samples the two sides and the height are held together by weak expectations.
-        tie = [0.15 * (p[1] - p[2]), 0.05 * (p[3] - 1)]
-        return np.concatenate([(model - s), tie])
+        return np.concatenate([model - s, [_TIE_SIDES * (p[1] - p[2]), _TIE_HEIGHT * (p[3] - 1)]])
+
+    def jacobian(p: FloatArray) -> FloatArray:
+        left, side, away, q = parts(p)
+        steep = 2 * _EXPONENT * p[3] * away / q ** (_EXPONENT + 1)
+        wider = steep * away
+        found = np.zeros((z.size + 2, 4))
+        found[:-2] = np.stack([steep / side, wider * left, wider * ~left, q**-_EXPONENT], axis=1)
+        found[-2, 1:3], found[-1, 3] = (_TIE_SIDES, -_TIE_SIDES), _TIE_HEIGHT
+        return found
 
     w = np.log(width / _MOFFAT_HALF)
     x0 = [float(np.clip(start, *bracket)), w, w, 1.0]
     lower = [bracket[0] - 1e-9, w - 3, w - 3, 0.3]
     upper = [bracket[1] + 1e-9, w + 3, w + 3, 3.0]
-    return least_squares(residual, x0, bounds=(lower, upper), x_scale=[width, 1, 1, 1])
+    return least_squares(residual, x0, jac=jacobian, bounds=(lower, upper), x_scale=[width, 1, 1, 1])
 
 
 def _position_error(solution: Any, relative_noise: float, step: float) -> float:
