@@ -29,9 +29,9 @@ STACKS, QUICK_STACKS = 4, 2
 PLANES, STEP_UM = 21, 0.5
 SEED = 31
 _BEYOND = (
-    "sums of squared differences for each patch, and the reduced planes by which the stack's shape is judged, cost"
-    " about as much as inflating the file; a plane is measured while the next one is read, which hides the smaller of the two"
-    " where a second core is free"
+    "squared differences are summed for each patch, across and along and apart for the pixels of either parity, and a"
+    " peak is fitted to the curve of each patch; a plane is measured while the next one is read, which hides the"
+    " shorter of the two where a second core is free"
 )
 
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from napari_autofocus.microscope.clock import VirtualClock
+from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.microscope.simulated import simulated_rig
+from napari_autofocus.optics import Objective
 from napari_autofocus.routines.searches import Method
 from napari_autofocus.routines.sweep import SweepConfig, sweep
 from napari_autofocus.simulation.camera import Camera
@@ -27,10 +30,34 @@ from napari_autofocus.workflows.trials import describe_run, run_trials, summaris
 RESULTS = Path(__file__).parent / "results"
 SHAPE = (512, 612)
 EXPOSURE_MS = 25.0
+SETTLING_S = 0.05
+Routine = Callable[[Microscope], Generator[Any, None, Any]]
 
 
 def try_method(method: str, options: argparse.Namespace) -> dict[str, Any]:
     """All runs of one method, half of them on a drive of either direction."""
+
+    def sweeping(objective: Objective) -> Routine:
+        config = SweepConfig.for_objective(objective, method=method, polarity=options.polarity)
+        return lambda microscope: sweep(microscope, config)
+
+    runs = all_runs(sweeping, options)
+    for run in runs:
+        if not abs(run["end_um"]) <= run["dof_um"] / 2:
+            print(f"  {method}: {run}", file=sys.stderr)
+    return summarise(runs, runs[0]["dof_um"])
+
+
+def all_runs(routine_for: Callable[[Objective], Routine], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every run of a routine as the shell tells it, half of them on a drive of either direction.
+
+    Parameters
+    ----------
+    routine_for : callable
+        Makes the routine for an objective.
+    options : argparse.Namespace
+        With ``stain``, ``density``, ``objective``, ``seed`` and ``runs``.
+    """
     runs: list[dict[str, Any]] = []
     for direction in (1, -1):
         scene = Scene.build(
@@ -41,28 +68,25 @@ def try_method(method: str, options: argparse.Namespace) -> dict[str, Any]:
             shape=SHAPE,
             camera=Camera(default_exposure_ms=EXPOSURE_MS),
         )
-        config = SweepConfig.for_objective(scene.objective, method=method, polarity=options.polarity)
         with simulated_rig(
             scene,
             focus_direction=direction,
             backlash_um=1.0,
-            settling_s=0.05,
+            settling_s=SETTLING_S,
             exposure_ms=EXPOSURE_MS,
             clock=VirtualClock(),
             seed=options.seed,
         ) as rig:
             trials = run_trials(
                 rig,
-                lambda microscope, config=config: sweep(microscope, config),
+                routine_for(scene.objective),
                 trials=options.runs // 2,
                 focus_direction=direction,
                 rng=np.random.default_rng([options.seed, direction % 3]),
             )
-            runs += [describe_run(t.record, t.start_um, t.end_um) for t in to_end(trials)]
-    for run in runs:
-        if not abs(run["end_um"]) <= scene.objective.dof_um / 2:
-            print(f"  {method}: {run}", file=sys.stderr)
-    return summarise(runs, scene.objective.dof_um)
+            dof_um = scene.objective.dof_um
+            runs += [describe_run(t.record, t.start_um, t.end_um) | {"dof_um": dof_um} for t in to_end(trials)]
+    return runs
 
 
 def to_end(generator: Any) -> Any:
