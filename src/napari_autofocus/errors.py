@@ -47,6 +47,22 @@ class MoveRefused(AutofocusError):
     """A move was asked for that must not be made; nothing has moved."""
 
 
+class MicroscopeTaken(MoveRefused):
+    """Somebody else has the microscope: another run, an acquisition, a move; nothing has moved.
+
+    Parameters
+    ----------
+    message : str
+        Who has it, and what to do.
+    owner : str
+        Who has it: ``the survey``.
+    """
+
+    def __init__(self, message: str, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
 class ForeignMove(HardwareError):
     """Somebody else moved the drive beyond its limits, or while a routine of ours was relying on its position.
 

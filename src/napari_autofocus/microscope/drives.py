@@ -18,6 +18,7 @@ from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError
 from napari_autofocus.microscope.axes import Axis, StageAxis
 from napari_autofocus.microscope.edge import DEVICE_ERRORS, POLL_S, require_positive, translated
 from napari_autofocus.microscope.foreign import MoveLedger
+from napari_autofocus.microscope.ownership import Ownership
 from napari_autofocus.microscope.protocol import Clock
 from napari_autofocus.microscope.travel import TravelRules
 
@@ -80,6 +81,7 @@ class StageDrive:
         self._clock = clock
         self._tolerance_um = tolerance_um
         self._timeout_s = timeout_s
+        self._ownership = Ownership.of(core)
         self._lock = RLock()
         self._halts = 0
         self._watchers = 0
@@ -154,13 +156,15 @@ class StageDrive:
         ------
         MoveRefused
             The target is not finite, outside the limits, or farther than the largest step. Nothing has moved.
+        MicroscopeTaken
+            Somebody else has the microscope. Nothing has moved.
         ForeignMove
             Somebody else moved the drive beyond its limits, or while it was being watched.
         HardwareError
             The drive failed, timed out or did not arrive; DriveHalted if it was halted.
         """
-        with self._lock:
-            halts = self._halts
+        halts = self._halts
+        with self._ownership.claimed(f"a move of {self._label}", brief=True), self._lock:
             self.wait()
             here_um = self._located_um()
             # Asked for before anything can be raised: what is told once is not told again.

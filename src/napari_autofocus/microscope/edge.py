@@ -10,6 +10,7 @@ from typing import Any
 
 from psygnal import EmitLoopError
 from pymmcore_plus import CMMCorePlus
+from pymmcore_plus.mda import MDARunner
 
 from napari_autofocus.errors import HardwareError, InputError
 from napari_autofocus.microscope.protocol import Clock
@@ -39,15 +40,15 @@ def translated(what: str, error: type[HardwareError] = HardwareError) -> Iterato
         raise error(f"{what}: {reason}. Check the device, its cable and its power, then try again.") from found
 
 
-def connect_directly(core: CMMCorePlus, event: str, slot: Callable[..., None]) -> None:
+def connect_directly(source: CMMCorePlus | MDARunner, event: str, slot: Callable[..., None]) -> None:
     """Connect a slot that runs in the thread that reports an event of the core, before the report returns.
 
     Beside a QApplication the core's events are Qt signals, which by default wait for the event loop of the thread that
     connected them: our own moves would be reported long after, and look like somebody else's.
     """
-    signal: Any = getattr(core.events, event)
+    signal: Any = getattr(source.events, event)
     qt_core = sys.modules.get("qtpy.QtCore")
-    if qt_core is not None and isinstance(core.events, qt_core.QObject):
+    if qt_core is not None and isinstance(source.events, qt_core.QObject):
         signal.connect(slot, type=qt_core.Qt.ConnectionType.DirectConnection)
     else:
         signal.connect(slot)

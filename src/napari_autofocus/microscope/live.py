@@ -9,6 +9,7 @@ from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import HardwareError
 from napari_autofocus.microscope.edge import translated
+from napari_autofocus.microscope.ownership import Ownership
 
 
 class LiveMode:
@@ -22,6 +23,7 @@ class LiveMode:
 
     def __init__(self, core: CMMCorePlus) -> None:
         self._core = core
+        self._ownership = Ownership.of(core)
         self._recording = False
         self._started_here = False
         self._connections = (
@@ -37,11 +39,12 @@ class LiveMode:
             return bool(self._core.isSequenceRunning())
 
     def start(self) -> None:
-        """Let the camera stream; nothing happens if it does."""
-        if not self.is_running():
-            with translated("Live mode could not be started"):
-                self._core.startContinuousSequenceAcquisition()
-            self._started_here = True
+        """Let the camera stream; nothing happens if it does. Raises MicroscopeTaken, HardwareError."""
+        with self._ownership.claimed("the start of live mode", brief=True):
+            if not self.is_running():
+                with translated("Live mode could not be started"):
+                    self._core.startContinuousSequenceAcquisition()
+                self._started_here = True
 
     def stop(self) -> None:
         """End the stream; nothing happens if there is none."""

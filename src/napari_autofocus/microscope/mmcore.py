@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +19,8 @@ from napari_autofocus.microscope.edge import translated
 from napari_autofocus.microscope.frames import RepeatGuard, bit_depth, require_image
 from napari_autofocus.microscope.lens_drive import LENS_TOLERANCE_UM, LensDrive
 from napari_autofocus.microscope.live import LiveMode
-from napari_autofocus.microscope.protocol import Clock, Frame, Image
+from napari_autofocus.microscope.ownership import Ownership
+from napari_autofocus.microscope.protocol import Claim, Clock, Frame, Image
 from napari_autofocus.microscope.restoring import state_restored
 from napari_autofocus.microscope.travel import TravelRules
 from napari_autofocus.microscope.xy import CoreXYStage
@@ -121,6 +122,7 @@ class CoreMicroscope:
             stage = StageDrive(core, label, rules=rules, focus_direction=direction, tolerance_um=tolerance_um, **shared)
             self._focus = self._stage = stage
         self._live = LiveMode(core)
+        self._ownership = Ownership.of(core)
 
     @classmethod
     def connect(cls, cfg: str | Path, **settings: Any) -> Self:
@@ -168,23 +170,27 @@ class CoreMicroscope:
     def focus_through(self, lens: LensCurve | None) -> None:
         """Focus by a tunable lens from now on, or by the stage again (None). Nothing moves.
 
-        Not while a routine runs. The stage keeps its limits meanwhile, and the lens its value afterwards.
+        The stage keeps its limits meanwhile, and the lens its value afterwards.
 
         Raises
         ------
         InputError
             The core has no such device, or there is no stage to go back to. Everything is as before.
+        MicroscopeTaken
+            Somebody else has the microscope, a routine for instance.
         HardwareError
             The device does not answer.
         """
-        drive = self._stage if lens is None else LensDrive(self._core, lens, **self._lens_settings)
-        if drive is None:
+        if lens is None and self._stage is None:
             raise InputError("This microscope was connected without a focus stage, so only its lens can focus.")
-        if self._focus not in (drive, self._stage):
-            self._focus.close()
-        self._focus = drive
-        # Heights of a stage and shifts of a lens cannot be compared.
-        self._repeats = self._repeats and RepeatGuard(self._tolerance_um)
+        with self.owned_by("a change of the focus drive", brief=True):
+            drive = LensDrive(self._core, lens, **self._lens_settings) if lens is not None else self._stage
+            assert drive is not None
+            if self._focus not in (drive, self._stage):
+                self._focus.close()
+            self._focus = drive
+            # Heights of a stage and shifts of a lens cannot be compared.
+            self._repeats = self._repeats and RepeatGuard(self._tolerance_um)
 
     @property
     def xy(self) -> CoreXYStage:
@@ -196,17 +202,28 @@ class CoreMicroscope:
         """The camera's stream."""
         return self._live
 
+    @property
+    def ownership(self) -> Ownership:
+        """Who has this microscope: one run, acquisition or move at a time."""
+        return self._ownership
+
+    def owned_by(self, who: str, *, brief: bool = False) -> AbstractContextManager[Claim]:
+        """Own the microscope inside (``who``: "the survey"), for a moment only if ``brief``. Raises MicroscopeTaken."""
+        return self._ownership.claimed(who, brief=brief)
+
     def snap(self) -> Frame:
         """Expose one frame that began after every earlier move had come to rest; live mode pauses meanwhile.
 
         Raises
         ------
+        MicroscopeTaken
+            Somebody else has the microscope.
         FrameError
             No frame, a frame of zeros, of the wrong shape, or the very one from before the last move.
         HardwareError
             A stage does not come to rest or does not answer.
         """
-        with self._live.paused():
+        with self.owned_by("a snap", brief=True), self._live.paused():
             frame = self._expose()
             if self._repeats is not None:
                 if self._repeats.is_repeat(frame):
@@ -235,8 +252,14 @@ class CoreMicroscope:
         """Put channel, exposure, ROI, shutter and live mode back on leaving; live mode is paused meanwhile.
 
         While inside, a move of the focus drive that somebody else makes raises ForeignMove on every call after it.
+        Raises MicroscopeTaken if somebody else has the microscope.
         """
-        with self._live.paused(), state_restored(self._core, self._focus.label), self._focus.watch():
+        with (
+            self.owned_by("another run"),
+            self._live.paused(),
+            state_restored(self._core, self._focus.label),
+            self._focus.watch(),
+        ):
             yield
 
     def close(self) -> None:

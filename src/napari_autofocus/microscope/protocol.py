@@ -117,6 +117,37 @@ class Microscope(Protocol):
         """Pause live mode; put it, channel, exposure, ROI and shutter back on leaving, whatever happened."""
 
 
+class Claim(Protocol):
+    """What the owner of a microscope holds while it owns it."""
+
+    def park(self) -> None:
+        """A generator rests between two steps: whoever is asked for the next one may act, nobody else."""
+
+    def resume(self) -> None:
+        """It goes on, perhaps in another thread."""
+
+
+@runtime_checkable
+class OwnedMicroscope(Protocol):
+    """A microscope that has one owner at a time, whoever asks for it."""
+
+    def owned_by(self, who: str, *, brief: bool = False) -> AbstractContextManager[Claim]:
+        """Own it inside; everybody else is told who has it.
+
+        Parameters
+        ----------
+        who : str
+            As others shall be told: ``the survey``.
+        brief : bool
+            Whether it will be over in a moment, so that others wait for it.
+
+        Raises
+        ------
+        MicroscopeTaken
+            Somebody else has it. Nothing has moved.
+        """
+
+
 @runtime_checkable
 class SlideMicroscope(Microscope, Protocol):
     """A microscope whose slide can be moved."""

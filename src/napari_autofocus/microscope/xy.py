@@ -9,6 +9,7 @@ from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.errors import HardwareError, InputError, MoveRefused
 from napari_autofocus.microscope.edge import DEVICE_ERRORS, require_positive, translated, wait_until_idle
+from napari_autofocus.microscope.ownership import Ownership
 from napari_autofocus.microscope.protocol import Clock
 
 DEFAULT_XY_RANGE_UM = 10_000.0
@@ -43,6 +44,7 @@ class CoreXYStage:
         require_positive(xy_tolerance_um=tolerance_um, timeout_s=timeout_s)
         self._core = core
         self._label = core.getXYStageDevice()
+        self._ownership = Ownership.of(core)
         self._clock = clock
         self._tolerance_um = tolerance_um
         self._timeout_s = timeout_s
@@ -73,17 +75,20 @@ class CoreXYStage:
         ------
         MoveRefused
             There is no XY stage, or the target is not finite or outside the limits. Nothing has moved.
+        MicroscopeTaken
+            Somebody else has the microscope. Nothing has moved.
         HardwareError
             The stage failed, timed out or did not arrive.
         """
         self._require(x_um, y_um)
-        try:
-            return self._go(x_um, y_um)
-        except BaseException:
-            # Whatever the stage is doing now, nobody is waiting for it any more.
-            with suppress(*DEVICE_ERRORS):
-                self._core.stop(self._label)
-            raise
+        with self._ownership.claimed(f"a move of {self._label}", brief=True):
+            try:
+                return self._go(x_um, y_um)
+            except BaseException:
+                # Whatever the stage is doing now, nobody is waiting for it any more.
+                with suppress(*DEVICE_ERRORS):
+                    self._core.stop(self._label)
+                raise
 
     def _go(self, x_um: float, y_um: float) -> tuple[float, float]:
         """One command to the stage: nothing else of ours moves it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 
-from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, MoveRefused
+from napari_autofocus.errors import DriveHalted, ForeignMove, HardwareError, MicroscopeTaken, MoveRefused
 from napari_autofocus.microscope.protocol import SlideMicroscope
 from napari_autofocus.routines.follow_config import (
     FollowConfig,
@@ -19,6 +19,7 @@ from napari_autofocus.routines.follow_config import (
     FollowStep,
     Surface,
 )
+from napari_autofocus.routines.owning import owned
 from napari_autofocus.routines.watch import WatchedDrive
 
 __all__ = ["FollowConfig", "FollowRecord", "FollowStep", "follow"]
@@ -116,8 +117,11 @@ class _FollowRun:
 
     def _guarded(self) -> Told:
         try:
-            self._here = self._microscope.xy_um()
-            return self._go()
+            with owned(self._microscope, "the focus map that is followed", brief=True):
+                self._here = self._microscope.xy_um()
+                return self._go()
+        except MicroscopeTaken as error:
+            return "following", f"{error} The map is followed again then."
         except ForeignMove as error:
             return self._take_over(error)
         except DriveHalted as error:

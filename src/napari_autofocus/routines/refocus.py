@@ -16,6 +16,7 @@ from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.routines.looking import estimate_frame
 from napari_autofocus.routines.neighbours import look_around
+from napari_autofocus.routines.owning import owned
 from napari_autofocus.routines.refocus_belief import blurred_since_start, contradicts, doubt, may_be_play
 from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
 from napari_autofocus.routines.refocus_help import (
@@ -152,10 +153,10 @@ def propose(
     HardwareError
         If the microscope fails.
     """
-    with microscope.restoring():
+    with owned(microscope, "a proposal of focus", brief=True), microscope.restoring():
         frame = microscope.snap()
-        estimate = estimate_frame(frame, predictor, optics=config.optics, insist=config.insist, region=config.region)
-        yield RefocusStep("shot", frame, 0, estimate)
+    estimate = estimate_frame(frame, predictor, optics=config.optics, insist=config.insist, region=config.region)
+    yield RefocusStep("shot", frame, 0, estimate)
     direction = microscope.focus.focus_direction or config.focus_direction
     target_um: float | None = None
     reason = " ".join(estimate.reasons)

@@ -10,9 +10,18 @@ import math
 from collections.abc import Generator
 from typing import TypeVar
 
-from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, HardwareError, MoveRefused, RoutineTimeout
+from napari_autofocus.errors import (
+    DriveHalted,
+    ForeignMove,
+    FrameError,
+    HardwareError,
+    MicroscopeTaken,
+    MoveRefused,
+    RoutineTimeout,
+)
 from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import Outcome
+from napari_autofocus.routines.owning import carried, owned
 from napari_autofocus.routines.watch import WatchedDrive
 
 Step = TypeVar("Step")
@@ -142,12 +151,15 @@ class RunGuard:
     def supervise(self, steps: Generator[Step, None, None]) -> Generator[Step, None, None]:
         """Run a routine's steps; camera, shutter and live mode are put back, and the drive ends where it belongs.
 
-        Hardware faults and refusals become outcomes. Closing it cancels the run.
+        The microscope is the run's own meanwhile. Hardware faults and refusals become outcomes, also that somebody else
+        has the microscope. Closing it cancels the run.
         """
         try:
-            with self.microscope.restoring():
+            with owned(self.microscope, f"the {self._what}") as claim, self.microscope.restoring():
                 self.is_ready = True
-                yield from self._noting(steps)
+                yield from carried(claim, self._noting(steps))
+        except MicroscopeTaken as error:
+            self.end("refused", str(error))
         except HardwareError as error:
             self._note_state(error)
             if self.interrupted_by is not None:  # It must not be lost over a shutter that sticks.

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import math
 
-from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, HardwareError, InputError, MoveRefused
+from napari_autofocus.errors import (
+    DriveHalted,
+    ForeignMove,
+    FrameError,
+    HardwareError,
+    InputError,
+    MicroscopeTaken,
+    MoveRefused,
+)
 from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, refocus_z_um
 from napari_autofocus.focus.transparent import is_for_transparent
 from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import HoldEnd, TrackRecord, TrackSample
 from napari_autofocus.routines.looking import estimate_frame
+from napari_autofocus.routines.owning import owned
 from napari_autofocus.routines.track_books import Place, RestWatch, RunningBest
 from napari_autofocus.routines.track_config import HoldState, TrackConfig, TrackStep
 from napari_autofocus.routines.track_misses import Misses, is_usable, why_not_used
@@ -112,9 +121,9 @@ class TrackRun:
     def _guarded(self) -> Told:
         """One round, with everything that may go wrong in it given its name."""
         try:
-            with self._microscope.restoring():
+            with owned(self._microscope, "hold focus", brief=True), self._microscope.restoring():
                 return self._wait_for_rest() if self._paused else self._hold()
-        except ForeignMove as error:
+        except (ForeignMove, MicroscopeTaken) as error:
             return self._give_way(str(error))
         except FrameError as error:
             return self._miss("hardware", str(error))

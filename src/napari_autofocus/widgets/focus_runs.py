@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_autofocus.errors import AutofocusError, InputError, MoveRefused
+from napari_autofocus.errors import AutofocusError, InputError, MicroscopeTaken, MoveRefused
 from napari_autofocus.io.fused import FusedOrigin
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.records import FocusRecord
@@ -191,7 +191,7 @@ class FocusRuns(QObject):
         self.undone.emit(z_um)
 
     def _on_failed(self, error: AutofocusError) -> None:
-        if isinstance(error, MoveRefused):  # the way back is not open
+        if isinstance(error, MoveRefused) and not isinstance(error, MicroscopeTaken):  # the way back is not open
             self._undo.clear()
         self.failed.emit(error)
 

@@ -15,13 +15,12 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
+from napari.utils.notifications import show_warning
 from psygnal import Signal
-from qtpy.QtCore import QObject
-from qtpy.QtCore import Signal as QtSignal
 
 from napari_autofocus.errors import AutofocusError, HardwareError
 from napari_autofocus.focus.lens_curve import LensCurve
-from napari_autofocus.microscope.controls import LiveFrames, on_drive_moved
+from napari_autofocus.microscope.controls import LiveFrames
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
@@ -29,6 +28,7 @@ from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.end_watch import EndWatch
 from napari_autofocus.widgets.focus_state import FocusState
 from napari_autofocus.widgets.frames import LiveView
+from napari_autofocus.widgets.relay import Relay
 from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
 from napari_autofocus.workflows.run_log import RunLog
 
@@ -102,9 +102,11 @@ class Session:
         self.is_closed = False
         self._live = False
         self._run: Job | None = None
-        self._relay = _Relay()
+        self._relay = Relay()
         self._stop_listening: Callable[[], None] = _nothing
         self._relay.z_reported.connect(self._on_z_reported)
+        self._relay.turned_away.connect(self.failed.emit)
+        self._relay.turned_away.connect(_warn)
         self.view.shown.connect(self._on_frame_shown)
         self.view.failed.connect(self._on_camera_lost)
         self._end_watch = EndWatch(viewer, self.close)
@@ -132,7 +134,7 @@ class Session:
         self.focus.state_direction(0)  # what was said of another stand's drive does not hold for this one
         if connection.objective is not None:
             self.focus.state_objective(connection.objective)
-        self._stop_listening = on_drive_moved(connection.microscope, self._relay.z_reported.emit)
+        self._stop_listening = self._relay.listen(connection.microscope)
         self.connection_changed.emit(connection)
 
     def _on_settings_changed(self) -> None:
@@ -171,7 +173,7 @@ class Session:
         if self.connection is None or self.connection.microscope is not microscope:
             return
         self._stop_listening()
-        self._stop_listening = on_drive_moved(microscope, self._relay.z_reported.emit)
+        self._stop_listening = self._relay.listen(microscope)
         self.focus.state_direction(0)
         self.connection_changed.emit(self.connection)
 
@@ -281,10 +283,9 @@ class Session:
             worker.close()
 
 
-class _Relay(QObject):
-    """Brings what a device reports in any thread to the GUI thread."""
-
-    z_reported = QtSignal(float)
+def _warn(error: AutofocusError) -> None:
+    """Where no panel of ours may be open: somebody else's acquisition was cancelled."""
+    show_warning(str(error))
 
 
 def _nothing() -> None:

@@ -18,6 +18,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import SlideMicroscope
 from napari_autofocus.models.labelled_stacks import LabelledDataset
 from napari_autofocus.models.predictor import ModelPredictor, load_model
+from napari_autofocus.routines.owning import owning
 from napari_autofocus.workflows.calibration_acquiring import gather, places_of
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, direction_of, undertaking
 from napari_autofocus.workflows.calibration_proof import ProofStep, prove
@@ -79,6 +80,8 @@ def calibrate(
         In one sentence: what cannot be done here, or was begun with other settings.
     HardwareError
         If the microscope fails; DriveHalted if a person halts the drive.
+    MicroscopeTaken
+        If somebody else has the microscope; it is the calibration's own to the end.
     """
     folder = folder.absolute()
     target = target.absolute()
@@ -88,7 +91,19 @@ def calibrate(
         return record
     base = load_model(plan.base) if plan.base is not None else None
     _check_base(microscope, plan, base)
-    asked, home = undertaking(plan, microscope, record.middle), Home.of(microscope)
+    record = yield from owning(microscope, "the calibration", _made(microscope, record, folder, base, teaching))
+    return (yield from _judged(record, folder, target))
+
+
+def _made(
+    microscope: SlideMicroscope,
+    record: CalibrationRecord,
+    folder: Path,
+    base: ModelPredictor | None,
+    teaching: Teaching,
+) -> Steps:
+    """What needs the microscope, and the teaching meanwhile: stacks, a model, live runs that prove it."""
+    asked, home = undertaking(record.plan, microscope, record.middle), Home.of(microscope)
     record.write(folder)
     middle = Home(*record.middle, home.z_um)
     with (
@@ -97,8 +112,7 @@ def calibrate(
     ):
         dataset, record = yield from gather(microscope, record, folder, middle, base)
         record = yield from _taught(record, folder, dataset, base, teaching)
-        record = yield from _proved(microscope, record, folder, middle, base)
-    return (yield from _judged(record, folder, target))
+        return (yield from _proved(microscope, record, folder, middle, base))
 
 
 def _begun(microscope: SlideMicroscope, plan: CalibrationPlan, folder: Path, name: str) -> CalibrationRecord:
