@@ -1,0 +1,155 @@
+"""The fault campaign: something goes wrong at a random step of a routine, and the hardware's own log is the judge.
+
+    python benchmarks/faults.py [--runs 2000] [--seed 0] [--only "survey"] [--out FILE]
+
+Every routine that moves something runs on a small simulated microscope whose camera, stage, slide and lens fail in the
+ways of ``fault_kinds.py``, once, twice or for good; files and processes fail in the ways of ``fault_software.py``. What
+is held against a run is in ``fault_verdicts.py``. Writes ``results/faults.json``: how often each routine met each
+fault, how it ended, and every violation. A campaign that was stopped goes on where it was; ends with 1 on a violation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fault_kinds import KINDS
+from fault_routines import ROUTINES
+from fault_run import Row, applies, run
+from fault_software import SOFTWARE, run_software
+
+RESULTS = Path(__file__).parent / "results" / "faults.json"
+COSTLY = {
+    "survey by z-stacks": 0.4,
+    "lens calibration": 0.3,
+    "acquire stacks": 0.3,
+    "virtual scan": 0.4,
+    "MDA": 0.4,
+    "calibrate": 0.2,
+}
+"""Share of the rounds that routines take part in whose runs take seconds."""
+Task = tuple[str, str, int]
+
+
+def tasks(runs: int, only: str = "") -> list[Task]:
+    """Every run of a campaign: routine, fault and number, so many in all or a few more.
+
+    Round by round, so that a campaign that is stopped has met every fault.
+    """
+    hardware = [(name, kind) for name in ROUTINES for kind in KINDS if only in name and applies(name, kind)]
+    software = [(name, kind) for (name, kind) in SOFTWARE if only in name]
+    a_round = sum(COSTLY.get(name, 1.0) for name, _ in hardware) + sum(SOFTWARE[each].share for each in software)
+    rounds = math.ceil(runs / a_round) if a_round else 0
+    shares = {pair: COSTLY.get(pair[0], 1.0) for pair in hardware} | {pair: SOFTWARE[pair].share for pair in software}
+    return [
+        (*pair, number)
+        for number in range(rounds)
+        for pair, share in shares.items()
+        if number < max(1, round(share * rounds))
+    ]
+
+
+def carried_out(wanted: list[Task], seed: int, log: Path | None = None) -> Iterator[Row]:
+    """The rows of every task; those in the log are taken from there, new ones are added to it."""
+    known = {(row.routine, row.kind, row.number): row for row in _read(log)}
+    for name, kind, number in wanted:
+        row = known.get((name, kind, number))
+        if row is None:
+            row = run_software(name, kind, number, seed) if (name, kind) in SOFTWARE else run(name, kind, number, seed)
+            if log is not None:
+                with log.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps({"seed": seed, **row.to_json()}) + "\n")
+        yield row
+
+
+def _read(log: Path | None) -> Iterator[Row]:
+    if log is None or not log.exists():
+        return
+    for line in log.read_text(encoding="utf-8").splitlines():
+        values = json.loads(line)
+        del values["seed"]
+        yield Row(**{**values, "violations": tuple(values["violations"])})
+
+
+def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
+    """Routine by fault: runs, in how many it struck, how they ended, violations."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        cell = found.setdefault(row.routine, {}).setdefault(
+            row.kind, {"runs": 0, "struck": 0, "outcomes": Counter(), "violations": 0}
+        )
+        cell["runs"] += 1
+        cell["struck"] += row.struck
+        cell["outcomes"][row.outcome] += 1
+        cell["violations"] += len(row.violations)
+    return found
+
+
+def summary(rows: list[Row], seed: int) -> dict[str, Any]:
+    """What is kept of a campaign."""
+    slowest = max(rows, key=lambda row: row.seconds)
+    return {
+        "date": datetime.date.today().isoformat(),
+        "command": f"python benchmarks/faults.py --runs {len(rows)} --seed {seed}",
+        "seed": seed,
+        "runs": len(rows),
+        "struck": sum(row.struck for row in rows),
+        "outcomes": dict(Counter(row.outcome for row in rows).most_common()),
+        "violations": [
+            {"routine": row.routine, "kind": row.kind, "number": row.number, "at": row.at, "what": each}
+            for row in rows
+            for each in row.violations
+        ],
+        "seconds": round(sum(row.seconds for row in rows), 1),
+        "slowest": {"routine": slowest.routine, "kind": slowest.kind, "seconds": slowest.seconds},
+        "table": table(rows),
+    }
+
+
+def print_table(found: dict[str, Any], say: Callable[[str], None] = print) -> None:
+    """One line a routine, and every violation."""
+    say(f"{'routine':22} {'runs':>5} {'struck':>6} {'violations':>10}  how they ended")
+    for name, kinds in found["table"].items():
+        runs, struck, broken = (sum(cell[key] for cell in kinds.values()) for key in ("runs", "struck", "violations"))
+        ends: Counter[str] = sum((Counter(cell["outcomes"]) for cell in kinds.values()), Counter())
+        told = ", ".join(f"{word} {count}" for word, count in ends.most_common())
+        say(f"{name:22} {runs:5} {struck:6} {broken:10}  {told}")
+    for each in found["violations"]:
+        say(f"VIOLATION {each['routine']} / {each['kind']} #{each['number']}: {each['what']}")
+    say(f"{found['runs']} runs, {len(found['violations'])} violations, {found['seconds']} s")
+
+
+def main() -> int:
+    """Run the campaign, or what is left of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="part of a routine's name")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    wanted = parser.parse_args()
+    log = wanted.out.with_suffix(f".{wanted.seed}.rows.jsonl")
+    asked, rows, said_s = tasks(wanted.runs, wanted.only), list[Row](), time.monotonic()
+    for row in carried_out(asked, wanted.seed, log):
+        rows.append(row)
+        for each in row.violations:
+            print(f"VIOLATION {row.routine} / {row.kind} #{row.number}: {each}", file=sys.stderr)
+        if time.monotonic() - said_s > 30:
+            said_s = time.monotonic()
+            print(f"{len(rows)} of {len(asked)} runs", file=sys.stderr)
+    found = summary(rows, wanted.seed)
+    wanted.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    log.unlink(missing_ok=True)
+    print_table(found)
+    return 1 if found["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
