@@ -363,6 +363,19 @@ def test_brenner_of_integers_is_exact(image: Image, down: bool) -> None:
     assert sharpness(image, "brenner-vertical" if down else "brenner-horizontal") == pytest.approx(exact, rel=1e-15)
 
 
+@pytest.mark.parametrize("measure", ["laplacian-energy", "laplacian-variance", "modified-laplacian", "tenengrad",
+                                     "redondo", "sobel-norm", "vollath-f4", "vollath-f5", "standard-deviation",
+                                     "normalised-variance", "entropy"])  # fmt: skip
+def test_eight_bits_of_the_largest_contrast_measure_what_floats_do(measure: str) -> None:
+    rng = np.random.default_rng(5)
+    image = (rng.integers(0, 2, (700, 900)) * 255).astype(np.uint8)
+    mask = rng.random(image.shape) < 0.9
+
+    for chosen in (None, mask):
+        expected = sharpness(image.astype(np.float64), measure, mask=chosen)
+        assert sharpness(image, measure, mask=chosen) == pytest.approx(expected, rel=1e-6)
+
+
 def test_brenner_does_not_overflow_on_large_extreme_images() -> None:
     image = np.zeros((1024, 1024), np.uint16)
     image[::4] = image[1::4] = 65535

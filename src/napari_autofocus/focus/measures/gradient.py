@@ -17,8 +17,6 @@ _FULL = np.ones((3, 3), np.bool_)
 _LAPLACIAN = ((0, 1, 0), (1, -4, 1), (0, 1, 0))
 _SUBBARAO = ((-1, -4, -1), (-4, 20, -4), (-1, -4, -1))
 _REDONDO = ((0, 1, 0), (-3, 0, 1), (0, 1, 0))
-_SOBEL_X = ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))
-_SOBEL_Y = ((-1, -2, -1), (0, 0, 0), (1, 2, 1))
 
 
 def brenner_vertical(region: Region) -> FloatArray:
@@ -52,12 +50,12 @@ def laplacian_variance(region: Region) -> FloatArray:
     """
     laplacian = _filter(region.grey, _LAPLACIAN)
     mean = region.sum(laplacian, _CROSS).mean
-    return np.maximum(region.sum(_square(laplacian), _CROSS).mean - mean**2, 0)
+    return np.maximum(region.sum_of_squares(laplacian, _CROSS).mean - mean**2, 0)
 
 
 def energy_of_laplacian(region: Region) -> FloatArray:
     """Mean of [s ∗ (−1 −4 −1; −4 20 −4; −1 −4 −1)]² (Subbarao et al. 1993)."""
-    return region.sum(_square(_filter(region.grey, _SUBBARAO)), _FULL).mean
+    return region.sum_of_squares(_filter(region.grey, _SUBBARAO), _FULL).mean
 
 
 def modified_laplacian(region: Region) -> FloatArray:
@@ -65,19 +63,21 @@ def modified_laplacian(region: Region) -> FloatArray:
 
     With step 1 and threshold 0.
     """
-    along_x = np.abs(_filter(region.grey, ((0, 0, 0), (-1, 2, -1), (0, 0, 0))))
-    along_y = np.abs(_filter(region.grey, ((0, -1, 0), (0, 2, 0), (0, -1, 0))))
-    return region.sum(along_x + along_y, _CROSS).mean
+    along_x = region.sum_of_absolutes(_filter(region.grey, ((0, 0, 0), (-1, 2, -1), (0, 0, 0))), _CROSS)
+    along_y = region.sum_of_absolutes(_filter(region.grey, ((0, -1, 0), (0, 2, 0), (0, -1, 0))), _CROSS)
+    return along_x.mean + along_y.mean
 
 
 def tenengrad(region: Region) -> FloatArray:
     """Mean of Sx² + Sy², the Sobel gradients, with threshold 0 (Tenenbaum 1970; Krotkov 1987)."""
-    return region.sum(_sobel_squared(region.grey), _RING).mean
+    along_x, along_y = (region.sum_of_squares(found, _RING) for found in _sobel(region.grey))
+    return along_x.mean + along_y.mean
 
 
 def sobel_norm(region: Region) -> FloatArray:
     """Mean of √(Sx² + Sy²), the length of the Sobel gradient (Pertuz et al. 2013, after Tenenbaum 1970)."""
-    return region.sum(np.sqrt(_sobel_squared(region.grey)), _RING).mean
+    along_x, along_y = _sobel(region.grey, least=cv2.CV_32F)
+    return region.sum(np.asarray(cv2.magnitude(along_x, along_y)), _RING).mean
 
 
 def redondo(region: Region) -> FloatArray:
@@ -86,22 +86,23 @@ def redondo(region: Region) -> FloatArray:
     The Laplacian with its centre shifted by one pixel, as Russell & Douglas 2007 print it and Micro-Manager computes
     it; the shift is taken for a misprint, but it makes the filter a mixture of first and second derivative.
     """
-    return region.sum(_square(_filter(region.grey, _REDONDO)), _CROSS & _RING).mean
+    return region.sum_of_squares(_filter(region.grey, _REDONDO), _CROSS & _RING).mean
 
 
 def _filter(grey: Image, kernel: tuple[tuple[int, ...], ...]) -> Image:
-    """Correlation with a 3 x 3 kernel where it lies inside the image, shape (Y − 2, X − 2), float32 or float64."""
-    depth = cv2.CV_64F if grey.dtype == np.float64 else cv2.CV_32F
-    return np.asarray(cv2.filter2D(grey, depth, np.array(kernel, np.float32)))[1:-1, 1:-1]
+    """Correlation with a 3 x 3 kernel where it lies inside the image, shape (Y − 2, X − 2)."""
+    return np.asarray(cv2.filter2D(grey, _depth(grey), np.array(kernel, np.float32)))[1:-1, 1:-1]
 
 
-def _square(values: Image) -> Image:
-    return np.multiply(values, values)
+def _sobel(grey: Image, least: int = cv2.CV_16S) -> tuple[Image, Image]:
+    """Gradients along x and y by (−1 0 1; −2 0 2; −1 0 1) and its transpose, each of shape (Y − 2, X − 2)."""
+    along_x, along_y = (cv2.Sobel(grey, _depth(grey, least), *axes)[1:-1, 1:-1] for axes in ((1, 0), (0, 1)))
+    return np.asarray(along_x), np.asarray(along_y)
 
 
-def _sobel_squared(grey: Image) -> Image:
-    along_x, along_y = _filter(grey, _SOBEL_X), _filter(grey, _SOBEL_Y)
-    return _square(along_x) + _square(along_y)
+def _depth(grey: Image, least: int = cv2.CV_16S) -> int:
+    """What a filtered image is stored as: of u8, 16 bits hold every value (2 · 20 · 255 at most) in half the time."""
+    return {np.dtype(np.uint8): least, np.dtype(np.float64): cv2.CV_64F}.get(grey.dtype, cv2.CV_32F)
 
 
 _BRENNER = "Brenner et al. 1976, J. Histochem. Cytochem. 24:100"

@@ -5,6 +5,8 @@ A spectrum cannot leave single pixels out; the mean of the other pixels takes th
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import scipy.fft
@@ -68,9 +70,10 @@ def _filled(grey: Image, valid: BoolImage | None) -> tuple[FloatArray, FloatArra
 def _dct_shannon(grey: Image, valid: BoolImage | None) -> FloatArray:
     images, _ = _filled(grey, valid)
     height, width = (max(side // PSF_SUPPORT_PX, 1) for side in grey.shape[-2:])
-    spectrum = np.abs(scipy.fft.dctn(images, axes=(-2, -1), norm="ortho"))
-    norm = np.sqrt((spectrum**2).sum(axis=(-2, -1), keepdims=True))
-    share = np.divide(spectrum, norm, out=spectrum, where=norm > 0)[..., :height, :width]
+    along_x = scipy.fft.dct(images, axis=-1, norm="ortho")[..., :width]
+    spectrum = np.abs(scipy.fft.dct(along_x, axis=-2, norm="ortho")[..., :height, :])
+    norm = np.sqrt(np.square(images).sum(axis=(-2, -1), keepdims=True))  # the transform keeps it (Parseval)
+    share = np.divide(spectrum, norm, out=spectrum, where=norm > 0)
     information = share * np.log2(share, out=np.zeros_like(share), where=share > 0)
     triangle = np.arange(height)[:, None] * width + np.arange(width) * height < height * width
     return np.asarray(-2 / (height * width) * (information * triangle).sum(axis=(-2, -1)))
@@ -78,21 +81,32 @@ def _dct_shannon(grey: Image, valid: BoolImage | None) -> FloatArray:
 
 def _fft_band_power(grey: Image, valid: BoolImage | None) -> FloatArray:
     height, width = grey.shape[-2:]
-    window = np.outer(_hann(height), _hann(width)) * (1 if valid is None else valid)
+    window = _window(height, width) if valid is None else _window(height, width) * valid
     with np.errstate(invalid="ignore", divide="ignore"):  # nothing valid: NaN
-        weight = window / np.sqrt((window**2).mean(axis=(-2, -1), keepdims=True))
-        mean = (grey * weight).sum(axis=(-2, -1), keepdims=True) / weight.sum(axis=(-2, -1), keepdims=True)
-    spectrum = scipy.fft.rfft2((grey - mean) * weight)
-    power = spectrum.real**2 + spectrum.imag**2
-    return np.asarray((power * _band(height, width)).sum(axis=(-2, -1)) / (height * width) ** 2)
+        scale = 1 / np.sqrt(np.square(window).mean(axis=(-2, -1), keepdims=True))
+        mean = (grey * window).sum(axis=(-2, -1), keepdims=True) / window.sum(axis=(-2, -1), keepdims=True)
+        spectrum = scipy.fft.rfft2((grey - mean) * window)
+        power = spectrum.real**2 + spectrum.imag**2
+        total = (power * _band(height, width)).sum(axis=(-2, -1)) * np.squeeze(scale, (-2, -1)) ** 2
+    return np.asarray(total / (height * width) ** 2)
 
 
+@lru_cache(maxsize=2)
 def _band(height: int, width: int) -> FloatArray:
     """How often each coefficient of a half spectrum counts: 0 outside the band, 2 where its mirror is left out."""
     rows, columns = scipy.fft.fftfreq(height)[:, None], scipy.fft.rfftfreq(width)
     frequency = np.hypot(rows, columns)
     mirrored = (columns > 0) & (columns < 0.5)
-    return np.asarray(((frequency >= BAND[0]) & (frequency <= BAND[1])) * (1.0 + mirrored), np.float64)
+    band = np.asarray(((frequency >= BAND[0]) & (frequency <= BAND[1])) * (1.0 + mirrored), np.float64)
+    band.setflags(write=False)
+    return band
+
+
+@lru_cache(maxsize=2)
+def _window(height: int, width: int) -> FloatArray:
+    window = np.outer(_hann(height), _hann(width))
+    window.setflags(write=False)
+    return window
 
 
 def _hann(length: int) -> FloatArray:
@@ -112,8 +126,9 @@ def _edges(grey: Image, valid: BoolImage | None) -> FloatArray:
 
 def _edge_share(image: FloatArray, mean: float, usable: BoolImage) -> float:
     """Share of edges among the pixels well inside the usable part; 0 in the dark, NaN where nothing is usable."""
-    clear = cv2.erode(usable.astype(np.uint8), _EDGE_REACH) > 0
-    if not clear.any():
+    clear = cv2.erode(usable.view(np.uint8), _EDGE_REACH)
+    pixels = cv2.countNonZero(clear)
+    if not pixels:
         return float("nan")
     if mean == 0:
         return 0.0
@@ -121,13 +136,14 @@ def _edge_share(image: FloatArray, mean: float, usable: BoolImage) -> float:
     blurred = cv2.GaussianBlur(relative, (5, 5), 1.0, borderType=cv2.BORDER_REFLECT)
     along_x, along_y = (_as_short(cv2.Sobel(blurred, cv2.CV_32F, *axis, scale=1 / 8)) for axis in ((1, 0), (0, 1)))
     low, high = (strength * _FINE for strength in EDGE_STRENGTH)
-    found = cv2.Canny(along_x, along_y, low, high, L2gradient=True) > 0
-    return float(found[clear].mean())
+    found = cv2.bitwise_and(cv2.Canny(along_x, along_y, low, high, L2gradient=True), clear)
+    return cv2.countNonZero(found) / pixels
 
 
 def _as_short(gradient: Image) -> Image:
     """A gradient as the 16-bit integers that Canny's detector takes."""
-    return np.clip(np.rint(gradient), -32767, 32767).astype(np.int16)
+    whole = np.rint(gradient, out=gradient)
+    return np.clip(whole, -32767, 32767, out=whole).astype(np.int16)
 
 
 SPECTRAL_MEASURES = (

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.measures.base import BoolImage, FloatArray, Image, Measure, Region
+from napari_autofocus.focus.measures.base import BoolImage, FloatArray, Image, Measure, Region, Sum
 
 ENTROPY_LEVELS = 256
 
@@ -48,12 +49,18 @@ def vollath_f4(region: Region) -> FloatArray:
     Both products are summed over the same pixels, x up to the last but two. The published limits give the first sum
     one product more a row, which makes a flat grey image as sharp as it is bright.
     """
+    if region.whole_u8:
+        s = region.grey
+        one, two = (_products(region, s[:, :-2], other, _TRIPLE) for other in (s[:, 1:-1], s[:, 2:]))
+        return one.mean - two.mean
     s = region.grey.astype(np.float64)
     return region.sum(s[:, :-2] * (s[:, 1:-1] - s[:, 2:]), _TRIPLE).mean
 
 
 def vollath_f5(region: Region) -> FloatArray:
     """Mean of s(y, x)·s(y, x+1), less ŝ² (Vollath 1987, F5)."""
+    if region.whole_u8:
+        return _products(region, region.grey[:, :-1], region.grey[:, 1:], _PAIR).mean - _mean(region) ** 2
     s = region.grey.astype(np.float64)
     return region.sum(s[:, :-1] * s[:, 1:], _PAIR).mean - _mean(region) ** 2
 
@@ -67,11 +74,21 @@ def entropy(region: Region) -> FloatArray:
     return region.each(_entropy)
 
 
+def _products(region: Region, first: Image, second: Image, footprint: BoolImage) -> Sum:
+    """Σ first · second = (Σ first² + Σ second² − Σ (first − second)²) / 2, exact for u8: squares are what is fast."""
+    ones, others, apart = (
+        region.sum_of_squares(values, footprint) for values in (first, second, cv2.absdiff(first, second))
+    )
+    return Sum((ones.total + others.total - apart.total) / 2, ones.terms)
+
+
 def _mean(region: Region) -> FloatArray:
     return region.sum(region.grey, _PIXEL).mean
 
 
 def _variance(region: Region) -> FloatArray:
+    if region.whole_u8:
+        return np.maximum(region.sum_of_squares(region.grey, _PIXEL).mean - _mean(region) ** 2, 0)
     # About a value near the mean, so that a small variance on a bright ground keeps its digits.
     centred = region.grey - np.float64(region.grey.flat[0])
     return np.maximum(region.sum(centred**2, _PIXEL).mean - region.sum(centred, _PIXEL).mean ** 2, 0)
@@ -80,8 +97,11 @@ def _variance(region: Region) -> FloatArray:
 def _entropy(grey: Image, valid: BoolImage | None) -> FloatArray:
     """Entropy of each image, shape (…) for pixels of shape (…, Y, X)."""
     images = grey.reshape(-1, grey.shape[-2] * grey.shape[-1])
-    usable = np.ones(images.shape, np.bool_) if valid is None else valid.reshape(images.shape)
-    bits = [_bits(image[use]) for image, use in zip(images, usable, strict=True)]
+    if valid is not None:
+        usable = valid.reshape(images.shape)
+        bits = [_bits(image[use]) for image, use in zip(images, usable, strict=True)]
+    else:
+        bits = [_bits(image) for image in images]
     return np.array(bits, np.float64).reshape(grey.shape[:-2])
 
 
@@ -91,8 +111,15 @@ def _bits(values: npt.NDArray[Any]) -> float:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return 0.0
+    counts = None
+    if values.dtype == np.uint8:  # as many pixels as there are, 256 grey levels: each is put into its bin once
+        counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [ENTROPY_LEVELS], [0, ENTROPY_LEVELS]).ravel()
+        values = np.arange(ENTROPY_LEVELS)
+        inside = (values >= low) & (values <= high)
+        values, counts = values[inside], counts[inside].astype(np.float64)
     bins = ((values - low) * ((ENTROPY_LEVELS - 1) / (high - low)) + 0.5).astype(np.uint8)
-    share = np.bincount(bins) / values.size
+    found = np.bincount(bins, counts)
+    share = found / found.sum()
     share = share[share > 0]
     return float(-(share * np.log2(share)).sum())
 
