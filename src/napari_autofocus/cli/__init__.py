@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from napari_autofocus import __version__
 from napari_autofocus.cli.output import BAD_INPUT, INTERRUPTED, print_json, say
 from napari_autofocus.errors import AutofocusError
 
@@ -91,6 +90,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from napari_autofocus import __version__
+
         typer.echo(__version__)
         raise typer.Exit
 
