@@ -6,9 +6,20 @@ every hardware fault. Each message is one sentence that says what was wrong, wha
 
 from __future__ import annotations
 
+import unicodedata
+
+_LONGEST = 1200  # characters; the end of a sentence says what to do, so the middle is left out
+
 
 class AutofocusError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose.
+
+    Names and values from files stand in the messages: control characters are taken out of them, so that a file can
+    neither break the sentence into lines nor command a terminal, and what is endless is cut in the middle.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_in_a_line(message))
 
 
 class InputError(AutofocusError):
@@ -81,3 +92,16 @@ class ForeignMove(HardwareError):
 
 class RoutineTimeout(AutofocusError):
     """A routine used up the time it was given."""
+
+
+def _in_a_line(text: str) -> str:
+    if not text.isprintable():
+        text = "".join(_shown(letter) for letter in text)
+    return text if len(text) <= _LONGEST else f"{text[:800]} ... {text[-300:]}"
+
+
+def _shown(letter: str) -> str:
+    kind = unicodedata.category(letter)
+    if letter in "\n\r\t\v\f" or kind in ("Zl", "Zp"):
+        return " "
+    return "?" if kind in ("Cc", "Cf", "Cs") else letter

@@ -6,11 +6,11 @@ A record knows no hardware and no image; lengths are in µm, times in seconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 
 Record = TypeVar("Record")
 
@@ -81,7 +81,7 @@ class SweepRecord:
     @classmethod
     def from_json(cls, text: str) -> SweepRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
-        return _rebuilt(cls, "a sweep", text, {"curve": CurvePoint})
+        return _rebuilt(cls, "a sweep", text)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class RefocusRecord:
     @classmethod
     def from_json(cls, text: str) -> RefocusRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
-        return _rebuilt(cls, "a refocus", text, {"curve": CurvePoint, "shots": Shot})
+        return _rebuilt(cls, "a refocus", text)
 
 
 FocusRecord = SweepRecord | RefocusRecord
@@ -315,19 +315,16 @@ class TrackRecord:
     @classmethod
     def from_json(cls, text: str) -> TrackRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
-        return _rebuilt(cls, "a hold of focus", text, {"samples": TrackSample})
+        return _rebuilt(cls, "a hold of focus", text)
 
 
 def _to_json(record: FocusRecord | TrackRecord) -> str:
     return json.dumps(asdict(record), allow_nan=False)
 
 
-def _rebuilt(kind: type[Record], what: str, text: str, parts: dict[str, Callable[..., Any]]) -> Record:
-    """A record from its JSON, lists as tuples and their parts rebuilt."""
+def _rebuilt(kind: type[Record], what: str, text: str) -> Record:
+    """A record from its JSON."""
     try:
-        found: dict[str, Any] = json.loads(text)
-        for name, build in parts.items():
-            found[name] = tuple(build(**part) for part in found[name])
-        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return rebuilt(kind, read_plain_json(text))
+    except UNUSABLE as error:
         raise InputError(f"This is not the record of {what}: {error}.") from error

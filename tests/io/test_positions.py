@@ -219,7 +219,7 @@ def test_a_focus_map_is_a_list_of_its_points(tmp_path: Path) -> None:
         ("a.pos", '{"format": "Micro-Manager Property Map", "map": {}}', "cannot be read"),
         ("a.pos", json.dumps(_OLD | {"POSITIONS": []}), "holds no position"),
         ("a.pos", json.dumps(_OLD).replace('"AXES": 2', '"AXES": 1'), "no place of their XY stage"),
-        ("a.pos", json.dumps(_OLD).replace("100.0", "NaN"), "finite"),
+        ("a.pos", json.dumps(_OLD).replace("100.0", "NaN"), "NaN, which is no number"),
         ("a.csv", "x,y\n1,2\n", "no table of positions"),
         ("a.csv", "x_um,y_um\n1,inf\n", "not all of them"),
         ("a.csv", "x_um,y_um\n", "0 rows"),

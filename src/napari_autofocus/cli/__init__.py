@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from napari_autofocus.cli.output import BAD_INPUT, INTERRUPTED, print_json, say
-from napari_autofocus.errors import AutofocusError
+from napari_autofocus.errors import AutofocusError, InputError
 
 COMMANDS = {
     "acquire": "Take z-stacks at many places of a slide, from a microscope, simulated or real; leave out glass.",
@@ -55,13 +55,21 @@ class LazyCommands(TyperGroup):
         try:
             return super().invoke(ctx)
         except AutofocusError as error:
-            say(f"Error: {error}")
-            if as_json:
-                print_json({"error": str(error)})
+            _tell(error, as_json)
+            raise typer.Exit(BAD_INPUT) from error
+        except OSError as error:  # a name that is too long, a disk that is gone
+            what = error.strerror or type(error).__name__
+            _tell(InputError(f"{error.filename or 'A file'} cannot be used ({what}); check the paths."), as_json)
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _tell(error: AutofocusError, as_json: bool) -> None:
+    say(f"Error: {error}")
+    if as_json:
+        print_json({"error": str(error)})
 
 
 def load_command(name: str) -> Any:

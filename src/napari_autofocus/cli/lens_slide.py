@@ -11,6 +11,7 @@ from napari_autofocus.cli.options import SIMULATED
 from napari_autofocus.cli.output import say
 from napari_autofocus.cli.progress import progress_bar, run_to_end
 from napari_autofocus.errors import InputError
+from napari_autofocus.plain_json import UNUSABLE
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.mmcore import CoreMicroscope
@@ -27,7 +28,7 @@ def read_steps(path: Path) -> list[SlideStep]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as table:
             return [SlideStep(*(float(line[name]) for name in COLUMNS)) for line in csv.DictReader(table)]
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, csv.Error, *UNUSABLE) as error:
         raise InputError(
             f"The heights cannot be read from {path}: {error}. Give a CSV file with the columns {', '.join(COLUMNS)}, a"
             " line for each step, heights growing towards the objective."

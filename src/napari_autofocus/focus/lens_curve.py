@@ -22,6 +22,7 @@ from scipy.optimize import brentq
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 
 Float = npt.NDArray[np.float64]
 
@@ -243,13 +244,13 @@ class LensCurve:
     def from_json(cls, text: str) -> LensCurve:
         """The curve that :meth:`to_json` wrote. Raises InputError if the text is not one."""
         try:
-            found: dict[str, Any] = json.loads(text)
+            found: dict[str, Any] = read_plain_json(text)
             if found["format"] != _FORMAT or found["version"] != 1:
                 raise InputError(f"it is of the form {found['format']!r}, version {found['version']}")
-            facts = LensFacts(**{each.name: found[each.name] for each in fields(LensFacts)})
-            points = tuple(LensPoint(**point) for point in found["points"])
+            facts = rebuilt(LensFacts, {each.name: found[each.name] for each in fields(LensFacts)})
+            points = tuple(rebuilt(LensPoint, point) for point in found["points"])
             return cls(facts, points, tuple(map(float, found["fitted_um"])))
-        except (ValueError, TypeError, KeyError, InputError) as error:
+        except (*UNUSABLE, InputError) as error:
             raise InputError(f"This is not the curve of a tunable lens: {error}. Calibrate the lens again.") from error
 
     def save(self, path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.io.limits import check_count
 
 _AXIS_NAMES = {"T": "time points", "R": "tiles", "A": "angles", "P": "phases", "V": "views", "H": "lifetimes"}
 _UNNAMED = "IQ"  # tifffile: an image sequence, an axis whose meaning is not stated
@@ -58,7 +60,9 @@ def z_planes(
     z_axis = _z_axis(lengths)
     refuse_other_axes(source, lengths, z_axis)
     number = choose_channel(source, lengths.get("C", 1), channels, channel)
-    numbers = np.arange(int(np.prod(shape, dtype=int)), dtype=np.intp).reshape(tuple(shape))
+    planes = math.prod(shape)
+    check_count(source, planes)
+    numbers = np.arange(planes, dtype=np.intp).reshape(tuple(shape))
     keep: dict[str, int | slice] = {z_axis: slice(None), "C": number}
     chosen = tuple(keep.get(axis, 0) for axis in axes)
     return np.atleast_1d(numbers[chosen]), number

@@ -13,6 +13,8 @@ import tifffile
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
 from napari_autofocus.io.ome import WRITABLE, OmeDescription
+from napari_autofocus.io.reading import reading
+from napari_autofocus.io.tiff_opening import opened_tiff
 from napari_autofocus.optics import Objective
 
 _BIGTIFF_BYTES = 2**31
@@ -83,7 +85,7 @@ def made_tiff_entries(path: Path) -> dict[str, str]:
     InputError
         If it holds no image.
     """
-    with tifffile.TiffFile(path) as tif:
+    with reading(path, "a TIFF"), opened_tiff(path) as tif:
         if not tif.pages:
             raise InputError(f"{path} holds no image; it is damaged or cut short: copy or export it again.")
         return OmeDescription.entries_in(tif.ome_metadata) if tif.is_ome and tif.ome_metadata else {}

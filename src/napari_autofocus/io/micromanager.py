@@ -23,6 +23,7 @@ from napari_autofocus.io import planes, tiff
 from napari_autofocus.io.axes import choose_channel, refuse_other_axes
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
 from napari_autofocus.io.reading import reading
+from napari_autofocus.io.tiff_opening import opened_tiff
 
 NDTIFF_INDEX = "NDTiff.index"
 SEPARATE_METADATA = "metadata.txt"
@@ -44,7 +45,7 @@ class _Image:
 
 def is_image_stack(path: Path) -> bool:
     """Whether a TIFF was written by Micro-Manager. Raises InputError if it is no TIFF."""
-    with reading(path, "a TIFF"), tifffile.TiffFile(path) as tif:
+    with reading(path, "a TIFF"), opened_tiff(path) as tif:
         return bool(tif.pages.first.is_micromanager)
 
 
@@ -66,7 +67,7 @@ def open_image_stack(path: Path, *, channel: int | str | None = None, position: 
     images: list[_Image] = []
     summary: Mapping[str, Any] = {}
     for file in [path, *_continuations(path)]:
-        with reading(file, _WHAT) as complaints, tifffile.TiffFile(file) as tif:
+        with reading(file, _WHAT) as complaints, opened_tiff(file) as tif:
             tiff.refuse_truncated(tif, file, complaints)
             summary = summary or _summary(tif)
             lock = threading.Lock()
@@ -116,7 +117,8 @@ def open_separate(folder: Path, *, channel: int | str | None = None, position: i
     missing = [file.name for file in files if file.name not in told]
     if missing:
         raise InputError(f"{sidecar} does not mention {missing[0]}; move files of other origin out of the folder.")
-    images = [_image(told[file.name], partial(planes.read_plane, file)) for file in files]
+    with reading(sidecar, _WHAT):
+        images = [_image(told[file.name], partial(planes.read_plane, file)) for file in files]
     return _one_stack(str(folder), images, entries.get("Summary", {}), channel, position)
 
 
@@ -190,7 +192,7 @@ def positions_in(path: Path) -> int:
     """How many stage positions a data set (a folder of NDTiff, or an image-stack file) holds."""
     if path.is_dir():
         return len({image.position for image in _OpenNDTiff(path).images()})
-    with reading(path, _WHAT), tifffile.TiffFile(path) as tif:
+    with reading(path, _WHAT), opened_tiff(path) as tif:
         tags = [page.tags.get("MicroManagerMetadata") for page in tif.pages]
         return len({int(tag.value.get("PositionIndex", 0)) for tag in tags if tag is not None})
 
@@ -207,14 +209,15 @@ def _one_stack(
         raise InputError(
             f"{source} holds no images; the acquisition was stopped before its first, or files are missing."
         )
-    images = _at_position(source, images, position)
-    images = _of_channel(source, images, summary, channel)
-    lengths = {"T": len({image.time for image in images}), "Z": len({image.z for image in images})}
-    refuse_other_axes(source, lengths, "Z")
-    images = sorted(images, key=lambda image: image.z)
-    first = images[0].read()
-    stack = FileStack(LazyPlanes([image.read for image in images], first.shape, first.dtype))
-    return _with_metadata(stack, [image.metadata for image in images], summary)
+    with reading(Path(source), _WHAT):
+        images = _at_position(source, images, position)
+        images = _of_channel(source, images, summary, channel)
+        lengths = {"T": len({image.time for image in images}), "Z": len({image.z for image in images})}
+        refuse_other_axes(source, lengths, "Z")
+        images = sorted(images, key=lambda image: image.z)
+        first = images[0].read()
+        stack = FileStack(LazyPlanes([image.read for image in images], first.shape, first.dtype))
+        return _with_metadata(stack, [image.metadata for image in images], summary)
 
 
 def _at_position(source: str, images: Sequence[_Image], position: int | None) -> list[_Image]:

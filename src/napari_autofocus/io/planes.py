@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -16,10 +17,13 @@ from PIL import Image
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import tiff
 from napari_autofocus.io.lazy import FileStack, FloatArray, LazyPlanes, Plane, to_um
+from napari_autofocus.io.limits import check_size
 from napari_autofocus.io.reading import reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
 SIDECAR = "z_um.csv"
+_CODECS: list[Any] = ["png", "bmp", "jpeg8"]  # the library would try every format that it knows
+_MOST_CHANNELS = 4
 _Z_IN_NAME = re.compile(
     r"(?<![a-z])(?:z|defocus)[ _=]?(?P<z>[+-]?\d+(?:\.\d+)?)[ _]?(?P<unit>um|µm|μm|micron|nm)(?![a-z])", re.I
 )
@@ -177,6 +181,7 @@ def read_plane(file: Path) -> Plane:
     """The plane in an image file, shape (Y, X) or (Y, X, C)."""
     if file.suffix.lower() in tiff.SUFFIXES:
         return tiff.read_page(file)
+    check_size(file, (*_size(file), _MOST_CHANNELS), np.uint8)
     with reading(file, "an image"):
         pixels = _decode(file)
     if pixels.ndim == 3:  # alpha says nothing about focus
@@ -188,5 +193,5 @@ def _decode(file: Path) -> Plane:
     if file.suffix.lower() in (".jpg", ".jpeg"):
         with Image.open(file) as image:  # imagecodecs fills what is missing of a JPEG with grey, without a word
             return np.array(image)
-    decoded: Plane = imagecodecs.imread(file)
+    decoded: Plane = imagecodecs.imread(file, codec=_CODECS)
     return decoded

@@ -14,6 +14,7 @@ from typing import Any
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.positions import Position, Positions
 from napari_autofocus.io.reading import reading
+from napari_autofocus.plain_json import read_plain_json
 
 _WHAT = "a Micro-Manager position list"
 _FORMAT = "Micro-Manager Property Map"
@@ -27,7 +28,7 @@ def is_list(content: Any) -> bool:
 def read(path: Path) -> Positions:
     """The list in a file. Raises InputError if it is none."""
     with reading(path, _WHAT):
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = read_plain_json(path.read_text(encoding="utf-8-sig"))
         if not is_list(content):
             raise ValueError("it is neither a property map nor a list of version 1.4")
         if "POSITIONS" in content:

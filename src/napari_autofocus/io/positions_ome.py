@@ -6,13 +6,12 @@ import statistics
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import tifffile
-
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.lazy import to_um
 from napari_autofocus.io.ome import NAMESPACE
 from napari_autofocus.io.positions import Position, Positions
 from napari_autofocus.io.reading import reading
+from napari_autofocus.io.tiff_opening import opened_tiff
 
 
 def read_xml(path: Path) -> Positions:
@@ -24,7 +23,7 @@ def read_xml(path: Path) -> Positions:
 def read_tiff(path: Path) -> Positions:
     """Positions in the OME-XML of a TIFF. Raises InputError if there are none."""
     with reading(path, "an OME-TIFF"):
-        with tifffile.TiffFile(path) as tif:
+        with opened_tiff(path) as tif:
             xml = tif.ome_metadata
         if xml is None:
             raise ValueError("it carries no OME metadata")

@@ -12,6 +12,8 @@ import yaml
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.positions import Position, Positions
 from napari_autofocus.io.reading import reading
+from napari_autofocus.io.yaml_values import read_yaml_values
+from napari_autofocus.plain_json import read_plain_json
 
 _WHAT = "a useq sequence"
 
@@ -29,10 +31,7 @@ def read_json(path: Path) -> Positions:
 def _loaded(path: Path) -> Mapping[str, Any]:
     with reading(path, _WHAT):
         text = path.read_text(encoding="utf-8-sig")
-        try:
-            content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(str(error)) from error
+        content = read_plain_json(text) if path.suffix.lower() == ".json" else read_yaml_values(text)
         if not isinstance(content, Mapping):
             raise ValueError("it holds no sequence")
     return content
@@ -54,7 +53,7 @@ def _position(path: Path, number: int, told: Any) -> Position:
     x, y, z = (told.get(axis) if isinstance(told, Mapping) else None for axis in "xyz")
     try:
         return Position(float(x), float(y), None if z is None else float(z), str(told.get("name") or ""))  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: position {number} lacks a number for x or y; give it both, in µm.") from error
 
 

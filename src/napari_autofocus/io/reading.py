@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -11,26 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from PIL import Image
-
-from napari_autofocus.errors import InputError
-
-# imagecodecs raises RuntimeError, tifffile and the XML parsers ValueError or SyntaxError, damaged structures the rest.
-LIBRARY_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    RuntimeError,
-    SyntaxError,
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    NotImplementedError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+from napari_autofocus.errors import AutofocusError, InputError
 
 _LOGGERS = ("tifffile", "bioio.bio_image")
 _overheard: ContextVar[list[str] | None] = ContextVar("overheard", default=None)
@@ -66,9 +46,11 @@ def reading(path: Path, what: str) -> Iterator[list[str]]:
     try:
         with _without_warnings():
             yield messages
+    except AutofocusError:
+        raise
     except PermissionError as error:
         raise InputError(f"{error.filename or path} may not be read; check its permissions.") from error
-    except LIBRARY_ERRORS as error:
+    except Exception as error:
         raise InputError(
             f"{path} cannot be read as {what} ({first_line(error)}); it may be damaged, cut short or of another type:"
             " copy or export it again."

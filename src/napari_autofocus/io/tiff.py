@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.axes import z_planes
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
+from napari_autofocus.io.limits import check_count, check_size
 from napari_autofocus.io.ome import OmeImage, parse_ome
 from napari_autofocus.io.reading import reading
+from napari_autofocus.io.tiff_opening import check_page, is_of_a_set, opened_tiff, series_of
 
 SUFFIXES = (".tif", ".tiff")
 _WHAT = "a TIFF"
@@ -42,8 +44,8 @@ def open_tiff(path: Path, *, channel: int | str | None = None, position: int | N
     InputError
         If the file is damaged, is no TIFF, or does not hold one z-stack.
     """
-    with reading(path, _WHAT) as complaints, tifffile.TiffFile(path) as tif:
-        series = _choose_series(tif, path, position)
+    with reading(path, _WHAT) as complaints, opened_tiff(path) as tif:
+        series = _choose_series(series_of(tif, path), tif.is_ome, path, position)
         refuse_truncated(tif, path, complaints)
         image = _ome_image(tif, position or 0)
         readers, page_axes = _readers(tif, series, path)
@@ -57,38 +59,41 @@ def open_tiff(path: Path, *, channel: int | str | None = None, position: int | N
 
 def positions_in(path: Path) -> int:
     """How many images (stage positions) a TIFF file holds; 1 for anything but a multi-image OME-TIFF."""
-    with reading(path, _WHAT), tifffile.TiffFile(path) as tif:
-        return len(tif.series) if tif.is_ome else 1
+    with reading(path, _WHAT), opened_tiff(path) as tif:
+        return len(series_of(tif, path)) if tif.is_ome else 1
 
 
 def is_multi_page(path: Path) -> bool:
     """Whether a TIFF holds more than one plane. Raises InputError if it is no TIFF."""
-    with reading(path, _WHAT), tifffile.TiffFile(path) as tif:
+    with reading(path, _WHAT), opened_tiff(path) as tif:
         if len(tif.pages) > 1 or bool(tif.is_imagej and (tif.imagej_metadata or {}).get("images", 1) > 1):
             return True
-        return int(np.prod(tif.series[0].shape)) > int(np.prod(tif.pages.first.shape))
+        if is_of_a_set(tif):
+            return False
+        return int(np.prod(series_of(tif, path)[0].shape)) > int(np.prod(tif.pages.first.shape))
 
 
 def read_page(path: Path) -> Plane:
     """The only page of a TIFF, shape (Y, X) or (Y, X, C)."""
-    with reading(path, _WHAT) as complaints, tifffile.TiffFile(path) as tif:
+    with reading(path, _WHAT) as complaints, opened_tiff(path) as tif:
         refuse_truncated(tif, path, complaints)
         if len(tif.pages) > 1:
             raise InputError(f"{path} holds {len(tif.pages)} planes among files of one plane each; open it on its own.")
         page = tif.pages.first
+        check_page(page, path)
         return _colour_last(page.asarray(), page.axes)
 
 
 def page_size(path: Path) -> tuple[int, int]:
     """Height and width of the first page, px, without reading it."""
-    with reading(path, _WHAT), tifffile.TiffFile(path) as tif:
+    with reading(path, _WHAT), opened_tiff(path) as tif:
         page = tif.pages.first
         return int(page.imagelength), int(page.imagewidth)
 
 
 def page_metadata(path: Path) -> tuple[float | None, float | None]:
     """Position z and pixel size of the only page of a TIFF, µm, where its OME or Micro-Manager metadata say so."""
-    with reading(path, _WHAT), tifffile.TiffFile(path) as tif:
+    with reading(path, _WHAT), opened_tiff(path) as tif:
         tag = tif.pages.first.tags.get("MicroManagerMetadata")
         if tag is not None and isinstance(tag.value, dict):
             return to_um(tag.value.get("ZPositionUm"), "um"), to_um(tag.value.get("PixelSizeUm") or None, "um")
@@ -98,17 +103,18 @@ def page_metadata(path: Path) -> tuple[float | None, float | None]:
         return next(iter(image.position_um.values())), image.pixel_size_um
 
 
-def _choose_series(tif: Any, path: Path, position: int | None) -> Any:
-    if position is not None and not 0 <= position < len(tif.series):
-        raise InputError(f"{path} has no image {position}; it holds images 0 to {len(tif.series) - 1}.")
-    if len(tif.series) == 1 or position is not None:
-        return tif.series[position or 0]
-    if tif.is_ome:
-        raise InputError(f"{path} holds {len(tif.series)} images (stage positions); name one of them, as in {path}::0.")
-    first, other = tif.series[0], tif.series[1]
+def _choose_series(series: Any, is_ome: bool, path: Path, position: int | None) -> Any:
+    if not series:
+        raise InputError(f"{path} holds no image; it is damaged or cut short: copy or export it again.")
+    if position is not None and not 0 <= position < len(series):
+        raise InputError(f"{path} has no image {position}; it holds images 0 to {len(series) - 1}.")
+    if len(series) == 1 or position is not None:
+        return series[position or 0]
+    if is_ome:
+        raise InputError(f"{path} holds {len(series)} images (stage positions); name one of them, as in {path}::0.")
     raise InputError(
-        f"{path} holds planes of different size or type, {_size(first)} and {_size(other)}; a z-stack's planes are"
-        " alike, so take the odd ones out."
+        f"{path} holds planes of different size or type, {_size(series[0])} and {_size(series[1])}; a z-stack's planes"
+        " are alike, so take the odd ones out."
     )
 
 
@@ -134,7 +140,8 @@ def _readers(tif: Any, series: Any, path: Path) -> tuple[list[Callable[[], Plane
     axes = series.keyframe.axes
     if len(axes) > 2 and "S" not in axes:
         axes = "YX"  # a volume in one page
-    count = int(np.prod(series.shape[: -len(axes)], dtype=int))
+    count = math.prod(series.shape[: -len(axes)])
+    check_count(path, count)
     if series.dataoffset is not None:
         return _mapped_readers(tif, series, path, count, axes), axes
     if len(series.pages) != count or any(page is None for page in series.pages):
@@ -151,6 +158,7 @@ def read_series_page(page: Any, path: Path, axes: str, lock: threading.Lock) -> 
     """One page of a TIFF that has been closed since it was opened, shape (Y, X) or (Y, X, C)."""
     file = page.parent.filehandle
     with lock, reading(path, _WHAT):
+        check_page(page.keyframe, path)
         file.open()
         try:
             return _colour_last(page.asarray(), axes)
@@ -162,7 +170,8 @@ def _mapped_readers(tif: Any, series: Any, path: Path, count: int, axes: str) ->
     """Readers of uncompressed planes that lie one behind the other (in files of over 4 GB under a single header)."""
     dtype = np.dtype(tif.byteorder + series.dtype.char)
     shape = series.shape[-len(axes) :]
-    nbytes = int(np.prod(shape)) * dtype.itemsize
+    check_size(path, shape, dtype)
+    nbytes = math.prod(shape) * dtype.itemsize
     if series.dataoffset + count * nbytes > tif.filehandle.size:
         whole = max(0, tif.filehandle.size - series.dataoffset) // nbytes
         raise InputError(

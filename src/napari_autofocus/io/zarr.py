@@ -17,6 +17,7 @@ import numpy as np
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.axes import z_planes
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
+from napari_autofocus.io.limits import check_size, is_below
 from napari_autofocus.io.reading import reading
 from napari_autofocus.optics import Objective
 
@@ -78,6 +79,7 @@ def open_zarr(folder: Path, *, channel: int | str | None = None) -> FileStack:
                 f"{folder} has an array of shape {array.shape} for the axes {letters}; images with the axes (t, c, z,"
                 " y, x), in that order, are read."
             )
+        check_size(folder, array.shape[-2:], array.dtype)
         scale, offset = transform_of(multiscale, dataset, len(letters))
         if channel is None and own.get("colour") == "rgb" and letters == "CZYX" and array.shape[0] == 3:
             stack = _with_lengths(_rgb_planes(array, folder), axes, scale, offset)
@@ -150,10 +152,23 @@ def multiscales_of(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return ome, multiscales[0]
 
 
-def array_of(folder: Path, name: str) -> Any:
+def array_of(folder: Path, name: Any) -> Any:
+    """An array of a group, inside of :func:`reading`.
+
+    Raises
+    ------
+    InputError
+        If it lies elsewhere, would take too much memory, or is unpacked by what can run code.
+    """
     import zarr
 
-    return zarr.open_array(str(folder / name), mode="r")
+    if not isinstance(name, str) or not is_below(name):
+        raise InputError(f"{folder} says that its pixels lie in {name!r}, outside itself; export it again.")
+    array = zarr.open_array(str(folder / name), mode="r")
+    if array.dtype.kind not in "uifb" or "pickle" in repr(array.metadata).lower():
+        raise InputError(f"{folder} holds {array.dtype} objects instead of pixels; export it again.")
+    check_size(folder, array.chunks, array.dtype)
+    return array
 
 
 def axis_of(axis: Any) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ keep their meaning: of them only the last one of a label stands.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -48,6 +49,18 @@ _STEPS = (
 )
 
 
+_LONGEST = 2000
+_LARGEST_VALUE = 2**26  # bytes; a field painted in single pixels has a tenth
+_COLUMN = r"\w+ (?:INTEGER|TEXT)(?: PRIMARY KEY AUTOINCREMENT| NOT NULL| REFERENCES entries\(id\))?"
+_INDEX = re.compile(r"CREATE INDEX \w+ ON entries \([\w, ]+\)(?: WHERE \w+ (?:= \w+|IS NULL))?")
+_TRIGGER = r"CREATE TRIGGER \w+ BEFORE (?:UPDATE|DELETE) ON entries BEGIN SELECT RAISE\(ABORT, '[^']*'\); END"
+_STATEMENTS = {
+    ("table", "entries"): re.compile(rf"CREATE TABLE entries ?\( ?{_COLUMN}(?: ?, {_COLUMN})* ?\)"),
+    ("trigger", "never_changed"): re.compile(_TRIGGER),
+    ("trigger", "never_deleted"): re.compile(_TRIGGER),
+}
+
+
 def connect(path: Path, *, wait_s: float, read_only: bool = False) -> sqlite3.Connection:
     """Open a label store's file; made, or brought up to date, unless it is opened for reading only.
 
@@ -78,7 +91,10 @@ def connect(path: Path, *, wait_s: float, read_only: bool = False) -> sqlite3.Co
 
 
 def _plain(name: str, wait_s: float, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=uri)
+    connection = sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False, uri=uri)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    return connection
 
 
 def _reading(path: Path, wait_s: float) -> sqlite3.Connection:
@@ -127,7 +143,21 @@ def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
             f"{path} was written by a later version (schema {version}, known here up to {SCHEMA_VERSION});"
             " update napari-autofocus to open it."
         )
+    if has_tables:
+        _check_statements(connection, path)
     return version if ours else 0
+
+
+def _check_statements(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what a label store never holds: a foreign file's views, triggers and columns are programs of its own."""
+    for kind, name, statement in connection.execute("SELECT type, name, sql FROM sqlite_master"):
+        pattern = _STATEMENTS.get((kind, name), _INDEX if kind == "index" else None)
+        text = " ".join(str(statement or "").split())
+        if name != "sqlite_sequence" and (pattern is None or len(text) > _LONGEST or not pattern.fullmatch(text)):
+            raise InputError(
+                f"{path} holds the {kind} {name!r}, which no label store has; restore it from a copy, or choose another"
+                " file."
+            )
 
 
 def _make_readable(connection: sqlite3.Connection, version: int) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 from napari_autofocus.errors import InputError
 from napari_autofocus.labelling.entries import COLUMNS, Label, LabelEntry, PathLike, Place, Scope, entry_of, name_below
 from napari_autofocus.labelling.schema import SCHEMA_VERSION, connect, patiently, translated
+from napari_autofocus.plain_json import UNUSABLE
 
 __all__ = ["SCHEMA_VERSION", "STORE_NAME", "Label", "LabelEntry", "LabelStore", "PathLike", "Scope"]
 
@@ -167,7 +168,12 @@ class LabelStore:
     def _entries(self, condition: str, wanted: Any) -> list[LabelEntry]:
         with self._lock, self._translated():
             rows = self._execute(f"SELECT {COLUMNS} FROM entries WHERE {condition}", wanted)
-            return [entry_of(row) for row in rows]
+            try:
+                return [entry_of(row) for row in rows]
+            except UNUSABLE as error:
+                raise InputError(
+                    f"{self.path} holds an entry that no label store writes ({error}); restore it from a copy."
+                ) from error
 
     def _first(self, condition: str, wanted: Any) -> LabelEntry | None:
         return next(iter(self._entries(condition, wanted)), None)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 
 FollowState = Literal["following", "moved", "offset", "stopped"]
 FollowEnd = Literal["cancelled", "refused", "left_map", "too_far", "at_limit", "halted", "hardware"]
@@ -135,7 +136,6 @@ class FollowRecord:
     def from_json(cls, text: str) -> FollowRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
         try:
-            found = json.loads(text)
-            return cls(**{**found, "reasons": tuple(found["reasons"])})
-        except (ValueError, TypeError, KeyError) as error:
+            return rebuilt(cls, read_plain_json(text))
+        except UNUSABLE as error:
             raise InputError(f"This is not the record of following a focus map: {error}.") from error

@@ -13,6 +13,7 @@ import numpy as np
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.lens_curve import LEAST_POINTS, LensCurve
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 from napari_autofocus.routines.sweep_config import SweepConfig
 
 LensEnd = Literal["done", "done_in_part", "cancelled", "timed_out", "refused", "failed"]
@@ -257,10 +258,10 @@ class LensRecord:
     def from_json(cls, text: str) -> LensRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
         try:
-            told: dict[str, Any] = json.loads(text)
+            told: dict[str, Any] = read_plain_json(text)
             curve = told.pop("curve")
-            readings = tuple(LensReading(**reading) for reading in told.pop("readings"))
+            readings = tuple(rebuilt(LensReading, reading) for reading in told.pop("readings"))
             told["reasons"] = tuple(told["reasons"])
             return cls(**told, readings=readings, curve=curve and LensCurve.from_json(json.dumps(curve)))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNUSABLE as error:
             raise InputError(f"This is not the record of a lens calibration: {error}.") from error

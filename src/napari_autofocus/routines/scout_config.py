@@ -9,6 +9,7 @@ from typing import Literal
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.routines.acquire_config import Place, RunEnd
 from napari_autofocus.slide.scout import Overview
 
@@ -133,8 +134,8 @@ class ScoutRecord:
     def from_json(cls, text: str) -> ScoutRecord:
         """The record that :meth:`to_json` wrote, without the image. Raises InputError if the text is not one."""
         try:
-            found = json.loads(text)
+            found = read_plain_json(text)
             kept = {key: found[key] for key in ("outcome", "tiles", "missed", "frames", "seconds")}
             return cls(**kept, reasons=tuple(found["reasons"]))
-        except (ValueError, TypeError, KeyError) as error:
+        except UNUSABLE as error:
             raise InputError(f"This is not the record of an overview ({error}); it may be of another run.") from error

@@ -7,9 +7,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 from napari_autofocus.routines.acquire_config import RunEnd
 from napari_autofocus.routines.survey_config import Place
 from napari_autofocus.slide.focus_map import FocusMap, FocusPoint, Surface, fit_focus_map
@@ -112,16 +112,12 @@ class SurveyRecord:
     def from_json(cls, text: str) -> SurveyRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
         try:
-            found: dict[str, Any] = json.loads(text)
-            found["points"] = tuple(FocusPoint(**point) for point in found["points"])
-            found["places"] = tuple((float(x_um), float(y_um)) for x_um, y_um in found["places"])
-            found |= {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
-            record = cls(**found)
+            record = rebuilt(cls, read_plain_json(text))
             if len(record.numbers) != len(record.points) or not all(
                 0 <= n < len(record.places) for n in record.numbers
             ):
                 raise ValueError("its points do not belong to its places")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNUSABLE as error:
             raise InputError(f"This is not the record of a survey: {error}.") from error
         return record
 

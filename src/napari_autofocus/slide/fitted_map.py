@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.slide.outliers import BoolArray, fills_a_plane, find_outliers
@@ -164,7 +164,10 @@ class FittedMap:
     def _hull(self) -> FloatArray:
         """Corners of the hull in order, counter-clockwise."""
         places = self.surface.places
-        return np.asarray(places[ConvexHull(places).vertices])
+        try:
+            return np.asarray(places[ConvexHull(places).vertices])
+        except QhullError as error:
+            raise InputError("The points of this focus map lie on a line; survey places beside it too.") from error
 
     @cached_property
     def _misfit_um2(self) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 from napari_autofocus.slide.fitted_map import FittedMap, PointArrays, fit_map, refit_map
 from napari_autofocus.slide.prediction import predict_next
 from napari_autofocus.slide.surfaces import LEAST_POINTS, Kind, Stiffness
@@ -153,17 +154,19 @@ class FocusMap:
     def from_json(cls, text: str) -> FocusMap:
         """The map that :meth:`to_json` wrote: the same surface. Raises InputError if the text is not one."""
         try:
-            found = json.loads(text)
+            found = read_plain_json(text)
             if found["kind"] != _KIND:
                 raise ValueError(f"it calls itself {found['kind']}")
-            points = tuple(FocusPoint(**point) for point in found["points"])
+            points = tuple(rebuilt(FocusPoint, point) for point in found["points"])
             rejected = {int(index): str(reason) for index, reason in found["rejected"].items()}
-            stiffness = Stiffness(**found["stiffness"])
+            stiffness = rebuilt(Stiffness, found["stiffness"])
             compared = {name: _number(value) for name, value in found["compared_um"].items()}
             fitted = refit_map(_arrays(points), set(rejected), stiffness)
-        except (ValueError, TypeError, KeyError, AttributeError, np.linalg.LinAlgError) as error:
+        except (*UNUSABLE, np.linalg.LinAlgError) as error:
             raise InputError(f"This is not a focus map ({error}); choose a file that a survey has written.") from error
-        return _made(points, rejected, fitted, compared)
+        made = _made(points, rejected, fitted, compared)
+        made.covers(0.0, 0.0)  # its points span an area
+        return made
 
 
 _KIND = "focus map"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.io.zarr import own_facts
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 from napari_autofocus.routines.acquire_config import FieldResult
 from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
 
@@ -45,10 +46,10 @@ class AcquisitionBook:
         if not path.exists():
             return None
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_plain_json(path.read_text(encoding="utf-8"))
             plan = AcquisitionPlan.from_json(values["plan"])
             fields = tuple(_result(each) for each in values["fields"])
-        except (OSError, ValueError, KeyError, TypeError, InputError) as error:
+        except (OSError, InputError, *UNUSABLE) as error:
             raise InputError(
                 f"{path} cannot be read as an acquisition ({error}); choose another folder, or restore the file."
             ) from error
@@ -151,4 +152,6 @@ def _plain(result: FieldResult) -> dict[str, Any]:
 
 
 def _result(values: dict[str, Any]) -> FieldResult:
-    return FieldResult(**(values | {key: math.nan for key in ("x_um", "y_um") if values[key] is None}))
+    made = rebuilt(FieldResult, {**values, **{key: values[key] or 0.0 for key in ("x_um", "y_um")}})
+    x_um, y_um = (math.nan if values[key] is None else getattr(made, key) for key in ("x_um", "y_um"))
+    return replace(made, x_um=x_um, y_um=y_um)

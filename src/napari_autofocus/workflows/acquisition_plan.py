@@ -11,6 +11,7 @@ from typing import Any
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.zarr import objective_from_json, objective_to_json
 from napari_autofocus.optics import Objective
+from napari_autofocus.plain_json import rebuilt
 from napari_autofocus.routines.acquire_config import AcquireConfig, Place
 
 SECONDS_A_FIELD = 2.0
@@ -103,7 +104,7 @@ class AcquisitionPlan:
             **{
                 **values,
                 "positions": tuple(_place(place) for place in values["positions"]),
-                "config": AcquireConfig(**values["config"]),
+                "config": rebuilt(AcquireConfig, values["config"]),
                 "objective": None if lens is None else objective_from_json(lens),
             }
         )

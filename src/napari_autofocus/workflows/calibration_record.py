@@ -13,6 +13,7 @@ from typing import Any, Literal
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.models.evaluation import Evaluation, FieldResult
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan
 from napari_autofocus.workflows.cross_validation import ErrorEstimate
 
@@ -218,27 +219,15 @@ def read_record(folder: Path) -> CalibrationRecord | None:
     if not path.exists():
         return None
     try:
-        return _record_of(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+        return _record_of(read_plain_json(path.read_text(encoding="utf-8")))
+    except (OSError, InputError, *UNUSABLE) as error:
         raise InputError(f"{path} is not the record of a calibration ({error}); name another folder.") from error
 
 
 def _record_of(values: dict[str, Any]) -> CalibrationRecord:
     if values["format"] != FORMAT:
         raise InputError(f"its format is {values['format']}, this program reads {FORMAT}")
-    verdict, installed, before = values["verdict"], values["installed"], values["before"]
-    return CalibrationRecord(
-        **{
-            **values,
-            "plan": CalibrationPlan.from_json(values["plan"]),
-            "taught": None if values["taught"] is None else taught_of(values["taught"]),
-            "before": None if before is None else _evaluation_of(before),
-            "proofs": tuple(Proof(**each) for each in values["proofs"]),
-            "passed_over": tuple(SetAside(**each) for each in values["passed_over"]),
-            "verdict": None if verdict is None else CalibrationVerdict(**_tuples(verdict, "reasons")),
-            "installed": None if installed is None else Installed(**installed),
-        }
-    )
+    return rebuilt(CalibrationRecord, values)
 
 
 def taught_of(values: dict[str, Any]) -> Taught:

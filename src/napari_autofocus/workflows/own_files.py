@@ -13,6 +13,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.files import remove_unfinished, replacing
 from napari_autofocus.models.labelled_stacks import LabelledStack
 from napari_autofocus.models.package.members import DEFOCUS_WEIGHTS, sha256_of
+from napari_autofocus.plain_json import read_plain_json
 from napari_autofocus.workflows.own_plan import OwnPlan
 from napari_autofocus.workflows.own_stacks import patch_focus_um
 
@@ -54,7 +55,7 @@ def claim(work: Path, plan: dict[str, Any]) -> None:
         remove_unfinished(record)
         if not record.exists() and any(work.iterdir()):
             raise InputError(f"{work} is not empty and holds no training of ours; name another folder to work in.")
-        before = json.loads(record.read_text(encoding="utf-8")) if record.exists() else None
+        before = read_plain_json(record.read_text(encoding="utf-8")) if record.exists() else None
     except (OSError, ValueError) as error:
         raise InputError(f"{work} cannot be used to work in ({error}); name another folder.") from error
     if before is None:

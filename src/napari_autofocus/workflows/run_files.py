@@ -15,6 +15,7 @@ from PIL import Image
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.records import RefocusRecord, SweepRecord, TrackRecord
 from napari_autofocus.workflows.run_entry import DepthMap, Picture, RunEntry, RunRecord
 from napari_autofocus.workflows.tables import write_table
@@ -192,15 +193,15 @@ def _runs_in(path: Path, text: str) -> list[Any]:
     """The runs as dictionaries: a whole file, or one a line."""
     try:
         if path.suffix.lower() == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        content = json.loads(text)
+            return [read_plain_json(line) for line in text.splitlines() if line.strip()]
+        content = read_plain_json(text)
         if content["format"] != FORMAT or content["version"] > VERSION:
             raise InputError(
                 f"{path} holds {content['format']!r} version {content['version']}; {FORMAT!r} up to version {VERSION}"
                 " can be read."
             )
         return list(content["runs"])
-    except (ValueError, TypeError, KeyError) as error:
+    except UNUSABLE as error:
         raise InputError(f"{path} is not a run log: {error!r}; choose a file that was exported as one.") from error
 
 
@@ -211,7 +212,7 @@ def _entry(path: Path, run: Any) -> RunEntry:
         depth_um = _depth(path, run.get("depth"))
         when = datetime.fromisoformat(run["when"])
         return RunEntry(int(run["number"]), when, record, before, after, composite, depth_um)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except UNUSABLE as error:
         raise InputError(f"{path} holds a run that is none: {error!r}; choose a file that was exported.") from error
 
 

@@ -19,6 +19,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
 from napari_autofocus.io.writing import replacing
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.workflows.simulation_settings import SimulationSettings
@@ -172,9 +173,9 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> None:
 def _earlier_stacks(folder: Path) -> list[str]:
     """Names of the stacks of the simulation that this folder holds."""
     try:
-        record = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        record = read_plain_json((folder / SETTINGS).read_text(encoding="utf-8"))
         return [Path(stack["path"]).name for stack in record["stacks"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *UNUSABLE) as error:
         raise InputError(
             f"The folder {folder} holds files but no readable {SETTINGS} of an earlier simulation; nothing was"
             " overwritten: name another folder."

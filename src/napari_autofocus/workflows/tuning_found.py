@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
 from napari_autofocus.models.training_settings import Leg, TrainingSettings
+from napari_autofocus.plain_json import read_plain_json
 
 if TYPE_CHECKING:
     from napari_autofocus.models.teaching import TeachingPlan
@@ -142,7 +143,7 @@ def read_found(path: Path) -> Found:
         In one sentence, if it is no such file, or a value in it is outside its range.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_plain_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as tuned settings ({error}); name a file that tune wrote.") from error
     if not isinstance(value, dict) or value.get("kind") != _KIND:

@@ -14,6 +14,7 @@ import numpy as np
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.zarr import objective_from_json, objective_to_json
 from napari_autofocus.optics import Objective
+from napari_autofocus.plain_json import UNUSABLE, rebuilt
 from napari_autofocus.routines.acquire_config import Place
 from napari_autofocus.routines.virtual_scan import VirtualScanConfig
 
@@ -107,12 +108,12 @@ class ScanPlan:
                 **{
                     **values,
                     "tiles": tuple((float(x_um), float(y_um)) for x_um, y_um in values["tiles"]),
-                    "config": VirtualScanConfig(**values["config"]),
+                    "config": rebuilt(VirtualScanConfig, values["config"]),
                     "objective": None if lens is None else objective_from_json(lens),
                     "mirrored": (bool(turned_x), bool(turned_y)),
                 }
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except UNUSABLE as error:
             raise InputError(f"This is not the plan of a scan: {error}.") from error
 
     def differences(self, other: ScanPlan) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import remove_unfinished, replacing
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 
 Tile = tuple[int, int]
 """Row and column, from 0."""
@@ -59,10 +60,10 @@ class SlideBook:
             return None
         try:
             first, *lines = path.read_text(encoding="utf-8").split("\n")
-            plan = json.loads(first)["plan"]
-            values = [json.loads(line) for line in lines[:-1]]  # what follows the last line feed was cut short
+            plan = dict(read_plain_json(first)["plan"])
+            values = [read_plain_json(line) for line in lines[:-1]]  # what follows the last line feed was cut short
             entries = {(each.pop("phase"), _tile(each.pop("tile"))): each for each in values}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, *UNUSABLE) as error:
             raise InputError(f"{path} cannot be read as a journal ({error}); delete it to begin anew.") from error
         return cls(path, plan, entries)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
 
 MdaEnd = Literal["done", "stopped", "cancelled", "failed"]
 
@@ -156,9 +157,6 @@ class MdaFocusRecord:
     def from_json(cls, text: str) -> MdaFocusRecord:
         """The record that :meth:`to_json` wrote. Raises InputError if the text is not one."""
         try:
-            found: dict[str, Any] = json.loads(text)
-            found["events"] = tuple(FocusEvent(**event) for event in found["events"])
-            found["skipped"] = tuple(SkippedFrames(**each) for each in found["skipped"])
-            return cls(**{**found, "reasons": tuple(found["reasons"])})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return rebuilt(cls, read_plain_json(text))
+        except UNUSABLE as error:
             raise InputError(f"This is not the record of an acquisition with autofocus: {error}.") from error

@@ -190,13 +190,13 @@ def read_frames(folder: Path) -> list[dict[str, Any]]:
         If the folder holds no acquisition.
     """
     try:
-        text = (folder / FRAMES).read_text(encoding="utf-8")
+        text = (folder / FRAMES).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"{folder} holds no acquisition ({error.strerror or error}).") from error
     frames = []
     for line in text.splitlines():
         try:
             frames.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return frames

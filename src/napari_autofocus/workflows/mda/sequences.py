@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-import yaml
 from useq import AxesBasedAF, HardwareAutofocus, MDAEvent, MDASequence, ZRelativePositions
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.io.yaml_values import read_yaml_values
+from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.workflows.mda.places import XY, Place
 
 ABSOLUTE = (
@@ -166,6 +168,13 @@ def _first_line(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else "unreadable"
 
 
+def _values(path: Path) -> Any:
+    if path.suffix.lower() not in (".yaml", ".yml", ".json"):
+        raise ValueError(f"its ending is {path.suffix or 'missing'}, and .yaml and .json are read")
+    text = path.read_text(encoding="utf-8-sig")
+    return read_plain_json(text) if path.suffix.lower() == ".json" else read_yaml_values(text)
+
+
 def read_sequence(path: Any) -> MDASequence:
     """An acquisition from a YAML or JSON file of useq.
 
@@ -175,10 +184,10 @@ def read_sequence(path: Any) -> MDASequence:
         If the file cannot be read or is no acquisition; absolute planes with an autofocus plan are explained.
     """
     try:
-        return MDASequence.from_file(path)
+        return MDASequence.model_validate(_values(Path(path)))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
-    except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+    except UNUSABLE as error:
         if "Absolute Z positions" in str(error):
             raise InputError(f"{path}: {ABSOLUTE}") from error
         raise InputError(f"{path} is not an acquisition that useq can read: {_first_line(error)}.") from error
