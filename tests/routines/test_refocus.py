@@ -134,6 +134,43 @@ def test_a_model_that_stays_unsure_moves_nothing_for_good() -> None:
     assert axial_error(microscope) == pytest.approx(3.0)
 
 
+def sideless(defocus_um: float) -> FocusEstimate:
+    """Knows its distance from focus, and names the near side wherever it is."""
+    if abs(defocus_um) < 0.3:
+        return flat_at(defocus_um)
+    return FocusEstimate("unsure", abs(defocus_um), 0.3, direction_probability=0.6, reasons=("Undecided.",))
+
+
+@both_directions
+@pytest.mark.parametrize("defocus_um", [6.0, 1.2, -1.2, -6.0])
+def test_two_frames_settle_the_side_that_the_model_cannot_see(defocus_um: float, direction: int) -> None:
+    """As even optics, or one colour, make it: the second frame lies nearer or farther, and that tells."""
+    microscope = stand(defocus_um, direction)
+    record = run(microscope, model(sideless))
+    assert record.outcome == "focused"
+    assert record.frames in (3, 4)
+    assert axial_error(microscope) < 0.3
+    assert "settle the side of focus" in record.reasons[0]
+    assert record.shots[0].verdict == "unsure"
+    assert record.shots[1].verdict == ("out_of_range" if defocus_um == -6.0 else "flat")  # then at -8 µm, of ± 4 known
+
+
+def test_a_side_that_two_frames_do_not_settle_is_refused() -> None:
+    """The distance does not follow the move: something else is being read."""
+    microscope = stand(6.0)
+    record = run(microscope, model(calls={0: sideless, 1: lambda d: sideless(d + 1.9)}))
+    assert record.outcome == "refused"
+    assert axial_error(microscope) == pytest.approx(6.0)
+
+
+def test_frames_settle_no_side_where_nobody_knows_which_way_the_drive_focuses() -> None:
+    microscope = stand(6.0)
+    microscope.focus.focus_direction = 0
+    record = run(microscope, model(sideless))
+    assert record.outcome == "refused"
+    assert "where it started" in record.reasons[-1]
+
+
 @both_directions
 def test_out_of_range_steps_towards_focus_once(direction: int) -> None:
     microscope = stand(7.0, direction)

@@ -25,6 +25,7 @@ from napari_autofocus.routines.refocus_help import (
     look_beside,
     may_hide_in_focus,
     second_shot,
+    settle_side,
     step_into_range,
 )
 from napari_autofocus.routines.refocus_record import record_of
@@ -210,7 +211,9 @@ def _act(run: RefocusRun) -> Steps:
 
 
 def _look_twice(run: RefocusRun) -> Steps:
-    """The estimate is unsure: two shots decide, where a model of two is at hand."""
+    """The estimate is unsure: an earlier frame may settle the side; else a model of two shots decides, or one more."""
+    if settle_side(run):
+        return
     if run.by_pair or run.may_ask_pair:
         yield from give_up(run, "refused", _sentences(run))
     else:
@@ -269,6 +272,8 @@ def _judge(run: RefocusRun, base: Look) -> Steps:
     if may_hide_in_focus(run):
         yield from look_beside(run)
         return
+    if run.estimate.verdict == "unsure" and not run.is_in_focus():
+        settle_side(run)
     why = doubt(run, base)
     if why and may_be_play(run, base):
         run.guard.reasons.append(f"{why} The drive may have had play in it; correcting once more.")

@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 from napari_autofocus.errors import HardwareError
 from napari_autofocus.focus.transparent import is_for_transparent
+from napari_autofocus.focus.two_looks import settle
 from napari_autofocus.records import Outcome, SweepRecord
 from napari_autofocus.routines.refocus_config import RefocusStep
 from napari_autofocus.routines.refocus_run import RefocusRun
@@ -101,6 +102,21 @@ def look_beside(run: RefocusRun) -> Steps:
         " transparent specimen shows next to nothing.",
         stay=True,
     )
+
+
+def settle_side(run: RefocusRun) -> bool:
+    """Whether an earlier frame settles on which side of focus the newest lies; its estimate then says so."""
+    if run.direction == 0 or run.by_pair:
+        return False
+    for look in reversed(run.looks[:-1]):
+        if look.estimate is None:
+            continue
+        change_um = run.direction * (run.newest.z_um - look.z_um)
+        settled = settle(look.estimate, run.estimate, change_um, dof_um=run.card.dof_um, range_um=run.card.range_um)
+        if settled is not None:
+            run.reread(settled)
+            return True
+    return False
 
 
 def second_shot(run: RefocusRun) -> Steps:

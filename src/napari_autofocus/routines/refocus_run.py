@@ -7,7 +7,7 @@ result is to be believed; here is each thing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_autofocus.errors import HardwareError, MoveRefused
 from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, PairPredictor, PredictorCard, refocus_z_um
@@ -160,6 +160,11 @@ class RefocusRun:
         """Put down a frame that was taken, and what was read in it."""
         self.looks.append(Look(phase, frame, estimate, self._sharpness(frame, estimate), first))
         return self.step()
+
+    def reread(self, estimate: FocusEstimate) -> None:
+        """Put down what the newest frame says beside an earlier one, in place of what it said alone."""
+        self.looks[-1] = replace(self.newest, estimate=estimate)
+        self.guard.reasons += estimate.reasons
 
     def read_pair(self, first: Frame, second: Frame, direction: int) -> FocusEstimate:
         """Have two shots read; the estimate is of the second.
