@@ -695,10 +695,19 @@ def near(defocus_um: float) -> FocusEstimate:
     return FocusEstimate("unsure", defocus_um, 0.1, direction_probability=0.9, reasons=("Near, side undecided.",))
 
 
-@pytest.mark.parametrize(("sharper", "outcome"), [(True, "focused"), (None, "reverted"), (False, "reverted")])
-@pytest.mark.parametrize("left_um", [0.1, 0.7])
-def test_an_unsure_frame_near_focus_counts_where_the_pictures_agree(
-    monkeypatch: pytest.MonkeyPatch, sharper: bool | None, outcome: str, left_um: float
+@pytest.mark.parametrize(
+    ("sharper", "left_um", "outcome"),
+    [
+        (True, 0.1, "focused"),
+        (True, 0.7, "focused"),
+        (None, 0.1, "focused"),  # the distances before and after the move agree with it
+        (None, 0.7, "reverted"),
+        (False, 0.1, "reverted"),
+        (False, 0.7, "reverted"),
+    ],
+)
+def test_an_unsure_frame_near_focus_counts_where_pictures_or_distances_agree(
+    monkeypatch: pytest.MonkeyPatch, sharper: bool | None, left_um: float, outcome: str
 ) -> None:
     monkeypatch.setattr("napari_autofocus.routines.refocus_belief.sharper_than_start", lambda _: sharper)
     microscope = stand(5.0)

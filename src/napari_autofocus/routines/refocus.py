@@ -272,7 +272,7 @@ def _judge(run: RefocusRun, base: Look) -> Steps:
     if may_hide_in_focus(run):
         yield from look_beside(run)
         return
-    if run.estimate.verdict == "unsure" and not run.is_in_focus():
+    if run.estimate.verdict == "unsure":
         settle_side(run)
     why = doubt(run, base)
     if why and may_be_play(run, base):
