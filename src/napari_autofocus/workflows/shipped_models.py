@@ -103,7 +103,7 @@ _GREY = TeachingPlan(
     importance=ImportanceSettings(channels=1, contrast="relative"),
     defocus=DefocusSettings(channels=1, normalisation="faint"),
     importance_training=TrainingSettings(samples=24_000, validate_every=6_400),
-    defocus_training=TrainingSettings(samples=1_000_000, validate_every=12_800, hold=0.4),
+    defocus_training=TrainingSettings(samples=650_000, validate_every=12_800, hold=0.4),
     disturbances=Disturbances(motion=0.3, noise=0.2, strongest_noise=0.005),
     balance=0.5,
 )
