@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,8 @@ Array = npt.NDArray[np.float32]
 _EXTERNAL_DATA = b"\x0a\x08location"
 """How a graph's protobuf spells that a weight lies in another file."""
 _ONLY_FATAL = 4  # what fails is raised as well
+_IN_HALF = b"_half"
+"""How a package's graph names weights that it keeps in half precision (``export.py``)."""
 # onnxruntime's errors have no base of their own.
 _FAILURES = tuple(
     getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
@@ -65,13 +70,12 @@ class OnnxGraph:
     ) -> None:
         if _EXTERNAL_DATA in content:
             raise InputError("The graph reads weights from other files, which no model of ours does; do not use it.")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ONLY_FATAL
+        options = _options()
         options.intra_op_num_threads = threads or 0
         # Idle threads of one graph would otherwise spin on the cores that the other graph, or the camera, needs.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=_available(providers))
+            self._session = onnxruntime.InferenceSession(_widened(content), options, providers=_available(providers))
         except _FAILURES as error:
             raise InputError(f"onnxruntime cannot load the graph ({_first_line(error)}).") from error
         self._check_names(input_name, output_name)
@@ -97,6 +101,33 @@ class OnnxGraph:
                 f"The graph cannot take {self._input} of {values.shape} ({_first_line(error)})."
             ) from error
         return np.asarray(answer)
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ONLY_FATAL
+    return options
+
+
+@lru_cache(maxsize=4)
+def _widened(content: bytes) -> bytes:
+    """The graph with its weights in single precision, where it keeps them in half.
+
+    onnxruntime widens them when it loads a graph, but only after it has looked for convolutions to join with what
+    follows them, and then runs them one by one, three times as slowly. So it is loaded twice: widened, then joined.
+    """
+    if _IN_HALF not in content:
+        return content
+    options = _options()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "widened.onnx"
+            options.optimized_model_filepath = str(path)
+            onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            return path.read_bytes()
+    except OSError:  # there is no room to write: it is as right as it is, only slower
+        return content
 
 
 def _available(providers: Sequence[str] | None) -> list[str]:
