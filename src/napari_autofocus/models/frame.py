@@ -88,9 +88,11 @@ class ModelFrame:
         """Images of one size as a network takes them: channels first, float32, full scale at 1."""
         height, width = images[0].shape[:2]
         batch = np.empty((len(images), channels, height, width), np.float32)
+        share = np.float32(1 / self.full_scale)
         for target, image in zip(batch, images, strict=True):
             for plane, values in zip(target, _in_channels(image, channels), strict=True):
-                np.multiply(values, np.float32(1 / self.full_scale), out=plane, casting="same_kind")
+                np.copyto(plane, values, casting="same_kind")
+            target *= share  # in one go, while the patch is in the cache
         return batch
 
 
