@@ -43,7 +43,7 @@ SUBJECTS = {
 }
 """What there is to measure, in the order of the table: ``bench_NAME.py`` and its heading."""
 ON_A_SCREEN = ("live", "start")
-PATIENCE_S = 600.0
+PATIENCE_S = 1800.0
 """A subject that takes longer is given up, and the others go on."""
 
 
