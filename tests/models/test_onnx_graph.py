@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from napari_autofocus.errors import InputError
 from napari_autofocus.models.package import onnx_graph
 from napari_autofocus.models.package.onnx_graph import OnnxGraph
 
@@ -63,11 +66,24 @@ def test_a_graph_in_single_precision_is_taken_as_it_is() -> None:
     assert onnx_graph._widened(content) is content
 
 
-def test_without_room_for_a_copy_the_graph_answers_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError("No space left on device")
+def _full(*_: Any, **__: Any) -> None:
+    raise OSError("No space left on device")
 
-    content = graph_in_half(3)
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+
+def _nowhere(*_: Any, **__: Any) -> nullcontext[str]:
+    return nullcontext("/nowhere/at/all")
+
+
+@pytest.mark.parametrize(("seed", "room"), [(3, _full), (4, _nowhere)])
+def test_without_room_for_a_copy_the_graph_answers_all_the_same(
+    seed: int, room: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = graph_in_half(seed)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", room)
 
     assert OnnxGraph(content, "taken", "given").run(values()) == pytest.approx(directly(content, values()), abs=1e-5)
+
+
+def test_what_is_no_graph_is_refused_with_half_in_it_too() -> None:
+    with pytest.raises(InputError, match="cannot load the graph"):
+        OnnxGraph(b"no graph, weight_half", "taken", "given")

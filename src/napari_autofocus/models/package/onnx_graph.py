@@ -126,7 +126,7 @@ def _widened(content: bytes) -> bytes:
             options.optimized_model_filepath = str(path)
             onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             return path.read_bytes()
-    except OSError:  # there is no room to write: it is as right as it is, only slower
+    except (OSError, *_FAILURES):  # no room to write, say: it is as right as it is, only slower; or refused in a moment
         return content
 
 
