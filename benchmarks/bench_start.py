@@ -56,7 +56,11 @@ def _processes(seconds: float) -> list[Row]:
         name: lambda script=script: _call([python, "-c", script]) for name, script in scripts.items()
     }
     times = {name: _without_cpu(found) for name, found in take_turns(calls, seconds=seconds, most=15).items()}
-    bare = Limit(MS * times[_BARE].median_s, "starting python", "")
+    bare = Limit(
+        MS * times[_BARE].median_s,
+        "starting python",
+        "the package is looked for along the path, which takes longer than reading it",
+    )
     shell = Limit(bare.value, "starting python", "the shell's library (typer, with rich for its pages) is imported")
     one = Limit(
         bare.value, "starting python", "numpy, OpenCV and the command's own modules are imported for its options"
