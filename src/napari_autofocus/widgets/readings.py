@@ -17,7 +17,7 @@ Tone = Literal["plain", "good", "warning", "error"]
 
 _ADVICE = {
     "no_content": "Move to a place with sample, or sweep.",
-    "unsure": "Draw a region with more content, or sweep.",
+    "unsure": "Refocus: a second frame may settle it. Or sweep.",
     "out_of_range": "Step towards focus and look again, or sweep.",
     "uneven": "Draw a region, or refocus for the best plane.",
 }
