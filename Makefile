@@ -36,6 +36,19 @@ benchmarks: $(VENV)/.test
 		$(VENV)/bin/python $$script || exit 1; \
 	done
 
+# Damaged and hostile files and command lines, for as long as wanted: make fuzz MINUTES=60
+MINUTES ?= 10
+fuzz: $(VENV)/.test
+	$(VENV)/bin/python -m fuzz --minutes $(MINUTES) --out benchmarks/results/fuzz.json
+
+# The tests on the lowest versions that pyproject.toml declares, in an environment of their own.
+LOWEST := .venv-lowest
+lowest: | system
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt torch
+	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt -e ".[napari,dev]"
+	$(LOWEST)/bin/python -m pytest
+
 # Hours of two CPU cores; goes on where it was stopped. With a GPU: make models DEVICE=cuda
 DEVICE ?= cpu
 models: $(VENV)/.test
@@ -43,7 +56,7 @@ models: $(VENV)/.test
 	$(VENV)/bin/python -m napari_autofocus.workflows.shipped_refocusers --work build/models --device $(DEVICE)
 
 clean:
-	rm -rf $(VENV) dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 system:
 	PYTHON=$(PYTHON) .ci/system-libraries

@@ -1,0 +1,5 @@
+"""``python -m fuzz``: see ``run.py``."""
+
+from fuzz.run import main
+
+main()
