@@ -177,6 +177,6 @@ def _column_sums(band: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Sum over the rows of a band, float64; by OpenCV where it can, three times as fast."""
     if band.dtype == np.bool_:
         band = band.view(np.uint8)
-    if band.dtype in (np.uint8, np.uint16, np.float32):
+    if band.dtype in (np.uint8, np.uint16, np.int16, np.float32):
         return np.asarray(cv2.reduce(band, 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[0], np.float64)
     return np.asarray(band.sum(axis=0, dtype=np.float64), np.float64)
