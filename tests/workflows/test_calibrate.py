@@ -11,7 +11,7 @@ import pytest
 
 import napari_autofocus.workflows.calibrate as calibrate_module
 from made_calibration import estimate, evaluation, record, taught
-from napari_autofocus.errors import DriveHalted, InputError
+from napari_autofocus.errors import DriveHalted, HardwareError, InputError
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.models.package import open_package
 from napari_autofocus.optics import Objective
@@ -130,6 +130,18 @@ def test_a_calibration_goes_through_every_phase_and_puts_a_good_model_in_place(b
         assert proof.before_um == pytest.approx(proof.start_um, abs=0.3)
         assert proof.sweep_z_um == pytest.approx(1.5, abs=0.3)
     assert bench.run() == ([], record)
+
+
+def test_a_person_who_takes_the_drive_keeps_it(bench: Bench) -> None:
+    work = bench.start()
+    while next(work).frame is None:
+        pass
+    slide_um = bench.rig.microscope.xy_um()
+    bench.rig.core.setPosition("Z", 12.0)
+    with pytest.raises(HardwareError, match="Somebody else") as failed:
+        list(work)
+    assert bench.home == (*slide_um, pytest.approx(12.0))
+    assert "left where they are" in "".join(failed.value.__notes__)
 
 
 def test_a_calibration_that_did_not_work_says_so_and_puts_nothing_in_place(bench: Bench) -> None:

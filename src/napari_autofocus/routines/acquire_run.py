@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from napari_autofocus.errors import (
     AutofocusError,
     DriveHalted,
     FrameError,
-    HardwareError,
     InputError,
     MoveRefused,
 )
@@ -109,7 +107,7 @@ class AcquireRun:
             return
         self._slide_moved = True
         try:
-            cast(SlideMicroscope, self.guard.microscope).move_xy_to(x_um, y_um)
+            self.guard.move_slide(x_um, y_um)
         except MoveRefused as error:
             raise FieldGivenUp("out_of_reach", str(error)) from error
 
@@ -117,11 +115,7 @@ class AcquireRun:
         """Where the slide stood at the start, unless it never moved."""
         if not self._slide_moved or self._slide_um is None:
             return
-        self.guard.forget_field()
-        try:
-            cast(SlideMicroscope, self.guard.microscope).move_xy_to(*self._slide_um)
-        except (HardwareError, MoveRefused) as error:
-            self.guard.reasons.append(f"The slide could not be brought back: {error}")
+        self.guard.bring_slide_back(*self._slide_um)
 
     def settle(self, result: FieldResult) -> AcquireStep:
         """Enter what became of a field; too many failures in a row end the run."""

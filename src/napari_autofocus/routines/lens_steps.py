@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, HardwareError, InputError, MoveRefused
+from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, InputError, MoveRefused
 from napari_autofocus.focus.lens_curve import LEAST_POINTS, LensCurve, LensFacts, LensPoint
 from napari_autofocus.focus.lens_fit import fit_lens_curve
 from napari_autofocus.microscope.protocol import SlideMicroscope
@@ -181,9 +181,8 @@ class _Run:
     def go_to(self, number: int) -> None:
         """The height under the objective, the lens in the middle of its range."""
         low, high = self.guard.drive.limits_um
-        self.guard.forget_field()
         self._slide_moved = True
-        self.microscope.move_xy_to(self.places[number].x_um, self.places[number].y_um)
+        self.guard.move_slide(self.places[number].x_um, self.places[number].y_um)
         self.guard.go((low + high) / 2)
 
     def sweeping(self) -> SweepConfig:
@@ -228,11 +227,7 @@ class _Run:
         """Where the slide stood at the start, unless it never moved."""
         if not self._slide_moved:
             return
-        self.guard.forget_field()
-        try:
-            self.microscope.move_xy_to(*self._slide_um)
-        except (HardwareError, MoveRefused) as error:
-            self.guard.reasons.append(f"The slide could not be brought back: {error}")
+        self.guard.bring_slide_back(*self._slide_um)
 
     def fit(self) -> None:
         """The curve of all heights; where they make none, the run has failed and says why."""

@@ -38,25 +38,22 @@ def look_around(run: RefocusRun) -> Steps:
     found: dict[tuple[int, int], float] = {}
     try:
         for side in SIDES:
-            yield from _visit(run, microscope, here_um, side, found)
+            yield from _visit(run, here_um, side, found)
     finally:
-        run.guard.forget_field()
-        microscope.move_xy_to(*here_um)
+        run.guard.move_slide(*here_um)
     _interpolate(run, found, empty)
 
 
 def _visit(
     run: RefocusRun,
-    microscope: SlideMicroscope,
     here_um: tuple[float, float],
     side: tuple[int, int],
     found: dict[tuple[int, int], float],
 ) -> Steps:
     """One neighbour; its best focus is noted where the model is sure of it."""
     width_um, height_um = _extent_um(run.looks[0].frame)
-    run.guard.forget_field()
     try:
-        microscope.move_xy_to(here_um[0] + side[0] * width_um, here_um[1] + side[1] * height_um)
+        run.guard.move_slide(here_um[0] + side[0] * width_um, here_um[1] + side[1] * height_um)
     except MoveRefused:
         return  # beyond the limits of the stage there is no neighbour
     yield from see(run, "neighbour")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from napari_autofocus.errors import (
     DriveHalted,
@@ -19,7 +19,7 @@ from napari_autofocus.errors import (
     MoveRefused,
     RoutineTimeout,
 )
-from napari_autofocus.microscope.protocol import Frame, Microscope
+from napari_autofocus.microscope.protocol import Frame, Microscope, SlideMicroscope
 from napari_autofocus.records import Outcome
 from napari_autofocus.routines.owning import carried, owned
 from napari_autofocus.routines.watch import WatchedDrive
@@ -129,6 +129,38 @@ class RunGuard:
     def forget_field(self) -> None:
         """The routine itself moves the slide: the next frame may show another field."""
         self._field_um = None
+
+    def move_slide(self, x_um: float, y_um: float) -> None:
+        """Bring another place under the objective, unless somebody else has the drive in hand.
+
+        Raises
+        ------
+        ForeignMove
+            The objective may be anywhere: nothing has moved.
+        MoveRefused, HardwareError
+            As the microscope's own ``move_xy_to``, and where the drive does not tell its position.
+        """
+        self.microscope.focus.position_um()
+        self.forget_field()
+        cast(SlideMicroscope, self.microscope).move_xy_to(x_um, y_um)
+
+    def bring_slide_back(self, x_um: float, y_um: float) -> None:
+        """The slide goes where it was; where it cannot, or a person has the drive in hand, the reasons say so."""
+        self.forget_field()
+        try:
+            self._require_drive_untouched()
+            cast(SlideMicroscope, self.microscope).move_xy_to(x_um, y_um)
+        except (HardwareError, MoveRefused) as error:
+            self.reasons.append(f"The slide could not be brought back: {error}")
+
+    def _require_drive_untouched(self) -> None:
+        """Raises ForeignMove; a drive that does not answer keeps no slide from going home."""
+        try:
+            self.microscope.focus.position_um()
+        except ForeignMove:
+            raise
+        except HardwareError:
+            pass
 
     def _check_field(self, frame: Frame) -> None:
         """Raises FrameError if the slide was moved: frames of two fields say nothing of either."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, InputError, MoveRefused
+from napari_autofocus.errors import ForeignMove, FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame, Microscope, SlideMicroscope
 from napari_autofocus.routines.acquire_config import Place, RunEnd
 from napari_autofocus.routines.run_guard import RunGuard
@@ -162,16 +162,11 @@ class _ScoutRun:
     def go(self, place: Place) -> None:
         """Bring a tile under the objective. Raises MoveRefused beyond the limits of the stage."""
         self.guard.check_time()
-        self.guard.forget_field()
-        self.microscope.move_xy_to(*place)
+        self.guard.move_slide(*place)
 
     def bring_slide_back(self) -> None:
         """Where the slide stood at the start."""
-        self.guard.forget_field()
-        try:
-            self.microscope.move_xy_to(*self._slide_um)
-        except (HardwareError, MoveRefused) as error:
-            self.guard.reasons.append(f"The slide could not be brought back: {error}")
+        self.guard.bring_slide_back(*self._slide_um)
 
     def laid(self, place: Place, frame: Frame) -> ScoutStep:
         """A tile that is in the overview: where the stage says that it stood."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from napari_autofocus.errors import DriveHalted, FrameError, HardwareError, InputError, MoveRefused
+from napari_autofocus.errors import DriveHalted, FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame, Microscope, SlideMicroscope
 from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.acquire_config import RunEnd
@@ -127,19 +127,13 @@ class SurveyRun:
 
     def move_slide(self, place: Place) -> None:
         """Bring a place under the objective. Raises MoveRefused beyond the limits of the stage."""
-        self.guard.forget_field()
         self._slide_moved = True
-        self._microscope.move_xy_to(*place)
+        self.guard.move_slide(*place)
 
     def bring_slide_back(self) -> None:
         """Where the slide stood at the start, unless it never moved."""
-        if not self._slide_moved:
-            return
-        self.guard.forget_field()
-        try:
-            self._microscope.move_xy_to(*self._slide_um)
-        except (HardwareError, MoveRefused) as error:
-            self.guard.reasons.append(f"The slide could not be brought back: {error}")
+        if self._slide_moved:
+            self.guard.bring_slide_back(*self._slide_um)
 
     def within_limits(self, z_um: float, slack_um: float) -> float:
         """The nearest height that the drive may take.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 
-from napari_autofocus.errors import DriveHalted, FrameError, HardwareError, InputError, MoveRefused
+from napari_autofocus.errors import DriveHalted, FrameError, InputError, MoveRefused
 from napari_autofocus.focus.glass import shows_detail
 from napari_autofocus.microscope.protocol import Frame, SlideMicroscope
 from napari_autofocus.records import FocusRecord
@@ -73,19 +73,13 @@ class VirtualScanRun:
     def move_slide(self, number: int) -> None:
         """Bring a tile under the objective. Raises MoveRefused beyond the limits of the stage."""
         self.guard.check_time()
-        self.guard.forget_field()
         self._slide_moved = True
-        self._microscope.move_xy_to(*self._tiles[number])
+        self.guard.move_slide(*self._tiles[number])
 
     def bring_slide_back(self) -> None:
         """Where the slide stood at the start, unless it never moved."""
-        if not self._slide_moved:
-            return
-        self.guard.forget_field()
-        try:
-            self._microscope.move_xy_to(*self._slide_um)
-        except (HardwareError, MoveRefused) as error:
-            self.guard.reasons.append(f"The slide could not be brought back: {error}")
+        if self._slide_moved:
+            self.guard.bring_slide_back(*self._slide_um)
 
     # Focus.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,14 +37,21 @@ class Home:
 def going_home(microscope: SlideMicroscope, home: Home) -> Iterator[None]:
     """Bring stage and drive home on leaving; what went wrong inside goes before what goes wrong on the way.
 
+    What a person has taken in hand, so that the microscope failed, stays where it was put.
+
     Raises
     ------
     HardwareError
         If the way home fails after all went well.
     """
+    drive: Any = microscope.focus
+    moved_before = getattr(drive, "moved_by_others", 0)
     try:
         yield
     except BaseException as reason:
+        if isinstance(reason, HardwareError) and getattr(drive, "moved_by_others", 0) != moved_before:
+            reason.add_note("Stage and drive are left where they are, so as not to undo a person's move.")
+            raise
         try:
             go_home(microscope, home)
         except AutofocusError as error:
