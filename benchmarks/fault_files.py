@@ -7,13 +7,14 @@ import errno
 import io
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
 class FullDisk:
     """Files below a folder take so many bytes and not one more; used as a context manager."""
 
-    def __init__(self, folder: str, room_bytes: int) -> None:
+    def __init__(self, folder: Path, room_bytes: int) -> None:
         self._folder, self.left, self.written, self.struck = os.path.realpath(folder), room_bytes, 0, 0
 
     def __enter__(self) -> FullDisk:

@@ -31,7 +31,8 @@ Note = Callable[[str], None]
 
 def slide_work(folder: Path, note: Note, _: int) -> None:
     """Recover a slide; each step is noted after it."""
-    from fault_slides import SETTINGS, Mean, refocus_slide
+    from fault_slides import SETTINGS, Mean
+    from napari_autofocus.workflows.virtual_slide import refocus_slide
 
     for step in refocus_slide(folder / "a.zarr", folder / "b.zarr", folder / "out.zarr", Mean(), SETTINGS):
         note(f"step {step.phase} {step.done}")

@@ -144,7 +144,7 @@ def _drive(routine: Routine, stand: Stand, hardware: FaultyHardware, ending: End
         for step in steps:
             ending.steps += 1
             result = getattr(step, "result", None)
-            if getattr(result, "state", "") == "written":
+            if result is not None and getattr(result, "state", "") == "written":
                 ending.promised.append(getattr(result, "name", "") or str(result.number))
             if routine.restores and getattr(step, "frame", None) is not None:
                 stand.tamper()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,6 @@ class Trial:
 
     do: Callable[[Path, np.random.Generator, Notes], None]
     share: float = 1.0
-    kinds: tuple[str, ...] = field(default=())
 
 
 SOFTWARE: dict[tuple[str, str], Trial] = {

@@ -27,6 +27,7 @@ ASTRAY = re.compile(
 _LIES = ("stage reports a wrong z", "slide reports a wrong place")
 _SPOILS = ("saturated frame", "black frame", "NaN frame")
 _LENS_MA = (-250.0, 250.0)
+_SAME_PLACE_UM = 0.25
 _SENTENCE = re.compile(r"\w.{14,}", re.DOTALL)
 
 
@@ -70,12 +71,18 @@ class Done:
         """The outcome's name."""
         return self.ending.word(self.routine)
 
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether a person moved the drive last: it is theirs, and nothing has moved it back."""
+        drive = [each for each in self.hardware.log.commands if each.device == "z"]
+        return bool(drive) and drive[-1].by_hand
+
 
 def violations(done: Done) -> list[str]:
     """Everything that must not be."""
     if isinstance(done.ending.error, Hang):
         return [f"hang: {done.ending.error}"]
-    checks = (_named, _inside, _still, _way_back, _at_home, _put_back, _claims, _files)
+    checks = (_named, _inside, _still, _way_back, _hands_off, _at_home, _put_back, _claims, _files)
     return [each for check in checks for each in check(done)]
 
 
@@ -157,12 +164,27 @@ def _way_back(done: Done) -> Iterator[str]:
             yield f"sent the slide to {each.target} after it was stopped"
 
 
+def _hands_off(done: Done) -> Iterator[str]:
+    """Whoever takes the drive keeps it; a hold waits until it rests, following a map takes it for an offset."""
+    if not done.routine.goes_home or (done.name == "calibrate" and done.ending.error is None):
+        return  # between the phases of a calibration nobody relies on the drive
+    commands = done.hardware.log.commands
+    taken = next((index for index, each in enumerate(commands) if each.by_hand), len(commands))
+    before = [each.target[0] for each in commands[:taken] if each.device == "z"]
+    here_um = before[-1] if before else done.stand.start_um
+    if taken < len(commands) and abs(commands[taken].target[0] - here_um) < _SAME_PLACE_UM:
+        return
+    for each in commands[taken:]:
+        if not each.by_hand:
+            yield f"sent {each.device} to {each.target} after a person took the drive"
+
+
 def _at_home(done: Done) -> Iterator[str]:
     """Slide and drive are where they were, or where focus was verified, or it is told that they are not."""
     if not done.routine.goes_home or done.hardware.fault.kind in _LIES or ASTRAY.search(done.ending.told):
         return
     word = done.word
-    if word not in ("focused", "already_in_focus"):
+    if word not in ("focused", "already_in_focus") and not done.is_taken_over:
         z_um = done.hardware.encoder_um()
         if abs(z_um - done.stand.start_um) > 0.15:
             where = f"at {z_um:.2f} instead of {done.stand.start_um:.2f}"

@@ -59,7 +59,8 @@ def reader_of(slide: Any) -> Any:
 
 def begin(doing: str, session: Any, panel: Any, rig: Any, folder: Path, said: list[str]) -> None:
     """Start what is to be interrupted."""
-    from fault_routines import OPTICS, places, stacks_plan
+    from fault_routines import places, stacks_plan
+    from fault_stand import OPTICS
     from napari_autofocus.routines.survey import SurveyConfig, survey
     from napari_autofocus.routines.sweep import SweepConfig, sweep
     from napari_autofocus.workflows.acquisition import acquire_stacks
