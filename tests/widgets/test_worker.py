@@ -91,3 +91,10 @@ def test_close_cancels_joins_and_refuses_more(qtbot: QtBot) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("closing worker")]
     with pytest.raises(HardwareError, match="viewer has been closed"):
         worker.call(lambda: None)
+
+
+def test_work_that_comes_while_python_ends_is_refused(worker: Worker) -> None:
+    """A viewer that was never closed: Python's threads take no more, and a panel that goes must not crash on it."""
+    worker._pool.shutdown()
+    with pytest.raises(HardwareError, match="viewer has been closed"):
+        worker.call(lambda: None)

@@ -17,6 +17,7 @@ from napari_autofocus.errors import AutofocusError, HardwareError
 Work = Generator[Any, None, Any]
 Listener = Callable[[Any], None]
 
+_CLOSED = "The viewer has been closed; nothing more can be started."
 _STEPS_AHEAD = 2
 _PATIENCE_S = 0.05
 
@@ -131,14 +132,17 @@ class Worker(QObject):
             If the worker has been closed.
         """
         if self._closed:
-            raise HardwareError("The viewer has been closed; nothing more can be started.")
+            raise HardwareError(_CLOSED)
         job = Job(work)
         listeners = ((job.stepped, step), (job.returned, done), (job.failed, failed), (job.cancelled, cancelled))
         for signal, listener in (*listeners, (job.ended, ended)):
             if listener is not None:
                 signal.connect(listener)
         job.ended.connect(lambda: self._jobs.pop(job, None))
-        self._jobs[job] = self._pool.submit(job.drive)
+        try:
+            self._jobs[job] = self._pool.submit(job.drive)
+        except RuntimeError as error:  # Python is about to end, and the viewer was never closed
+            raise HardwareError(_CLOSED) from error
         return job
 
     def call(self, function: Callable[[], Any], **listeners: Callable[..., Any] | None) -> Job:

@@ -1,0 +1,109 @@
+"""``benchmarks/soak.py`` in short: every act is done, every Stop stops, and what grows is found."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from npe2 import PluginManager
+
+from napari_autofocus.widgets.session import Session
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+CYCLES = 12
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.fixture
+def leaks(load: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
+    made = load("soak_leaks")
+    yield made
+    made.mend()
+
+
+def series(slope: float, noise: float = 0.0) -> list[float]:
+    rng = np.random.default_rng(0)
+    return [100 + slope * cycle + noise * float(rng.standard_normal()) for cycle in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        (series(0.0), "steady"),
+        (series(0.0, noise=1.0), "steady"),
+        (series(-1.0), "steady"),
+        (series(1.0), "grows"),
+        (series(0.5, noise=1.0), "grows"),
+        (series(0.1, noise=1.0), "unsettled"),
+        ([*np.linspace(0, 100, 20), *[100.0] * 40], "steady"),  # while it warmed up
+        (series(1.0)[:5], "unsettled"),
+    ],
+)
+def test_a_slope_is_told_from_noise_and_from_warming_up(
+    load: Callable[[str], ModuleType], values: list[float], verdict: str
+) -> None:
+    assert load("soak_books").slope_of(values, tolerated=0.1)["verdict"] == verdict
+
+
+def counted(load: Callable[[str], ModuleType], leak: Callable[[Any], None] | None) -> dict[str, str]:
+    books_module = load("soak_books")
+    books = books_module.Books(ViewerModel())
+    for _ in range(CYCLES):
+        if leak is not None:
+            leak(books.viewer)
+        books.sample()
+    return {name: each["verdict"] for name, each in books_module.slopes(books.samples).items()}
+
+
+@pytest.mark.usefixtures("qapp")
+def test_every_kind_of_leak_is_found(load: Callable[[str], ModuleType], leaks: ModuleType) -> None:
+    def leak(viewer: Any) -> None:
+        for each in leaks.LEAKS.values():
+            each(viewer)
+
+    found = counted(load, leak)
+    assert {name: found[name] for name in leaks.LEAKS} == dict.fromkeys(leaks.LEAKS, "grows")
+
+
+@pytest.mark.usefixtures("qapp")
+def test_nothing_is_found_where_nothing_leaks(load: Callable[[str], ModuleType]) -> None:
+    assert "grows" not in counted(load, None).values()
+
+
+@pytest.mark.gui
+# vispy and napari's canvas still use NumPy and Qt calls that are on their way out.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_one_cycle_does_its_acts_and_misses_no_stop(
+    load: Callable[[str], ModuleType], make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = PluginManager()
+    manager.discover()
+    monkeypatch.setattr(PluginManager, "instance", classmethod(lambda cls: manager))
+    soak_module, stand_module = load("soak"), load("soak_stand")
+    viewer = make_napari_viewer(show=True)
+    stand = stand_module.Stand(viewer, Session.of(viewer))
+    stand.connect()
+    stand.choose_model(stand_module.MODELS[0])
+    soak = soak_module.Soak(stand, seed=0, leak=None, skip=("panel",))
+
+    soak.cycle()
+    told = soak.told()
+
+    assert set(told["acts"].values()) == {1}
+    assert len(told["acts"]) == 7
+    assert [each["moves_after"] for each in soak.stops] == [0] * len(soak.stops)
+    assert {"hold", "refocus", "sweep"} >= {each["what"] for each in soak.stops} >= {"hold"}
+    assert told["failures"] == []
+    assert told["frames_shown"] > 0
+    viewer.close()
