@@ -2,8 +2,9 @@
 
     python -m fuzz.coverage lens-curve -max_total_time=600
 
-What follows the name goes to libFuzzer. Inputs that reach new code are kept in ``build/fuzz-corpus/<target>``; the first
-finding ends the run and is kept in ``build/fuzz/<target>``, where ``python -m fuzz --replay`` takes it up.
+What follows the name goes to libFuzzer. Instrumenting takes a minute. Inputs that reach new code are kept in
+``build/fuzz-corpus/<target>``; the first finding ends the run and is kept in ``build/fuzz/<target>``, where ``python -m
+fuzz --replay`` takes it up.
 """
 
 from __future__ import annotations
