@@ -195,8 +195,11 @@ def _mda(stand: Stand, keep: Keep) -> Steps:
     )
     policy: Any = ("keep", "map", "skip", "stop")[int(stand.rng.integers(4))]
     finder = model_finder(stand.reader(), RefocusConfig(optics=OPTICS, sharpness="never"))
-    settings = MdaFocusConfig(on_failure=policy)
-    return acquire_with_autofocus(stand.rig.microscope, sequence, finder, settings, out=stand.folder / "mda", keep=keep)
+    settings, slope = MdaFocusConfig(on_failure=policy), _Slope(stand)
+    files = stand.folder / "mda"
+    return acquire_with_autofocus(
+        stand.rig.microscope, sequence, finder, settings, height=slope.z_um, out=files, keep=keep
+    )
     yield  # a generator as the others, which does it all before its first step
 
 

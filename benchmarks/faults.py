@@ -93,12 +93,13 @@ def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def summary(rows: list[Row], seed: int) -> dict[str, Any]:
-    """What is kept of a campaign."""
+def summary(rows: list[Row], seed: int, planned: int = 0) -> dict[str, Any]:
+    """What is kept of a campaign; of how many runs, where it was stopped before its end."""
     slowest = max(rows, key=lambda row: row.seconds)
     return {
         "date": datetime.date.today().isoformat(),
-        "command": f"python benchmarks/faults.py --runs {len(rows)} --seed {seed}",
+        "command": f"python benchmarks/faults.py --seed {seed}",
+        "planned": planned or len(rows),
         "seed": seed,
         "runs": len(rows),
         "struck": sum(row.struck for row in rows),
