@@ -41,13 +41,14 @@ MINUTES ?= 10
 fuzz: $(VENV)/.test
 	$(VENV)/bin/python -m fuzz --minutes $(MINUTES) --out benchmarks/results/fuzz.json
 
-# The tests on the lowest versions that pyproject.toml declares, in an environment of their own.
+# The tests on the lowest versions that pyproject.toml declares, in an environment of their own. Libraries of different
+# ages warn of each other: that is no failure there.
 LOWEST := .venv-lowest
 lowest: | system
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt torch
 	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt -e ".[napari,dev]"
-	$(LOWEST)/bin/python -m pytest
+	$(LOWEST)/bin/python -m pytest -o filterwarnings=default
 
 # Hours of two CPU cores; goes on where it was stopped. With a GPU: make models DEVICE=cuda
 DEVICE ?= cpu

@@ -112,7 +112,7 @@ def main() -> None:
         tallies = _all(chosen, asked, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _tell(tallies, asked)
+    _tell(tallies)
     sys.exit(1 if any(tally.findings for tally in tallies.values()) else 0)
 
 
@@ -125,21 +125,29 @@ def _all(chosen: list[Target], asked: argparse.Namespace, scratch: Path) -> dict
         for target in chosen:
             share_s = asked.minutes * 60 / rounds / len(chosen)
             fuzz(target, share_s, rng, scratch, asked.keep, tallies[target.name])
+            if asked.out is not None:
+                _write(tallies, asked)
     return tallies
 
 
-def _tell(tallies: dict[str, Tally], asked: argparse.Namespace) -> None:
+def _tell(tallies: dict[str, Tally]) -> None:
     for name, tally in tallies.items():
         print(f"{name:28s} {json.dumps(tally.to_json())}")
-    total = sum(sum(tally.ended.values()) for tally in tallies.values())
-    found = sum(len(tally.findings) for tally in tallies.values())
-    print(f"{total} inputs, {found} findings")
-    if asked.out is not None:
-        told = {
-            "command": f"python -m fuzz --minutes {asked.minutes:g} --seed {asked.seed}",
-            "date": datetime.now(UTC).date().isoformat(),
-            "executions": total,
-            "findings": found,
-            "targets": {name: tally.to_json() for name, tally in tallies.items()},
-        }
-        asked.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    print(f"{_executions(tallies)} inputs, {sum(len(tally.findings) for tally in tallies.values())} findings")
+
+
+def _executions(tallies: dict[str, Tally]) -> int:
+    return sum(sum(tally.ended.values()) for tally in tallies.values())
+
+
+def _write(tallies: dict[str, Tally], asked: argparse.Namespace) -> None:
+    """What has become of the inputs so far, for a run that is stopped."""
+    told = {
+        "command": f"python -m fuzz --minutes {asked.minutes:g} --seed {asked.seed}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "executions": _executions(tallies),
+        "findings": sum(len(tally.findings) for tally in tallies.values()),
+        "seconds": round(sum(tally.seconds for tally in tallies.values())),
+        "targets": {name: tally.to_json() for name, tally in tallies.items() if tally.ended},
+    }
+    asked.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -178,7 +178,10 @@ def test_yaml_that_stands_for_gigabytes_or_objects_is_refused(tmp_path: Path, re
         read(path)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("text", ["NaN", "1e999", "-Infinity", "1" + "0" * 400, "[" * 10**5, "9" * 5000, "{", ""])
+ENDLESS = ("1" + "0" * 400, "[" * 10**5, "9" * 5000)
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e999", "-Infinity", *ENDLESS, "{", "", r'["\ud800"]'], ids=range(9))
 def test_numbers_and_depths_beyond_all_measure_are_no_json(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_plain_json(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ Record = TypeVar("Record")
 UNUSABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What taking a foreign document's values apart may raise, whatever stands in it."""
 
+_HALF_LETTER = re.compile(r"\\u[dD][89a-fA-F]")  # half of a pair, perhaps alone: no text, nor the name of a file
 _LONGEST_WHOLE = 18  # digits; more do not fit the integers of arrays and tables
 
 
@@ -27,10 +29,14 @@ def read_plain_json(text: str | bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is no JSON, nested too deeply, or holds NaN, infinity or a number too large for a computer's own.
+        If it is no JSON, nested too deeply, or holds NaN, infinity, a number too large for a computer's own or half a
+        letter.
     """
     try:
-        return json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
+        found = json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
+        if _HALF_LETTER.search(text if isinstance(text, str) else text.decode("utf-8", "replace")):
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

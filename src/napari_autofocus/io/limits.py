@@ -41,6 +41,8 @@ def check_size(source: str | os.PathLike[str], shape: Sequence[int], dtype: npt.
 def is_plain_name(name: str) -> bool:
     """Whether a name from a file can only mean a neighbour of that file, on any system."""
     windows = PureWindowsPath(name)
+    if "\0" in name:
+        return False
     return name not in ("", ".", "..") and PurePosixPath(name).name == name == windows.name and not windows.drive
 
 

@@ -18,6 +18,7 @@ from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
+from napari_autofocus.io.limits import is_plain_name
 from napari_autofocus.io.writing import replacing
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.simulation.layers import has_content
@@ -174,7 +175,10 @@ def _earlier_stacks(folder: Path) -> list[str]:
     """Names of the stacks of the simulation that this folder holds."""
     try:
         record = read_plain_json((folder / SETTINGS).read_text(encoding="utf-8"))
-        return [Path(stack["path"]).name for stack in record["stacks"]]
+        names = [Path(stack["path"]).name for stack in record["stacks"]]
+        if not all(is_plain_name(name) for name in names):
+            raise ValueError("it names files elsewhere")
+        return names
     except (OSError, *UNUSABLE) as error:
         raise InputError(
             f"The folder {folder} holds files but no readable {SETTINGS} of an earlier simulation; nothing was"
