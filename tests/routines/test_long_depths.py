@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,12 +116,14 @@ def test_a_transparent_field_is_accepted_where_the_model_is_near_and_cannot_tell
     assert microscope.focus.z_um == pytest.approx(BEST_UM)
 
 
-def test_a_model_for_stained_slides_has_to_show_sharpness_there() -> None:
+@pytest.mark.parametrize(("off_um", "outcome"), [(0.0, "focused"), (-0.9, "reverted")])
+def test_a_model_for_stained_slides_has_to_agree_with_the_way_there(off_um: float, outcome: str) -> None:
+    """Where the pictures tell nothing, as these do, the distances before and after the move have to."""
     microscope = stand(6.0)
-    model = phase_model(microscope, unsure)
+    model = phase_model(microscope, lambda value: replace(unsure(value + off_um), uncertainty_um=0.2))
     model.card = FakeCard(1.0, 10.0)
     record = run_to_end(refocus(microscope, model, RefocusConfig(optics=CONFIG.optics)))[1]
-    assert record.outcome == "reverted"
+    assert record.outcome == outcome
 
 
 def test_an_uneven_transparent_field_is_not_scanned_by_sharpness() -> None:

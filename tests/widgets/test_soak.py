@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -81,6 +82,10 @@ def test_nothing_is_found_where_nothing_leaks(load: Callable[[str], ModuleType])
     assert "grows" not in counted(load, None).values()
 
 
+@pytest.mark.skipif(
+    "SOAK" not in os.environ,
+    reason="napari has crashed as it closed after this, and took the tests behind it along (docs/soak.md); SOAK=1 runs it",
+)
 @pytest.mark.gui
 # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

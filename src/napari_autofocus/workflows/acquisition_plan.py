@@ -140,7 +140,8 @@ def _flat(plan: AcquisitionPlan) -> dict[str, Any]:
     values = plan.to_json()
     del values["wanted"]
     lens = values.pop("objective")
-    return {**values.pop("config"), "objective": lens and lens["name"], "lens": json.dumps(lens), **values}
+    told = json.dumps(lens and {key: float(value) if isinstance(value, int) else value for key, value in lens.items()})
+    return {**values.pop("config"), "objective": lens and lens["name"], "lens": told, **values}
 
 
 def _plain(place: Place) -> list[float | None]:
