@@ -84,7 +84,7 @@ def test_nothing_is_found_where_nothing_leaks(load: Callable[[str], ModuleType])
 
 @pytest.mark.skipif(
     "SOAK" not in os.environ,
-    reason="napari has crashed as it closed after this, and took the tests behind it along (docs/soak.md); SOAK=1 runs it",
+    reason="napari has crashed as it closed after this, and took later tests along (docs/soak.md); SOAK=1 runs it",
 )
 @pytest.mark.gui
 # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.
