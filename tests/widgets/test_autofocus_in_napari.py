@@ -36,7 +36,10 @@ def napari_viewer(make_napari_viewer: Callable[..., Any], monkeypatch: pytest.Mo
     manager = PluginManager()
     manager.discover()
     monkeypatch.setattr(PluginManager, "instance", classmethod(lambda cls: manager))
-    return make_napari_viewer(show=True)
+    viewer = make_napari_viewer(show=True)
+    yield viewer
+    Session.of(viewer).view.stop()  # a frame that comes while napari closes has left it a layer without controls
+    QApplication.processEvents()
 
 
 @pytest.fixture
