@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,12 @@ def real_data() -> Path:
 def make_stack() -> Callable[..., ZStack]:
     """Make small z-stacks whose focus is known."""
     return blurred_stack
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns as often as Python can have them."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +25,7 @@ from rigs import RigMaker
 PATIENT_S = 60.0
 
 
-@pytest.fixture(autouse=True)
-def hurried() -> Iterator[None]:
-    """Threads take turns as often as Python can have them."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,12 +28,7 @@ PLACES = MDASequence(stage_positions=[(0, 0, 1), (300, 0, 2)])
 SWEEP = SweepConfig(dof_um=1.0, range_um=4.0, step_um=1.0)
 
 
-@pytest.fixture(autouse=True)
-def hurried() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 @pytest.fixture
