@@ -143,7 +143,10 @@ def _executions(tallies: dict[str, Tally]) -> int:
 def _write(tallies: dict[str, Tally], asked: argparse.Namespace) -> None:
     """What has become of the inputs so far, for a run that is stopped."""
     told = {
-        "command": f"python -m fuzz --minutes {asked.minutes:g} --seed {asked.seed}",
+        "command": " ".join(
+            ["python -m fuzz", f"--minutes {asked.minutes:g}", f"--seed {asked.seed}"]
+            + (["--only", *asked.only] if asked.only else [])
+        ),
         "date": datetime.now(UTC).date().isoformat(),
         "executions": _executions(tallies),
         "findings": sum(len(tally.findings) for tally in tallies.values()),
