@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from napari_autofocus.cli.groups import spread_groups
 from napari_autofocus.cli.output import BAD_INPUT, INTERRUPTED, print_json, say
 from napari_autofocus.errors import AutofocusError, InputError
 
@@ -77,7 +78,7 @@ def load_command(name: str) -> Any:
     function_name = name.replace("-", "_")
     function = getattr(importlib.import_module(f"napari_autofocus.cli.{function_name}"), function_name)
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(name, help=_without_line_breaks(inspect.getdoc(function) or ""))(function)
+    single.command(name, help=_without_line_breaks(inspect.getdoc(function) or ""))(spread_groups(function))
     return typer.main.get_command(single)
 
 

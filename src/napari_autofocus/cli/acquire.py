@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import Truth, acquiring_microscope, ask_to_move, lens_of, usual_range_um
-from napari_autofocus.cli.focus_runs import Stand
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    BacklashUm,
-    CameraColour,
-    Density,
-    ExposureMs,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Seed,
-    Shape,
-    Stain,
-    Yes,
-)
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.stand import (
+    DEFAULT_RANGE_UM,
+    SimulatedSlide,
+    Stand,
+    Truth,
+    ask_to_move,
+    drive_words,
+    lens_of,
+    slide_microscope,
+    stage_words,
+    usual_range_um,
+)
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from napari_autofocus.workflows.acquisition import AcquisitionPlan, AcquisitionResult
 
 STACKS = "Stacks"
-DEFAULT_RANGE_UM = 10.0
 SWEEP, HERE = "sweep", "here"
 _ROOM_UM = 5.0
 _UNKNOWN_DIRECTION = (
@@ -48,7 +44,7 @@ def acquire(
     out: Annotated[
         Path, typer.Option(help="Folder for the stacks; one that was begun by the same plan is gone on with.")
     ],
-    microscope: MicroscopeName = SIMULATED,
+    *,
     positions: Annotated[
         str | None,
         typer.Option(
@@ -97,32 +93,8 @@ def acquire(
         bool,
         typer.Option("--keep-empty", help="Keep stacks of fields in which nothing changes.", rich_help_panel=STACKS),
     ] = False,
-    limits_um: LimitsUm = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart. For a drive that does"
-            " not tell.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="Magnification/NA and immersion, as 20x/0.75 (when simulated) or '100x/1.4 oil': kept with the"
-            " stacks, and its depth of field is the step of a sweep.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    pixel_um: PixelUm = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
-    seed: Seed = 0,
-    yes: Yes = False,
+    stand: Stand,
+    slide: SimulatedSlide,
     as_json: Annotated[
         bool,
         typer.Option("--json", help='Print one JSON object: {"written": \\[...], "skipped": \\[...], "outcome", ...}.'),
@@ -142,20 +114,9 @@ def acquire(
         napari-autofocus acquire --microscope MMConfig.cfg --positions grid:3x3@400 --objective 20x/0.75 --out stacks
     """
     with reserved_stdout(as_json):
-        lens = lens_of(objective, pixel_um, microscope)
+        lens = lens_of(stand)
         find_um = usual_range_um(lens, find_range_um)
-        stand = Stand(
-            microscope,
-            1,
-            seed,
-            limits_um,
-            None if range_um is None else range_um + find_um + _ROOM_UM,
-            focus_direction,
-            backlash_um,
-            exposure_ms,
-            yes,
-            camera=camera,
-        )
+        stand = replace(stand, around_um=None if range_um is None else range_um + find_um + _ROOM_UM)
         wishes = {
             "positions": positions,
             "range_um": DEFAULT_RANGE_UM if range_um is None else range_um,
@@ -165,12 +126,10 @@ def acquire(
             "find_range_um": find_um,
             "keep_empty": keep_empty,
             "lens": lens,
-            "pixel_um": pixel_um,
         }
-        with acquiring_microscope(stand, stain, density, lens, shape) as (seen, truth):
+        with slide_microscope(stand, slide, lens) as (seen, truth):
             plan = _plan(seen, stand, out, wishes)
-            if microscope != SIMULATED:
-                ask_to_move(seen, plan, stand)
+            ask_to_move(stand, _what_moves(seen, plan))
             if not (seen.focus.focus_direction or plan.focus_direction):
                 say(_UNKNOWN_DIRECTION)
             result = _take(seen, plan, out)
@@ -209,17 +168,21 @@ def _plan(microscope: CoreMicroscope, stand: Stand, out: Path, wishes: dict[str,
             skip_empty=not wishes["keep_empty"],
         ),
         wishes["lens"],
-        wishes["pixel_um"],
+        stand.pixel_um,
         stand.focus_direction or 0,
         wishes["find_range_um"],
         wishes["focus"],
     )
 
 
+def _what_moves(microscope: CoreMicroscope, plan: AcquisitionPlan) -> str:
+    there_is_no_stage = math.isnan(plan.positions[0][0])
+    stage = "" if there_is_no_stage else f"; {stage_words(plan.positions)}"
+    return f"{drive_words(microscope.focus)}{stage}; stacks: {plan.stacks} of {plan.config.planes} planes."
+
+
 def _field_um(microscope: CoreMicroscope) -> float:
     """Diagonal of a field, µm; 0 where the microscope does not state the size of its pixels."""
-    import math
-
     core = microscope.core
     return math.hypot(core.getImageWidth(), core.getImageHeight()) * float(core.getPixelSizeUm())
 

@@ -7,25 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.calibrate_stand import ABERRATIONS, calibrating_microscope, undertake
-from napari_autofocus.cli.focus_runs import Stand
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    BacklashUm,
-    CameraColour,
-    Density,
-    ExposureMs,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Seed,
-    Shape,
-    Stain,
-    Yes,
-)
+from napari_autofocus.cli.calibrate_stand import Faults, calibrating_microscope, undertake
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.stand import SimulatedSlide, Stand
 from napari_autofocus.errors import InputError
 
 USUAL_BASE = "brightfield-20x"
@@ -48,7 +33,7 @@ def calibrate(
         Path | None,
         typer.Option(help="Model to write, a zip file, if it is to be trusted.", rich_help_panel=OUTPUT),
     ] = None,
-    microscope: MicroscopeName = SIMULATED,
+    *,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -113,48 +98,9 @@ def calibrate(
     device: Annotated[
         str, typer.Option(help="What to train on, as torch names it: cpu, cuda, mps.", rich_help_panel=TEACHING)
     ] = "cpu",
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="Magnification, NA and immersion, as in 20x/0.75 or '100x/1.4 oil'. A real microscope needs it;"
-            " 20x/0.75 when simulated unless given.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    pixel_um: PixelUm = None,
-    limits_um: LimitsUm = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart. For a drive that does"
-            " not tell; +1 when simulated.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    spherical_waves: Annotated[
-        float | None,
-        typer.Option(
-            "--spherical-waves",
-            help="Spherical aberration of the simulated objective, in waves; 0.25 as the shipped models' unless given.",
-            rich_help_panel=ABERRATIONS,
-        ),
-    ] = None,
-    chromatic_shift_um: Annotated[
-        tuple[float, float, float] | None,
-        typer.Option(
-            "--chromatic-shift-um",
-            help="Where red, green and blue focus through the simulated objective, in µm.",
-            rich_help_panel=ABERRATIONS,
-        ),
-    ] = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
-    seed: Seed = 0,
-    yes: Yes = False,
+    stand: Stand,
+    faults: Faults,
+    slide: SimulatedSlide,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of sentences.", rich_help_panel=OUTPUT)
     ] = False,
@@ -183,9 +129,6 @@ def calibrate(
 
         require_training()
         folder = report if report is not None else out.with_name(out.stem + FOLDER_SUFFIX)
-        stand = Stand(
-            microscope, 1, seed, limits_um, None, focus_direction, backlash_um, exposure_ms, yes, camera=camera
-        )
         plan: dict[str, Any] = {
             "stacks": stacks,
             "range_um": range_um,
@@ -193,14 +136,13 @@ def calibrate(
             "minutes": minutes,
             "folds": folds,
             "proofs": proofs,
-            "base": _base(base, stand, stain, objective, pixel_um),
+            "base": _base(base, stand, slide),
             "area_um": area_um,
-            "focus_direction": focus_direction or 0,
-            "seed": seed,
+            "focus_direction": stand.focus_direction or 0,
+            "seed": stand.seed,
             "device": device,
         }
-        simulated = (stain, density, shape, spherical_waves, chromatic_shift_um)
-        with calibrating_microscope(stand, objective, pixel_um, simulated, plan) as (seen, asked):
+        with calibrating_microscope(stand, slide, faults, plan) as (seen, asked):
             undertake(seen, asked, folder, stand)
             record = _run(seen, asked, folder, out)
         _tell(record, folder, as_json)
@@ -208,15 +150,15 @@ def calibrate(
         raise typer.Exit(DONE_IN_PART)
 
 
-def _base(name: str | None, stand: Stand, stain: str, objective: str | None, pixel_um: float | None) -> str | None:
+def _base(name: str | None, stand: Stand, slide: SimulatedSlide) -> str | None:
     """The model to begin with; None to begin anew."""
     if name is not None:
         return None if name == SCRATCH else name
-    if stand.microscope != SIMULATED:
+    if not stand.is_simulated:
         return USUAL_BASE
-    from napari_autofocus.cli.fitting import nearest_model, simulated_lens, simulated_sight
+    from napari_autofocus.cli.fitting import nearest_model, simulated_sight
 
-    return nearest_model(simulated_sight(simulated_lens(objective, pixel_um), stain, stand.camera)) or USUAL_BASE
+    return nearest_model(simulated_sight(stand, slide.stain, slide.camera)) or USUAL_BASE
 
 
 def _run(microscope: SlideMicroscope, plan: CalibrationPlan, folder: Path, out: Path) -> CalibrationRecord:

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import acquiring_microscope, lens_of
-from napari_autofocus.cli.focus_runs import Stand, agreed
 from napari_autofocus.cli.lens_slide import measure_on_steps
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    BacklashUm,
-    CameraColour,
-    Density,
-    ExposureMs,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Seed,
-    Shape,
-    Stain,
-    Yes,
-)
+from napari_autofocus.cli.options import AroundUm
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.stand import SimulatedSlide, Stand, ask_to_move, lens_of, slide_microscope
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +27,7 @@ LENS = "Lens"
 
 def calibrate_lens(
     out: Annotated[Path, typer.Option(help="File for the curve; refocus and sweep take it as --lens.")],
-    microscope: MicroscopeName = SIMULATED,
+    *,
     device: Annotated[
         str, typer.Option(help="Label of the device that drives the lens.", rich_help_panel=LENS)
     ] = "Lens",
@@ -85,40 +71,9 @@ def calibrate_lens(
             rich_help_panel=LENS,
         ),
     ] = None,
-    limits_um: LimitsUm = None,
-    range_um: Annotated[
-        float | None,
-        typer.Option(
-            "--range-um",
-            help="A real stage stays within so many µm of where it stands, instead of --limits-um.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z of the stage brings sample and objective together; -1: it moves them apart. For a"
-            " stage that does not tell; otherwise the lens's own direction stays unknown.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="Magnification/NA and immersion, as 20x/0.75 (when simulated) or '100x/1.4 oil': half its depth of"
-            " field is the step of the search. A real microscope needs it.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    pixel_um: PixelUm = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
-    seed: Seed = 0,
-    yes: Yes = False,
+    stand: Stand,
+    range_um: AroundUm = None,
+    slide: SimulatedSlide,
     as_json: Annotated[
         bool,
         typer.Option("--json", help='Print one JSON object: {"out", "outcome", "points": \\[...], "rms_um", ...}.'),
@@ -140,19 +95,17 @@ def calibrate_lens(
     """
     with reserved_stdout(as_json):
         _require_target(out)
-        lens = lens_of(objective, pixel_um, microscope)
+        lens = lens_of(stand)
         if lens is None:
             raise InputError("The step of the search cannot be derived: give --objective, as in 20x/0.75.")
         low, high = parse_range(value_range)
         wishes = {"low": low, "high": high, "step": step, "zero": zero, "overshoot": overshoot, "range_um": search_um}
-        config = _config(lens, settle_ms, focus_direction, wishes)
-        stand = Stand(
-            microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
-        )
+        config = _config(lens, settle_ms, stand.focus_direction, wishes)
+        stand = replace(stand, around_um=range_um)
         if steps is not None:
             record = measure_on_steps(stand, (device, property_name), config, steps)
         else:
-            with acquiring_microscope(stand, stain, density, lens, shape) as (seen, _):
+            with slide_microscope(stand, slide, lens) as (seen, _):
                 record = _measure(seen, stand, (device, property_name), config)
         if record.curve is not None:
             record.curve.save(out)
@@ -199,8 +152,7 @@ def _measure(microscope: CoreMicroscope, stand: Stand, which: tuple[str, str], c
 
     knob = PropertyKnob(microscope.core, *which, clock=microscope.clock, settle_s=config.settle_s)
     work = begin(microscope, knob, config)
-    if stand.microscope != SIMULATED:
-        _ask(microscope, knob, config, stand)
+    ask_to_move(stand, _what_moves(microscope, knob, config))
     with progress_bar("calibrating the lens") as advance:
 
         def follow(step: Any) -> None:
@@ -210,17 +162,14 @@ def _measure(microscope: CoreMicroscope, stand: Stand, which: tuple[str, str], c
         return run_to_end(work, follow)
 
 
-def _ask(microscope: CoreMicroscope, knob: PropertyKnob, config: LensConfig, stand: Stand) -> None:
-    """Say what may move and how far; go on only with a yes."""
+def _what_moves(microscope: CoreMicroscope, knob: PropertyKnob, config: LensConfig) -> str:
     drive, values = microscope.focus, config.values
     low, high = drive.limits_um
-    say(
+    return (
         f"{knob.device} will be set to {knob.name} from {values[0]:g} to {values[-1]:g} and back to {knob.value():g};"
         f" the focus drive {drive.label} stands at {drive.position_um():.2f} µm and will move between {low:.2f} and"
         f" {high:.2f} µm, overshoot included."
     )
-    if not (stand.yes or agreed("Is it safe to move there?")):
-        raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
 
 
 def _tell(record: LensRecord, out: Path, as_json: bool) -> None:

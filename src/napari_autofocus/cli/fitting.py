@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_autofocus.cli.output import say
+from napari_autofocus.cli.stand import Stand, lens_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.microscope.protocol import Microscope
-    from napari_autofocus.models.package import CardOptics
     from napari_autofocus.models.suggestion import Sight
-    from napari_autofocus.optics import Objective
 
 
 def fitting_model(sight: Sight) -> str:
@@ -49,13 +48,13 @@ def nearest_model(sight: Sight) -> str | None:
     return None if found is None else found.name
 
 
-def simulated_sight(lens: Objective, stain: str, camera: str | None) -> Sight:
+def simulated_sight(stand: Stand, stain: str, camera: str | None) -> Sight:
     """What the simulated microscope will show."""
     from napari_autofocus.models.suggestion import Sight
     from napari_autofocus.simulation.cameras import usual_colour
 
     known = None if stain == "mixed" else stain
-    return Sight(lens, "mono" if (camera or usual_colour(stain)) == "mono" else "rgb", known)
+    return Sight(lens_of(stand), "mono" if (camera or usual_colour(stain)) == "mono" else "rgb", known)
 
 
 def real_sight(microscope: Microscope, optics: ImageOptics | None) -> Sight:
@@ -79,22 +78,7 @@ def real_sight(microscope: Microscope, optics: ImageOptics | None) -> Sight:
     return Sight.of(frame.image, seen, frame.bit_depth)
 
 
-def simulated_lens(objective: str | None, pixel_um: float | None, own: CardOptics | None = None) -> Objective:
-    """The lens of the simulated microscope: the model's own unless another is stated, 20x/0.75 before there is a model.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    from napari_autofocus.optics import Objective
-
-    if objective is not None or own is None:
-        return Objective.parse(objective or "20x/0.75", pixel_size_um=pixel_um)
-    return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
-
-
-def real_optics(objective: str | None, pixel_um: float | None, microscope: Microscope) -> ImageOptics | None:
+def real_optics(stand: Stand, microscope: Microscope) -> ImageOptics | None:
     """How a real microscope takes its frames; the pixel size that it states itself goes before any other.
 
     Raises
@@ -103,10 +87,10 @@ def real_optics(objective: str | None, pixel_um: float | None, microscope: Micro
         If nobody states the size of a pixel.
     """
     from napari_autofocus.focus.estimate import ImageOptics
-    from napari_autofocus.optics import Objective
 
-    if objective is None:
+    lens = lens_of(stand)
+    if lens is None:
         return None
-    if pixel_um is None and microscope.snap().pixel_size_um is None:
+    if stand.pixel_um is None and microscope.snap().pixel_size_um is None:
         raise InputError("The microscope does not state the size of its pixels: give --pixel-um, in µm in the sample.")
-    return ImageOptics(Objective.parse(objective, pixel_size_um=pixel_um))
+    return ImageOptics(lens)

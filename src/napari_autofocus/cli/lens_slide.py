@@ -6,10 +6,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_autofocus.cli.focus_runs import Stand, agreed
-from napari_autofocus.cli.options import SIMULATED
-from napari_autofocus.cli.output import say
 from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.stand import Stand, ask_to_move, stage_words
 from napari_autofocus.errors import InputError
 from napari_autofocus.plain_json import UNUSABLE
 
@@ -43,7 +41,7 @@ def measure_on_steps(stand: Stand, which: tuple[str, str], config: LensConfig, t
     from napari_autofocus.microscope.mmcore import CoreMicroscope
     from napari_autofocus.routines.lens_steps import StepsConfig, calibrate_lens_on_steps, raw_curve
 
-    if stand.microscope == SIMULATED:
+    if stand.is_simulated:
         raise InputError("The simulated slide has no known steps; leave out --steps, or name a --microscope.")
     places = read_steps(table)
     facts = LensFacts(
@@ -61,7 +59,7 @@ def measure_on_steps(stand: Stand, which: tuple[str, str], config: LensConfig, t
         work = calibrate_lens_on_steps(
             microscope, places, StepsConfig(facts, config.step / 2, config.zero, config.timeout_s)
         )
-        _ask(microscope, places, stand, facts.unit)
+        ask_to_move(stand, _what_moves(microscope, places, facts.unit))
         with progress_bar("calibrating the lens") as advance:
 
             def follow(step: Any) -> None:
@@ -70,14 +68,8 @@ def measure_on_steps(stand: Stand, which: tuple[str, str], config: LensConfig, t
             return run_to_end(work, follow)
 
 
-def _ask(microscope: CoreMicroscope, places: list[SlideStep], stand: Stand, unit: str) -> None:
-    """Say what may move and how far; go on only with a yes."""
-    (low, high), drive = microscope.focus.limits_um, microscope.focus
-    x_um, y_um = [place.x_um for place in places], [place.y_um for place in places]
-    say(
-        f"{drive.label} will be set between {low:g} and {high:g} {unit}".rstrip()
-        + f" and back; the stage will move between x {min(x_um):.0f} and {max(x_um):.0f}, y {min(y_um):.0f} and"
-        f" {max(y_um):.0f} µm; the focus stage, if there is one, stays."
-    )
-    if not (stand.yes or agreed("Is it safe to move there?")):
-        raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
+def _what_moves(microscope: CoreMicroscope, places: list[SlideStep], unit: str) -> str:
+    low, high = microscope.focus.limits_um
+    lens = f"{microscope.focus.label} will be set between {low:g} and {high:g} {unit}".rstrip()
+    stage = stage_words([(place.x_um, place.y_um) for place in places])
+    return f"{lens} and back; {stage}; the focus stage, if there is one, stays."

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import acquiring_microscope, lens_of, usual_range_um
-from napari_autofocus.cli.focus_runs import Stand, agreed
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    BacklashUm,
-    CameraColour,
-    Density,
-    ExposureMs,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Seed,
-    Shape,
-    Stain,
-    Yes,
-)
+from napari_autofocus.cli.options import AroundUm
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.stand import (
+    SimulatedSlide,
+    Stand,
+    ask_to_move,
+    drive_words,
+    lens_of,
+    slide_microscope,
+    usual_range_um,
+)
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.microscope.mmcore import CoreMicroscope
     from napari_autofocus.workflows.mda import FocusEvent, MdaFinder, MdaFocusRecord
 
 METHOD = "Autofocus"
@@ -39,6 +31,7 @@ SWEEP = "sweep"
 def mda(
     sequence: Annotated[Path, typer.Argument(help="A useq sequence, .yaml or .json.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for an OME-Zarr a place, metadata of every frame and the record.")],
+    *,
     model: Annotated[
         str,
         typer.Option(help="Name of a model, of one shot or two, or its file; or sweep.", rich_help_panel=METHOD),
@@ -87,36 +80,9 @@ def mda(
         bool,
         typer.Option("--insist", help="Use the model although the optics are not its own.", rich_help_panel=METHOD),
     ] = False,
-    microscope: MicroscopeName = SIMULATED,
-    limits_um: LimitsUm = None,
-    range_um: Annotated[
-        float | None,
-        typer.Option(
-            "--range-um",
-            help="A real drive stays within so many µm of where it stands, instead of --limits-um.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: apart. For a drive that does not tell.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="As 20x/0.75 or '100x/1.4 oil'; a real microscope needs it.", rich_help_panel=MICROSCOPE),
-    ] = None,
-    pixel_um: PixelUm = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
-    seed: Seed = 0,
-    yes: Yes = False,
+    stand: Stand,
+    range_um: AroundUm = None,
+    slide: SimulatedSlide,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print one JSON object: {"outcome", "events": \\[...], "skipped": \\[...]}.')
     ] = False,
@@ -138,9 +104,7 @@ def mda(
     from napari_autofocus.workflows.mda.maps import read_map_height
 
     with reserved_stdout(as_json):
-        stand = Stand(
-            microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
-        )
+        stand = replace(stand, around_um=range_um)
         plan = read_sequence(sequence)
         config = MdaFocusConfig(
             on_failure=on_failure,  # type: ignore[arg-type]  # checked there
@@ -150,9 +114,10 @@ def mda(
             channel=_channel(channel),
         )
         height = None if focus_map is None else read_map_height(focus_map)
-        finder, lens = _finder(model, objective, pixel_um, stand, find_range_um, neighbours, insist)
-        with acquiring_microscope(stand, stain, density, lens, shape) as (seen, _):
-            _ask(seen, stand, len(plan.stage_positions))
+        finder, lens = _finder(model, stand, find_range_um, neighbours, insist)
+        with slide_microscope(stand, slide, lens) as (seen, _):
+            visits = max(1, len(plan.stage_positions))
+            ask_to_move(stand, f"{drive_words(seen.focus)}; the acquisition visits {visits} positions.")
             record = acquire_with_autofocus(seen, plan, finder, config, height=height, out=out, on_focus=_say_focus)
         _tell(record, out, as_json)
     if record.outcome != "done" or record.missing or not all(event.found for event in record.events):
@@ -172,33 +137,22 @@ def _channel(text: str | None) -> Any:
         raise InputError(f"--channel is GROUP:PRESET or GROUP:PRESET:EXPOSURE_MS; found {text!r}.") from error
 
 
-def _finder(
-    name: str,
-    objective: str | None,
-    pixel_um: float | None,
-    stand: Stand,
-    range_um: float | None,
-    neighbours: int,
-    insist: bool,
-) -> tuple[MdaFinder, Any]:
+def _finder(name: str, stand: Stand, range_um: float | None, neighbours: int, insist: bool) -> tuple[MdaFinder, Any]:
     """What focuses, and the lens of the microscope."""
     from napari_autofocus.routines.sweep_config import SweepConfig
     from napari_autofocus.workflows.mda import model_finder, sweep_finder
 
-    lens = lens_of(objective, pixel_um, stand.microscope)
     if name == SWEEP:
+        lens = lens_of(stand)
         if lens is None:
             raise InputError("A sweep takes its step from the depth of field; give --objective, as in 20x/0.75.")
         return sweep_finder(SweepConfig(dof_um=lens.dof_um, range_um=usual_range_um(lens, range_um))), lens
     from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.models.pair_predictor import load_focus_model
-    from napari_autofocus.optics import Objective
     from napari_autofocus.routines.refocus_config import RefocusConfig
 
     predictor = load_focus_model(name)
-    if objective is None and stand.microscope == SIMULATED:
-        own = predictor.card.optics
-        lens = Objective.parse(own.objective.name, pixel_size_um=pixel_um or own.pixel_size_um)
+    lens = lens_of(stand, predictor.card.optics)
     config = RefocusConfig(
         optics=None if lens is None else ImageOptics(lens),
         insist=insist,
@@ -207,19 +161,6 @@ def _finder(
         sweep=SweepConfig(dof_um=predictor.card.dof_um, range_um=predictor.card.range_um),
     )
     return model_finder(predictor, config), lens
-
-
-def _ask(microscope: CoreMicroscope, stand: Stand, positions: int) -> None:
-    """Say what may move and how far; go on only with a yes."""
-    if stand.microscope == SIMULATED:
-        return
-    drive, (low, high) = microscope.focus, microscope.focus.limits_um
-    say(
-        f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm and will move between {low:.2f} and"
-        f" {high:.2f} µm, overshoot included; the acquisition visits {max(1, positions)} positions."
-    )
-    if not (stand.yes or agreed("Is it safe to move there?")):
-        raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
 
 
 def _say_focus(event: FocusEvent) -> None:

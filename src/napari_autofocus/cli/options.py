@@ -1,5 +1,7 @@
 """Options that several commands share: which slide is simulated, which microscope is focused, what is kept of runs.
 
+Groups of them that go together are dataclasses in ``stand.py`` and ``file_options.py``.
+
 A command that reads one of them differently states its own.
 """
 
@@ -57,12 +59,38 @@ MicroscopeName = Annotated[
         rich_help_panel=MICROSCOPE,
     ),
 ]
+ObjectiveName = Annotated[
+    str | None,
+    typer.Option(
+        "--objective",
+        help="Magnification, NA and immersion, as in 20x/0.75 or '100x/1.4 oil'. A real microscope does not tell it; a"
+        " simulated one has 20x/0.75, or the model's own, unless another is given.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
+FocusDirection = Annotated[
+    int | None,
+    typer.Option(
+        "--focus-direction",
+        help="+1: a growing z brings sample and objective together; -1: it moves them apart. Unless given, what the"
+        " drive tells (+1 when simulated); where it does not tell, refocus and survey find out by a move of 2 µm.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
 LimitsUm = Annotated[
     tuple[float, float] | None,
     typer.Option(
         "--limits-um",
         help="Lowest and highest position the drive may ever take, in µm as it reports them. A real microscope"
         " moves only if these or --range-um are given.",
+        rich_help_panel=MICROSCOPE,
+    ),
+]
+AroundUm = Annotated[
+    float | None,
+    typer.Option(
+        "--range-um",
+        help="A real drive stays within so many µm of where it stands, instead of --limits-um.",
         rich_help_panel=MICROSCOPE,
     ),
 ]

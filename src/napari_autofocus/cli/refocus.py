@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight, simulated_lens, simulated_sight
-from napari_autofocus.cli.focus_runs import UNKNOWN, Stand, connected, runs_on_real, runs_on_simulated
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    AsJson,
-    BacklashUm,
-    CameraColour,
-    ExposureMs,
-    LensFile,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Records,
-    Seed,
-    Shape,
-    TrialDensity,
-    TrialStain,
-    Yes,
-    parse_shape,
-)
+from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight, simulated_sight
+from napari_autofocus.cli.focus_runs import UNKNOWN, TrialSlide, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.options import AroundUm, AsJson, LensFile, Records
 from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
 from napari_autofocus.cli.progress import run_to_end
 from napari_autofocus.cli.proposals import tell_proposals
 from napari_autofocus.cli.runs_table import require_folder, tell_runs
+from napari_autofocus.cli.stand import Stand, connected, lens_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,10 +28,10 @@ if TYPE_CHECKING:
     Model = ModelPredictor | PairModelPredictor
 
 METHOD = "Method"
-DEFAULT_EXPOSURE_MS = 25.0
 
 
 def refocus(
+    *,
     model: Annotated[
         str | None,
         typer.Option(
@@ -57,14 +40,12 @@ def refocus(
             show_default=False,
         ),
     ] = None,
-    microscope: MicroscopeName = SIMULATED,
     runs: Annotated[
         int,
         typer.Option(
             help="How many runs; each simulated one at a random field, from a random start within the model's range."
         ),
     ] = 1,
-    seed: Seed = 0,
     propose: Annotated[
         bool, typer.Option("--propose", help="Say where the drive would go, and move nothing.", rich_help_panel=METHOD)
     ] = False,
@@ -111,41 +92,11 @@ def refocus(
         float,
         typer.Option("--timeout-s", help="Time for one run, in s; then the drive goes back.", rich_help_panel=METHOD),
     ] = 60.0,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="Magnification, NA and immersion, as in 20x/0.75 or '100x/1.4 oil'. A real microscope needs it; the"
-            " simulated one has the model's unless another is given.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    pixel_um: PixelUm = None,
-    limits_um: LimitsUm = None,
+    stand: Stand,
+    range_um: AroundUm = None,
     lens: LensFile = None,
-    range_um: Annotated[
-        float | None,
-        typer.Option(
-            "--range-um",
-            help="A real drive stays within so many µm of where it stands, instead of --limits-um.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart. Taken from the"
-            " microscope where it knows; otherwise found out by a move of 2 µm. +1 when simulated.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    stain: TrialStain = "he",
-    density: TrialDensity = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
+    slide: TrialSlide,
     records: Records = None,
-    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Focus a microscope, simulated or real, by a model: look, move, and look again to prove it.
@@ -170,47 +121,33 @@ def refocus(
     from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.models.pair_predictor import load_focus_model
     from napari_autofocus.routines.refocus_config import RefocusConfig
-    from napari_autofocus.workflows.trial_slides import TrialSlides
 
     with reserved_stdout(as_json):
         require_folder(records)
-        _require_positive("--pixel-um", pixel_um)
-        stand = Stand(
-            microscope,
-            runs,
-            seed,
-            limits_um,
-            range_um,
-            focus_direction,
-            backlash_um,
-            exposure_ms,
-            yes,
-            lens,
-            camera=camera,
-        )
+        stand = replace(stand, runs=runs, around_um=range_um, lens=lens)
         settings: dict[str, Any] = {
             "insist": insist,
-            "focus_direction": focus_direction or 0,
+            "focus_direction": stand.focus_direction or 0,
             "uneven": uneven,
             "timeout_s": timeout_s,
             "dz_um": dz_um,
         }
         ended: list[tuple[Any, dict[str, Any]]]
-        if model is None and microscope == SIMULATED:
-            model = fitting_model(simulated_sight(simulated_lens(objective, pixel_um), stain, camera))
+        if model is None and stand.is_simulated:
+            model = fitting_model(simulated_sight(stand, slide.stain, slide.camera))
         predictor = None if model is None else load_focus_model(model)
-        if microscope == SIMULATED:
+        if stand.is_simulated:
             assert predictor is not None
-            seen = simulated_lens(objective, pixel_um, predictor.card.optics)
-            size, lit_ms = parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS
-            slides = TrialSlides(stain, density, seen, seed, size, lit_ms, stains=predictor.card.stains, camera=camera)
+            seen = lens_of(stand, predictor.card.optics)
+            assert seen is not None
+            slides = slide.slides(stand, seen, stains=predictor.card.stains)
             config = RefocusConfig(optics=ImageOptics(seen), sweep=_sweep(predictor, sweep, timeout_s), **settings)
             routine = _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
             ended = runs_on_simulated(stand, slides, routine, within_um=predictor.card.range_um)
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the model.
             with connected(stand, moves=not propose) as real:
-                optics = real_optics(objective, pixel_um, real)
+                optics = real_optics(stand, real)
                 predictor = predictor or load_focus_model(fitting_model(real_sight(real, optics)))
                 config = RefocusConfig(optics=optics, sweep=_sweep(predictor, sweep, timeout_s), **settings)
                 routine = _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
@@ -221,11 +158,6 @@ def refocus(
         tell_runs(ended, f"Refocusing by {predictor.name}", predictor.card.dof_um, records, as_json)
     if any(record.outcome == "failed" for record, _ in ended):
         raise typer.Exit(DONE_IN_PART)
-
-
-def _require_positive(option: str, value_um: float | None) -> None:
-    if value_um is not None and not 0 < value_um < math.inf:
-        raise InputError(f"{option} must be a positive number of µm; found {value_um:g}.")
 
 
 def _sweep(predictor: Model, wanted: bool, timeout_s: float) -> SweepConfig | None:

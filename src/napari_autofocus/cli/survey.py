@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.fitting import fitting_model, real_sight, simulated_lens, simulated_sight
-from napari_autofocus.cli.focus_runs import Stand
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    SLIDE,
-    BacklashUm,
-    CameraColour,
-    Density,
-    ExposureMs,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Seed,
-    Shape,
-    Stain,
-    Yes,
-    parse_shape,
-)
+from napari_autofocus.cli.fitting import fitting_model, real_sight, simulated_sight
+from napari_autofocus.cli.options import MICROSCOPE, AroundUm
 from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.stand import SimulatedSlide, Stand, lens_of
 from napari_autofocus.cli.survey_stand import (
-    SlideWish,
+    Relief,
     ask_to_survey,
     leave_defocused,
-    lens_of_survey,
     mirrored_of,
     optics_of,
     surveyed_microscope,
@@ -49,7 +33,7 @@ METHOD = "Method"
 
 
 def survey(
-    microscope: MicroscopeName = SIMULATED,
+    *,
     points: Annotated[
         str | None,
         typer.Option(
@@ -111,48 +95,10 @@ def survey(
         Path | None,
         typer.Option(help="JSON file that keeps the survey while it runs; one that is there is gone on with."),
     ] = None,
-    limits_um: LimitsUm = None,
-    range_um: Annotated[
-        float | None,
-        typer.Option(
-            "--range-um",
-            help="A real drive stays within so many µm of where it stands, instead of --limits-um.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart. Taken from the"
-            " microscope where it knows; otherwise found out by a move of 2 µm. +1 when simulated.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="As 20x/0.75 or '100x/1.4 oil'. A real microscope needs it; the simulated one has the model's.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    pixel_um: PixelUm = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
-    tilt_um: Annotated[
-        float, typer.Option("--tilt-um", help="How much the slide rises over 10 mm, in µm.", rich_help_panel=SLIDE)
-    ] = 30.0,
-    waves_um: Annotated[
-        float, typer.Option("--waves-um", help="Height of waves 6 mm and longer, in µm.", rich_help_panel=SLIDE)
-    ] = 5.0,
-    empty: Annotated[
-        float, typer.Option(help="Share of the slide that is bare glass, from 0 to 1.", rich_help_panel=SLIDE)
-    ] = 0.0,
-    seed: Seed = 0,
-    yes: Yes = False,
+    stand: Stand,
+    range_um: AroundUm = None,
+    slide: SimulatedSlide,
+    relief: Relief,
     as_json: Annotated[
         bool, typer.Option("--json", help='Print one JSON object: {"points": \\[...], "summary": {...}}.')
     ] = False,
@@ -175,23 +121,20 @@ def survey(
 
     with reserved_stdout(as_json):
         require_outputs(out or [], record)
-        stand = Stand(
-            microscope, 1, seed, limits_um, range_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
-        )
-        wish = SlideWish(stain, density, parse_shape(shape), tilt_um, waves_um, empty)
-        if model is None and microscope == SIMULATED:
-            model = fitting_model(simulated_sight(simulated_lens(objective, pixel_um), stain, camera))
+        stand = replace(stand, around_um=range_um)
+        if model is None and stand.is_simulated:
+            model = fitting_model(simulated_sight(stand, slide.stain, slide.camera))
         predictor = None if model is None else load_model(model)
-        lens = lens_of_survey(objective, pixel_um, predictor, microscope)
+        lens = lens_of(stand, None if predictor is None else predictor.card.optics)
         settings = {
             "optics": optics_of(lens),
             "insist": insist,
-            "focus_direction": focus_direction or 0,
+            "focus_direction": stand.focus_direction or 0,
             "nearby": nearby,
             "surface": surface,
-            "mirrored": mirrored_of(mirrored, microscope),
+            "mirrored": mirrored_of(mirrored, stand),
         }
-        with surveyed_microscope(stand, wish, lens) as (seen, truth):
+        with surveyed_microscope(stand, slide, relief, lens) as (seen, truth):
             stages = seen.core.getXYStageDevice(), seen.focus.label
             places = _grid(seen, area_mm, points) if positions is None else _listed(positions, stages, insist=insist)
             ask_to_survey(seen, places, stand)
@@ -199,7 +142,7 @@ def survey(
                 predictor = load_model(fitting_model(real_sight(seen, optics_of(lens))))
             config = _config(predictor, settings)
             if truth is not None:
-                leave_defocused(seen, truth, places[0], seed)
+                leave_defocused(seen, truth, places[0], stand.seed)
             taken = _take(seen, predictor, config, places, record)
             stacks = _stacks(seen, taken, places) if compare else None
         surveyed = Surveyed(taken, truth, surface, stages, stacks)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from napari_autofocus.cli.acquire_stand import DEFAULT_EXPOSURE_MS
-from napari_autofocus.cli.focus_runs import Stand, agreed, connected
-from napari_autofocus.cli.options import SIMULATED
-from napari_autofocus.cli.output import say
+import typer
+
+from napari_autofocus.cli.options import SLIDE
+from napari_autofocus.cli.stand import (
+    SimulatedSlide,
+    Stand,
+    ask_to_move,
+    connected,
+    drive_words,
+    simulated,
+    stage_words,
+)
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.microscope.mmcore import CoreMicroscope
-    from napari_autofocus.models.predictor import ModelPredictor
     from napari_autofocus.optics import Objective
     from napari_autofocus.routines.survey import Place
+    from napari_autofocus.simulation.scene import Scene
     from napari_autofocus.workflows.survey_figures import TrueSurface
 
 WAVE_LENGTH_UM = 6000.0
@@ -28,15 +36,18 @@ START_WITHIN_UM = 8.0
 
 
 @dataclass(frozen=True)
-class SlideWish:
-    """What the simulated slide is to be like."""
+class Relief:
+    """How a simulated slide lies, and how much of it is bare."""
 
-    stain: str
-    density: str
-    shape: tuple[int, int]
-    tilt_um: float
-    waves_um: float
-    empty: float
+    tilt_um: Annotated[
+        float, typer.Option("--tilt-um", help="How much the slide rises over 10 mm, in µm.", rich_help_panel=SLIDE)
+    ] = 30.0
+    waves_um: Annotated[
+        float, typer.Option("--waves-um", help="Height of waves 6 mm and longer, in µm.", rich_help_panel=SLIDE)
+    ] = 5.0
+    empty: Annotated[
+        float, typer.Option(help="Share of the slide that is bare glass, from 0 to 1.", rich_help_panel=SLIDE)
+    ] = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.empty < 1:
@@ -49,53 +60,34 @@ class SlideWish:
 
 @contextmanager
 def surveyed_microscope(
-    stand: Stand, wish: SlideWish, lens: Objective | None
+    stand: Stand, slide: SimulatedSlide, relief: Relief, lens: Objective | None
 ) -> Iterator[tuple[CoreMicroscope, TrueSurface | None]]:
     """The microscope to survey with and, where it is simulated, the truth; closed on leaving."""
-    if stand.microscope != SIMULATED:
+    if not stand.is_simulated:
         with connected(stand) as real:
             yield real, None
         return
     from napari_autofocus.workflows.survey_figures import true_surface
 
     assert lens is not None  # the model's own, where none was named
-    with _rig(stand, wish, lens) as rig:
-        yield rig.microscope, true_surface(rig.scene, stand.focus_direction or 1)
-
-
-def _rig(stand: Stand, wish: SlideWish, lens: Objective) -> Any:
-    """The slide on quick stages that live by a virtual clock."""
-    from napari_autofocus.microscope.clock import VirtualClock
-    from napari_autofocus.microscope.simulated import simulated_rig
-    from napari_autofocus.simulation.cameras import usual_camera
-    from napari_autofocus.simulation.scene import Scene
-    from napari_autofocus.simulation.topography import Topography
-
-    lit_ms = stand.exposure_ms or DEFAULT_EXPOSURE_MS
-    # Along the diagonal, so that both ways of the stage go up and down.
-    slope = wish.tilt_um / TILT_OVER_MM / 2**0.5
-    scene = Scene.build(
-        wish.stain,
-        wish.density,
-        lens,
-        seed=stand.seed,
-        shape=wish.shape,
-        topography=Topography(slope, slope, wave_um=wish.waves_um, wave_length_um=WAVE_LENGTH_UM),
-        bare=wish.empty,
-        camera=usual_camera(wish.stain, stand.camera, exposure_ms=lit_ms),
-    )
-    return simulated_rig(
+    scene = _scene(stand, slide, relief, lens)
+    with simulated(
+        stand,
         scene,
-        focus_direction=stand.focus_direction or 1,
-        backlash_um=1.0 if stand.backlash_um is None else stand.backlash_um,
         settling_s=SETTLING_S,
         xy_speed_um_s=XY_SPEED_UM_S,
         xy_acceleration_um_s2=XY_ACCELERATION_UM_S2,
-        exposure_ms=lit_ms,
-        clock=VirtualClock(),
-        seed=stand.seed,
-        limits_um=stand.limits_um,
-    )
+    ) as rig:
+        yield rig.microscope, true_surface(scene, stand.focus_direction or 1)
+
+
+def _scene(stand: Stand, slide: SimulatedSlide, relief: Relief, lens: Objective) -> Scene:
+    from napari_autofocus.simulation.topography import Topography
+
+    # Along the diagonal, so that both ways of the stage go up and down.
+    slope = relief.tilt_um / TILT_OVER_MM / 2**0.5
+    topography = Topography(slope, slope, wave_um=relief.waves_um, wave_length_um=WAVE_LENGTH_UM)
+    return slide.scene(stand, lens, topography=topography, bare=relief.empty)
 
 
 def leave_defocused(microscope: CoreMicroscope, truth: TrueSurface, place: Place, seed: int) -> None:
@@ -109,26 +101,10 @@ def leave_defocused(microscope: CoreMicroscope, truth: TrueSurface, place: Place
     walk_to(microscope.focus, min(max(truth(*place) + off_um, low), high))
 
 
-def lens_of_survey(
-    objective: str | None, pixel_um: float | None, predictor: ModelPredictor | None, microscope: str
-) -> Objective | None:
-    """The objective that was named; the model's own where none was and the microscope is simulated."""
-    from napari_autofocus.optics import Objective
-
-    if pixel_um is not None and not 0 < pixel_um < float("inf"):
-        raise InputError(f"--pixel-um must be a positive number of µm; found {pixel_um:g}.")
-    if objective is not None:
-        return Objective.parse(objective, pixel_size_um=pixel_um)
-    if microscope != SIMULATED or predictor is None:
-        return None
-    own = predictor.card.optics
-    return Objective.parse(own.objective.name, pixel_size_um=own.pixel_size_um if pixel_um is None else pixel_um)
-
-
-def mirrored_of(text: str | None, microscope: str) -> tuple[bool, bool] | None:
+def mirrored_of(text: str | None, stand: Stand) -> tuple[bool, bool] | None:
     """Whether columns grow against x and rows against y; None where nobody said. Raises InputError."""
     if text is None:
-        return (False, False) if microscope == SIMULATED else None
+        return (False, False) if stand.is_simulated else None
     if text not in ("no", "x", "y", "xy"):
         raise InputError(f"--mirrored is no, x, y or xy; found {text!r}.")
     return "x" in text, "y" in text
@@ -143,8 +119,7 @@ def optics_of(lens: Objective | None) -> ImageOptics | None:
 
 def ask_to_survey(microscope: CoreMicroscope, places: Sequence[Place], stand: Stand) -> None:
     """Say what may move and how far; go on only with a yes. Raises InputError without one, or beyond the stage."""
-    drive, xy = microscope.focus, microscope.xy
-    (low, high), (x_um, y_um) = drive.limits_um, zip(*places, strict=True)
+    (x_um, y_um), xy = zip(*places, strict=True), microscope.xy
     x0, y0, x1, y1 = xy.limits_um
     if min(x_um) < x0 or max(x_um) > x1 or min(y_um) < y0 or max(y_um) > y1:
         raise InputError(
@@ -152,12 +127,5 @@ def ask_to_survey(microscope: CoreMicroscope, places: Sequence[Place], stand: St
             f" beyond the limits of the XY stage (x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f} µm); take a smaller"
             " area, or move the stage to its middle."
         )
-    if stand.microscope == SIMULATED:
-        return
-    say(
-        f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm and will move between {low:.2f} and"
-        f" {high:.2f} µm, overshoot included; the stage will move between x {min(x_um):.0f} and {max(x_um):.0f}, y"
-        f" {min(y_um):.0f} and {max(y_um):.0f} µm, and a field's width beyond; places: {len(places)}."
-    )
-    if not (stand.yes or agreed("Is it safe to move there?")):
-        raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
+    stage = f"{stage_words(places)}, and a field's width beyond"
+    ask_to_move(stand, f"{drive_words(microscope.focus)}; {stage}; places: {len(places)}.")

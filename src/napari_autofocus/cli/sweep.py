@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import usual_range_um
-from napari_autofocus.cli.focus_runs import Stand, connected, runs_on_real, runs_on_simulated
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    AsJson,
-    BacklashUm,
-    CameraColour,
-    ExposureMs,
-    LensFile,
-    LimitsUm,
-    MicroscopeName,
-    Records,
-    Seed,
-    Shape,
-    TrialDensity,
-    TrialStain,
-    Yes,
-    parse_shape,
-)
+from napari_autofocus.cli.focus_runs import TrialSlide, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.options import AsJson, LensFile, Records
 from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
 from napari_autofocus.cli.runs_table import require_folder, tell_runs
+from napari_autofocus.cli.stand import Stand, connected, lens_of, usual_range_um
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,11 +24,10 @@ if TYPE_CHECKING:
     from napari_autofocus.routines.sweep import SweepConfig
 
 SEARCH = "Search"
-DEFAULT_EXPOSURE_MS = 25.0
 
 
 def sweep(
-    microscope: MicroscopeName = SIMULATED,
+    *,
     method: Annotated[
         str,
         typer.Option(
@@ -60,7 +43,6 @@ def sweep(
             help="How many sweeps; each simulated one at a random field, from a random start within the usual range."
         ),
     ] = 1,
-    seed: Seed = 0,
     range_um: Annotated[
         float | None,
         typer.Option(
@@ -93,32 +75,10 @@ def sweep(
         float,
         typer.Option("--timeout-s", help="Time for one sweep, in s; then the drive goes back.", rich_help_panel=SEARCH),
     ] = 60.0,
-    limits_um: LimitsUm = None,
+    stand: Stand,
     lens: LensFile = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart. Taken from the"
-            " microscope where it knows; +1 when simulated.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="Magnification/NA and immersion, as 20x/0.75 (when simulated) or '100x/1.4 oil'. A real microscope"
-            " needs it for its depth of field, unless --step-um is given.",
-            rich_help_panel=MICROSCOPE,
-        ),
-    ] = None,
-    stain: TrialStain = "he",
-    density: TrialDensity = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
+    slide: TrialSlide,
     records: Records = None,
-    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Focus a microscope, simulated or real, by a classical search.
@@ -136,24 +96,9 @@ def sweep(
         napari-autofocus sweep --microscope simulated --method brent --runs 5 --seed 3
         napari-autofocus sweep --microscope MMConfig.cfg --objective 20x/0.75 --limits-um 90 130
     """
-    from napari_autofocus.optics import Objective
-    from napari_autofocus.workflows.trial_slides import TrialSlides
-
     with reserved_stdout(as_json):
         require_folder(records)
-        stand = Stand(
-            microscope,
-            runs,
-            seed,
-            limits_um,
-            range_um,
-            focus_direction,
-            backlash_um,
-            exposure_ms,
-            yes,
-            lens,
-            camera=camera,
-        )
+        stand = replace(stand, runs=runs, around_um=range_um, lens=lens)
         settings = {
             "method": method,
             "range_um": range_um,
@@ -162,17 +107,16 @@ def sweep(
             "polarity": polarity,
             "timeout_s": timeout_s,
         }
-        if microscope == SIMULATED:
-            seen = Objective.parse(objective or "20x/0.75")
+        seen = lens_of(stand)
+        if stand.is_simulated:
+            assert seen is not None
             config = _config(seen, **settings)
-            slides = TrialSlides(
-                stain, density, seen, seed, parse_shape(shape), exposure_ms or DEFAULT_EXPOSURE_MS, camera=camera
-            )
+            slides = slide.slides(stand, seen)
             ended = runs_on_simulated(stand, slides, _routine(config), within_um=usual_range_um(seen))
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the search.
             with connected(stand) as real:
-                config = _config(Objective.parse(objective) if objective else None, **settings)
+                config = _config(seen, **settings)
                 ended = runs_on_real(real, stand, _routine(config))
         tell_runs(ended, f"Focusing by {method}", config.dof_um, records, as_json)
     if any(record.outcome == "failed" for record, _ in ended):

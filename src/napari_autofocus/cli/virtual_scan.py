@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.acquire_stand import acquiring_microscope, lens_of
-from napari_autofocus.cli.focus_runs import Stand, agreed
-from napari_autofocus.cli.options import (
-    MICROSCOPE,
-    SIMULATED,
-    BacklashUm,
-    CameraColour,
-    Density,
-    ExposureMs,
-    LimitsUm,
-    MicroscopeName,
-    PixelUm,
-    Seed,
-    Shape,
-    Stain,
-    Yes,
-)
+from napari_autofocus.cli.options import MICROSCOPE
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.stand import (
+    DEFAULT_RANGE_UM,
+    SimulatedSlide,
+    Stand,
+    ask_to_move,
+    drive_words,
+    lens_of,
+    slide_microscope,
+    stage_words,
+)
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,12 +34,11 @@ SCAN = "Scan"
 SWEEP = "sweep"
 _AREA = re.compile(r"\s*(\d+)\s*[x×]\s*(\d+)\s*", re.I)
 _ROOM_UM = 5.0
-DEFAULT_RANGE_UM = 10.0
 
 
 def virtual_scan(
     out: Annotated[Path, typer.Option(help="The slide (.zarr); one that was begun by the same plan is gone on with.")],
-    microscope: MicroscopeName = SIMULATED,
+    *,
     area: Annotated[
         str, typer.Option(help="Columns x rows of tiles around where the stage stands.", rich_help_panel=SCAN)
     ] = "3x3",
@@ -93,24 +86,8 @@ def virtual_scan(
     insist: Annotated[
         bool, typer.Option("--insist", help="Use the model for optics or shots it was not made for.")
     ] = False,
-    limits_um: LimitsUm = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(help="+1 or -1, for a drive that does not tell.", rich_help_panel=MICROSCOPE),
-    ] = None,
-    backlash_um: BacklashUm = None,
-    exposure_ms: ExposureMs = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="As 20x/0.75 (when simulated) or '100x/1.4 oil'.", rich_help_panel=MICROSCOPE),
-    ] = None,
-    pixel_um: PixelUm = None,
-    stain: Stain = "he",
-    density: Density = "dense",
-    camera: CameraColour = None,
-    shape: Shape = "512x612",
-    seed: Seed = 0,
-    yes: Yes = False,
+    stand: Stand,
+    slide: SimulatedSlide,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -133,19 +110,17 @@ def virtual_scan(
     """
     with reserved_stdout(as_json):
         around_um = None if range_um is None else range_um + dz_um / 2 + _ROOM_UM
+        stand = replace(stand, around_um=around_um)
         find_range_um = DEFAULT_RANGE_UM if range_um is None else range_um
-        stand = Stand(
-            microscope, 1, seed, limits_um, around_um, focus_direction, backlash_um, exposure_ms, yes, camera=camera
-        )
-        lens = lens_of(objective, pixel_um, microscope)
+        lens = lens_of(stand)
         refocuser = None if model is None else _refocuser(model)
         config = {"dz_um": dz_um, "skip_empty": not keep_empty, "find_every": find_every}
         wishes = {"area": area, "overlap": overlap, "config": config, "focus": focus, "find_range_um": find_range_um}
-        wishes |= {"lens": lens, "pixel_um": pixel_um, "mirrored": (mirror_x, mirror_y)}
-        with acquiring_microscope(stand, stain, density, lens, shape) as (seen, _):
+        wishes |= {"lens": lens, "mirrored": (mirror_x, mirror_y)}
+        with slide_microscope(stand, slide, lens) as (seen, _):
             plan = _plan(seen, stand, wishes)
-            if microscope != SIMULATED and not out.exists():
-                _ask(seen, plan, stand)
+            if not out.exists():
+                ask_to_move(stand, f"{drive_words(seen.focus)}; {stage_words(plan.tiles)}; tiles: {len(plan.tiles)}.")
             result = _take(seen, plan, out, refocuser, insist)
         _tell(result, as_json)
     if result.path is None or (result.record is not None and result.record.outcome != "done"):
@@ -168,7 +143,7 @@ def _plan(microscope: CoreMicroscope, stand: Stand, wishes: dict[str, Any]) -> S
     if match is None:
         raise InputError(f"Cannot read {wishes['area']!r} as an area; write columns x rows of tiles, as in 3x3.")
     core, lens = microscope.core, wishes["lens"]
-    pixel_um = float(core.getPixelSizeUm()) or wishes["pixel_um"] or (lens and lens.pixel_size_um)
+    pixel_um = float(core.getPixelSizeUm()) or stand.pixel_um or (lens and lens.pixel_size_um)
     if not pixel_um:
         raise InputError(
             "The microscope does not state the size of a pixel, by which tiles are placed; give --pixel-um."
@@ -185,19 +160,6 @@ def _plan(microscope: CoreMicroscope, stand: Stand, wishes: dict[str, Any]) -> S
         wishes["find_range_um"],
         wishes["mirrored"],
     )
-
-
-def _ask(microscope: CoreMicroscope, plan: ScanPlan, stand: Stand) -> None:
-    """Say what may move and how far; go on only with a yes."""
-    drive = microscope.focus
-    (low, high), (x_um, y_um) = drive.limits_um, zip(*plan.tiles, strict=True)
-    say(
-        f"The focus drive {drive.label} stands at {drive.position_um():.2f} µm and will move between {low:.2f} and"
-        f" {high:.2f} µm, overshoot included; the stage will move between x {min(x_um):.0f} and {max(x_um):.0f}, y"
-        f" {min(y_um):.0f} and {max(y_um):.0f} µm; tiles: {len(plan.tiles)}."
-    )
-    if not (stand.yes or agreed("Is it safe to move there?")):
-        raise InputError("Nothing was moved, because you did not agree; --yes skips the question.")
 
 
 def _take(
