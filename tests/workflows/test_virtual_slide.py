@@ -85,6 +85,18 @@ def test_the_pyramid_halves_until_short_and_says_where_pixels_lie(tmp_path: Path
     assert coarse[1]["translation"] == [pixel / 2] * 2
 
 
+def test_the_uncertainty_lies_over_the_image_that_it_belongs_to(tmp_path: Path) -> None:
+    """Each of its pixels stands for 4 x 4 px and lies in their middle, 1.5 px from the first."""
+    one = texture((300, 410), 1)
+    pair(tmp_path, one, one)
+    recover(tmp_path, SharperRefocuser(colour="mono"))
+    group = zarr.open_group(str(tmp_path / "out.zarr" / "uncertainty"), mode="r")
+    steps = group.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    pixel = LENS.pixel_size_um
+    assert steps[0]["scale"] == [4 * pixel] * 2
+    assert steps[1]["translation"] == pytest.approx([1.5 * pixel] * 2)
+
+
 def test_odd_sides_keep_their_last_row(tmp_path: Path) -> None:
     one = texture((1031, 1027), 1)
     pair(tmp_path, one, one)

@@ -129,7 +129,7 @@ class SlideCanvas:
         source = self.read(level - 1, slice(2 * y, 2 * (y + rows)), slice(2 * x, 2 * (x + columns)))
         self.write(level, y, x, halved(source))
 
-    def finish(self, facts: Mapping[str, Any], *, name: str, pixel_size_um: float | None) -> None:
+    def finish(self, facts: Mapping[str, Any], *, name: str, pixel_size_um: float | None, reduction: int = 1) -> None:
         """Say what the image is, which makes it valid.
 
         Parameters
@@ -140,13 +140,15 @@ class SlideCanvas:
             Of the image.
         pixel_size_um : float or None
             Of the finest level, µm; None where nobody knows.
+        reduction : int
+            Side of the square that a pixel of the finest level stands for, px of the image that this one lies over.
         """
         import zarr
 
         is_rgb = self._arrays[0].ndim == 3
         ome: dict[str, Any] = {
             "version": VERSION,
-            "multiscales": [_multiscale(name, len(self._arrays), pixel_size_um, is_rgb)],
+            "multiscales": [_multiscale(name, len(self._arrays), pixel_size_um, is_rgb, reduction)],
         }
         if is_rgb:
             ome["omero"] = {"channels": _colours(self._arrays[0].dtype, facts.get("bit_depth"))}
@@ -184,14 +186,15 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _multiscale(name: str, levels: int, pixel: float | None, is_rgb: bool) -> dict[str, Any]:
+def _multiscale(name: str, levels: int, pixel: float | None, is_rgb: bool, reduction: int) -> dict[str, Any]:
     colour = [{"name": "c", "type": "channel"}] if is_rgb else []
     unit = {"unit": "micrometer"} if pixel else {}
     lead = [1.0] if is_rgb else []
     datasets = []
+    finest = pixel or float(reduction)
     for level in range(levels):
-        step = (pixel or 1.0) * 2**level
-        start = (step - (pixel or 1.0)) / 2  # pixels of a coarse level lie in the middle of those that they stand for
+        step = finest * 2**level
+        start = (step - finest / reduction) / 2  # a coarse pixel lies in the middle of those that it stands for
         steps = [
             {"type": "scale", "scale": [*lead, step, step]},
             {"type": "translation", "translation": [*(0.0 for _ in lead), start, start]},

@@ -266,10 +266,13 @@ class _Work:
         known = {"objective": plan.objective and objective_to_json(plan.objective), "bit_depth": plan.first.bit_depth}
         kept = {key: value for key, value in known.items() if value is not None}
         pixel_um = plan.first.pixel_size_um or (plan.objective.pixel_size_um if plan.objective else None)
-        coarse_um = None if pixel_um is None else pixel_um * 2**UNCERTAINTY_TIMES
+        times = 2**UNCERTAINTY_TIMES
+        coarse_um = None if pixel_um is None else pixel_um * times
         colour = "rgb" if plan.first.channels == 3 else "grey"
         doubt = {"what": "standard deviation of a pixel", "counts_of_full_scale": UNCERTAINTY_FULL, VIRTUAL: facts}
-        SlideCanvas(part / UNCERTAINTY).finish(doubt, name=f"{name}, uncertainty", pixel_size_um=coarse_um)
+        SlideCanvas(part / UNCERTAINTY).finish(
+            doubt, name=f"{name}, uncertainty", pixel_size_um=coarse_um, reduction=times
+        )
         SlideCanvas(part).finish({"colour": colour, **kept, VIRTUAL: facts}, name=name, pixel_size_um=pixel_um)
         with writing(self._out):
             for leftover in part.rglob("*.partial"):
