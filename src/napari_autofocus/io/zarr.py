@@ -153,14 +153,16 @@ def multiscales_of(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def array_of(folder: Path, name: Any) -> Any:
-    """An array of a group, inside of :func:`reading`.
+    """An array of a group, inside of :func:`reading`; for :func:`read_part`.
 
     Raises
     ------
     InputError
-        If it lies elsewhere, would take too much memory, or is unpacked by what can run code.
+        If it lies elsewhere, would take too much memory, or is unpacked by what can run code or knows no bounds.
     """
     import zarr
+
+    from napari_autofocus.io.zarr_parts import bounded
 
     if not isinstance(name, str) or not is_below(name):
         raise InputError(f"{folder} says that its pixels lie in {name!r}, outside itself; export it again.")
@@ -168,7 +170,7 @@ def array_of(folder: Path, name: Any) -> Any:
     if array.dtype.kind not in "uifb" or "pickle" in repr(array.metadata).lower():
         raise InputError(f"{folder} holds {array.dtype} objects instead of pixels; export it again.")
     check_size(folder, array.chunks, array.dtype)
-    return array
+    return bounded(array, folder)
 
 
 def axis_of(axis: Any) -> tuple[str, str | None]:
@@ -203,8 +205,10 @@ def _vector(numbers: Any, ndim: int) -> Plane:
 
 
 def _read(array: Any, folder: Path, index: tuple[Any, ...]) -> Plane:
+    from napari_autofocus.io.zarr_parts import read_part
+
     with reading(folder, _WHAT):
-        return np.asarray(array[index])
+        return read_part(array, (*index, *[slice(None)] * (array.ndim - len(index))), folder)
 
 
 def _with_lengths(planes: LazyPlanes, axes: list[tuple[str, str | None]], scale: Plane, offset: Plane) -> FileStack:

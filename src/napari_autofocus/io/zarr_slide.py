@@ -75,9 +75,11 @@ class SlideImage:
 
     def read(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
         """A rectangle that lies inside, shape (Y, X) or (Y, X, 3). Raises InputError if the file is damaged there."""
+        from napari_autofocus.io.zarr_parts import read_part
+
         index = tuple(self._index(letter, rows, columns) for letter in self.axes)
         with reading(self.path, _WHAT):
-            values = np.asarray(self.array[index])
+            values = read_part(self.array, index, self.path)
         return np.ascontiguousarray(np.moveaxis(values, 0, -1)) if self.channels == 3 else values
 
     def _index(self, letter: str, rows: slice, columns: slice) -> slice | int:
