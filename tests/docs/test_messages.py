@@ -1,0 +1,72 @@
+"""The page of messages quotes what the program really says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "troubleshooting.md"
+SOURCE = ROOT / "src" / "napari_autofocus"
+HOLE = "…"
+
+
+def said() -> list[str]:
+    """Every sentence in the source, its values taken out."""
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        found += [text for node in nodes if (text := sentence(node))]
+    return found
+
+
+def sentence(node: ast.AST) -> str:
+    """The words of a string, or of strings that are added to each other."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else HOLE for part in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return (sentence(node.left) or HOLE) + (sentence(node.right) or HOLE)
+    return ""
+
+
+def quoted() -> list[str]:
+    """What the page quotes."""
+    return re.findall(r"^> (.*)$", PAGE.read_text(encoding="utf-8"), re.M)
+
+
+def squeezed(text: str) -> str:
+    """Neighbouring values count as one."""
+    return re.sub(rf"{HOLE}+", HOLE, text)
+
+
+@pytest.fixture(scope="module")
+def sentences() -> set[str]:
+    return {squeezed(text) for text in said() if " " in text}
+
+
+def test_every_quoted_message_is_said_by_the_program(sentences: set[str]) -> None:
+    missing = [text for text in quoted() if not any(squeezed(text) in each for each in sentences)]
+
+    assert quoted()
+    assert missing == []
+
+
+def test_a_sentence_that_nobody_says_is_found(sentences: set[str]) -> None:
+    assert not any("The drive has gone for lunch" in each for each in sentences)
+
+
+def test_no_message_is_quoted_twice() -> None:
+    assert len(quoted()) == len(set(quoted()))
+
+
+def test_every_quote_is_followed_by_what_to_do() -> None:
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line]
+
+    assert [line for line, following in pairwise(lines) if line[0] == following[0] == ">"] == []
+    assert not lines[-1].startswith(">")
