@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_autofocus.cli.options import LensFile
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.cli.stand import (
@@ -94,6 +95,7 @@ def acquire(
         typer.Option("--keep-empty", help="Keep stacks of fields in which nothing changes.", rich_help_panel=STACKS),
     ] = False,
     stand: Stand,
+    tunable_lens: LensFile = None,
     slide: SimulatedSlide,
     as_json: Annotated[
         bool,
@@ -116,7 +118,8 @@ def acquire(
     with reserved_stdout(as_json):
         lens = lens_of(stand)
         find_um = usual_range_um(lens, find_range_um)
-        stand = replace(stand, around_um=None if range_um is None else range_um + find_um + _ROOM_UM)
+        around_um = None if range_um is None else range_um + find_um + _ROOM_UM
+        stand = replace(stand, around_um=around_um, lens=tunable_lens)
         wishes = {
             "positions": positions,
             "range_um": DEFAULT_RANGE_UM if range_um is None else range_um,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.image_options import (
-    FILES,
-    OPTICS,
-    BitDepth,
-    ImageChannel,
-    ImageObjective,
-    ImagePixelUm,
-    parse_channel,
+from napari_autofocus.cli.file_options import OPTICS, SEVERAL, ImageFiles, Optics
+from napari_autofocus.cli.output import (
+    BAD_INPUT,
+    DONE_IN_PART,
+    print_json,
+    refuse_file,
+    reserved_stdout,
+    say,
+    sentence_of,
 )
-from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
@@ -40,6 +40,7 @@ def estimate(
         list[Path],
         typer.Argument(help="Images: OME-TIFF, TIFF, PNG, JPEG, OME-Zarr.", metavar="IMAGE…", show_default=False),
     ],
+    *,
     model: Annotated[
         str | None,
         typer.Option(
@@ -60,8 +61,7 @@ def estimate(
         int | None,
         typer.Option(help="Which plane is the second shot, where --plane is the first.", rich_help_panel=SHOTS),
     ] = None,
-    objective: ImageObjective = None,
-    pixel_um: ImagePixelUm = None,
+    optics: Optics,
     insist: Annotated[
         bool,
         typer.Option(
@@ -70,12 +70,11 @@ def estimate(
             rich_help_panel=OPTICS,
         ),
     ] = False,
-    bit_depth: BitDepth = None,
     plane: Annotated[
         int | None,
-        typer.Option(help="Which plane of a z-stack is the frame, from 0.", rich_help_panel=FILES),
+        typer.Option(help="Which plane of a z-stack is the frame, from 0.", rich_help_panel=SEVERAL),
     ] = None,
-    channel: ImageChannel = None,
+    files: ImageFiles,
     out: Annotated[
         Path | None,
         typer.Option(help="Table to write (.csv or .parquet): a row a frame, a row a patch.", rich_help_panel=OUTPUT),
@@ -107,7 +106,11 @@ def estimate(
         napari-autofocus estimate a.ome.tif b.ome.tif --dz-um 2 --model two-shot-20x
         napari-autofocus estimate stack.ome.tif --plane 3 --second-plane 5 --model two-shot-20x
     """
-    settings = _settings(objective, pixel_um, insist, bit_depth, plane, channel)
+    from napari_autofocus.workflows.estimates import EstimateSettings
+
+    settings = EstimateSettings(
+        lens=optics.lens(), pixel_size_um=optics.pixel_um, insist=insist, plane=plane, **files.told()
+    )
     with reserved_stdout(as_json):
         _check_outputs(out, plot)
         predictor = _load(model or _fitting(images, settings))
@@ -119,30 +122,9 @@ def estimate(
     if not as_json:
         _print_lines(result, predictor.card.dof_um)
     for failure in result.failed:
-        say(f"Error: {_sentence(failure)}")
+        say(f"Error: {sentence_of(failure)}")
     if result.failed:
         raise typer.Exit(DONE_IN_PART if result.estimated else BAD_INPUT)
-
-
-def _settings(
-    objective: str | None,
-    pixel_um: float | None,
-    insist: bool,
-    bit_depth: int | None,
-    plane: int | None,
-    channel: str | None,
-) -> EstimateSettings:
-    from napari_autofocus.optics import Objective
-    from napari_autofocus.workflows.estimates import EstimateSettings
-
-    return EstimateSettings(
-        lens=None if objective is None else Objective.parse(objective),
-        pixel_size_um=pixel_um,
-        insist=insist,
-        plane=plane,
-        channel=parse_channel(channel),
-        bit_depth=bit_depth,
-    )
 
 
 def _check_outputs(out: Path | None, plot: Path | None) -> None:
@@ -151,8 +133,7 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
 
     if out is not None:
         check_table_path(out)
-    if plot is not None and plot.exists() and not plot.is_dir():
-        raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
+    refuse_file(plot, "pictures")
 
 
 def _fitting(images: list[Path], settings: EstimateSettings) -> str:
@@ -277,8 +258,3 @@ def _styled(words: str, style: str) -> Text:
 
     line = Text()
     return line.append(words, style)
-
-
-def _sentence(failure: FrameFailed) -> str:
-    """The reason, with the path where the reason does not name it."""
-    return failure.reason if failure.path in failure.reason else f"{failure.path}: {failure.reason}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_autofocus.cli.evaluating import print_measured, run_on_folder, run_simulated, write_measured
-from napari_autofocus.cli.image_options import parse_channel
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.file_options import OPTICS, Optics, StackFiles
+from napari_autofocus.cli.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
 from napari_autofocus.cli.simulated_slides import (
     SLIDES,
     CheckedDensities,
@@ -23,16 +23,11 @@ from napari_autofocus.cli.simulated_slides import (
     refuse_with_simulated,
 )
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
-from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
     from napari_autofocus.cli.evaluating import Measured
-    from napari_autofocus.models.dataset_evaluation import EvaluationSettings
-    from napari_autofocus.models.disturbed_frames import Disturbance
 
 OUTPUT = "Output"
-OPTICS = "How the frames were taken"
-FILES = "What files may not say"
 
 
 def evaluate(
@@ -42,35 +37,15 @@ def evaluate(
     dataset: Annotated[
         Path | None, typer.Argument(help="Folder of z-stacks, with labels or without.", show_default=False)
     ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="Magnification and NA, as in 20x/0.75, instead of the files'.", rich_help_panel=OPTICS),
-    ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-um", help="Size of a pixel in the sample, in µm, instead of the files'.", rich_help_panel=OPTICS
-        ),
-    ] = None,
+    *,
+    optics: Optics,
     insist: Annotated[
         bool,
         typer.Option(
             "--insist", help="Evaluate although the optics are unknown or not the model's.", rich_help_panel=OPTICS
         ),
     ] = False,
-    step_um: Annotated[
-        float | None, typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=FILES)
-    ] = None,
-    channel: Annotated[
-        str | None, typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=FILES)
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart.",
-            rich_help_panel=FILES,
-        ),
-    ] = None,
+    files: StackFiles,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the report: figures as JSON and PNG.", rich_help_panel=OUTPUT),
@@ -117,13 +92,19 @@ def evaluate(
         napari-autofocus evaluate brightfield-20x /server/slides --scheduler tcp://head:8786
         napari-autofocus evaluate mine.zip slides/ --objective 20x/0.75 --pixel-um 0.33 --json
     """
+    from napari_autofocus.models.dataset_evaluation import EvaluationSettings
+
     who = workers_of(scheduler, workers)
     slides = SlideOptions(fields, draws, seed, tuple(stain or ()), tuple(density or ()))
     with reserved_stdout(as_json):
-        settings = _settings(
-            objective, pixel_um, insist, step_um, channel, focus_direction, parse_disturbances(disturb)
+        settings = EvaluationSettings(
+            files.reading(),
+            lens=optics.lens(),
+            pixel_size_um=optics.pixel_um,
+            insist=insist,
+            disturbances=parse_disturbances(disturb),
         )
-        _check_out(out)
+        refuse_file(out, "report")
         if simulated:
             refuse_with_simulated(dataset, settings.reading)
             found: Measured = run_simulated(model, slides.check_settings(settings), who)
@@ -138,33 +119,6 @@ def evaluate(
     for sentence in [*found.notes(), *found.warnings]:
         say(sentence)
     for stack in found.unreadable:
-        say(f"Error: {stack.reason if stack.path in stack.reason else f'{stack.path}: {stack.reason}'}")
+        say(f"Error: {sentence_of(stack)}")
     if found.unreadable:
         raise typer.Exit(DONE_IN_PART)
-
-
-def _settings(
-    objective: str | None,
-    pixel_um: float | None,
-    insist: bool,
-    step_um: float | None,
-    channel: str | None,
-    focus_direction: int | None,
-    disturbances: tuple[Disturbance, ...],
-) -> EvaluationSettings:
-    from napari_autofocus.models.dataset_evaluation import EvaluationSettings
-    from napari_autofocus.models.labelled_stacks import ReadingSettings
-    from napari_autofocus.optics import Objective
-
-    reading = ReadingSettings(
-        step_um=step_um,
-        channel=parse_channel(channel),
-        focus_direction=focus_direction,
-    )
-    lens = Objective.parse(objective) if objective is not None else None
-    return EvaluationSettings(reading, lens=lens, pixel_size_um=pixel_um, insist=insist, disturbances=disturbances)
-
-
-def _check_out(out: Path | None) -> None:
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file, not a folder; name a folder for the report.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar, run_to_end
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,13 +82,11 @@ def run_simulated(model: str, settings: CheckSettings, workers: Workers) -> Simu
 
 def _follow(step: object, advance: Advance) -> None:
     from napari_autofocus.models.dataset_evaluation import FrameJudged
-    from napari_autofocus.models.labelled_stacks import PlaneRead
     from napari_autofocus.models.refocus_dataset import PairJudged
 
-    if isinstance(step, PlaneRead):
-        done = (step.stack - 1) * step.planes + step.plane
-        advance(done, step.stacks * step.planes, f"labelling {Path(step.path).name}")
-    elif isinstance(step, FrameJudged):
+    if follow_reading(step, advance):
+        return
+    if isinstance(step, FrameJudged):
         advance(step.frame, step.frames, Path(step.path).name)
     elif isinstance(step, PairJudged):
         advance(step.pair, step.pairs, Path(step.path).name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-WIDTH_IN_A_PIPE = 160
+from napari_autofocus.cli.output import print_table
+
 _COLUMNS = {
     "number": "fields",
     "MAE, µm": "mae_um",
@@ -30,7 +30,6 @@ def print_figures(told: Mapping[str, Any], of_all: str) -> None:
     of_all : str
         What the first row is called.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from napari_autofocus.models.metrics import UNKNOWN
@@ -43,7 +42,7 @@ def print_figures(told: Mapping[str, Any], of_all: str) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, row in [(of_all, told), *(group for group in groups if group[0] != UNKNOWN)]:
         table.add_row(name, *(_cell(row, key) for key in _COLUMNS.values()))
-    Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
+    print_table(table)
 
 
 def _rank(density: str) -> tuple[int, str]:

@@ -70,8 +70,6 @@ def runs_on_simulated(
 
     from napari_autofocus.workflows.trials import run_trials
 
-    curve = stand.curve()
-    known = curve.facts.focus_direction if curve is not None else 0
     rng, ended = np.random.default_rng(stand.seed), list[tuple[Result, Truth]]()
     with progress_bar("focusing") as advance:
         for slide in slides.slides(stand.runs):
@@ -80,7 +78,7 @@ def runs_on_simulated(
                     rig,
                     routine,
                     trials=slide.trials,
-                    focus_direction=known or stand.focus_direction or 1,
+                    focus_direction=stand.simulated_direction(),
                     rng=rng,
                     within_um=within_um,
                     serves=slide.serves,

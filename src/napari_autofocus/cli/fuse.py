@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_autofocus.cli.file_options import IN_FILES, StackChannel, StepUm, parse_channel
 from napari_autofocus.cli.output import print_json, reserved_stdout
 from napari_autofocus.cli.progress import progress_bar, run_to_end
 from napari_autofocus.errors import InputError
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from napari_autofocus.workflows.fusing import FusedStack
 
 OUTPUT = "Output"
-FILES = "What files may not say"
 
 
 def fuse(
@@ -45,16 +45,10 @@ def fuse(
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="Take out what the planes have moved sideways.")
     ] = True,
-    step_um: Annotated[
-        float | None,
-        typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=FILES),
-    ] = None,
-    channel: Annotated[
-        str | None,
-        typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=FILES),
-    ] = None,
+    step_um: StepUm = None,
+    channel: StackChannel = None,
     pixel_um: Annotated[
-        float | None, typer.Option("--pixel-um", help="Size of a pixel in the sample, in µm.", rich_help_panel=FILES)
+        float | None, typer.Option("--pixel-um", help="Size of a pixel in the sample, in µm.", rich_help_panel=IN_FILES)
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of words.", rich_help_panel=OUTPUT)
@@ -84,8 +78,7 @@ def fuse(
             check_depth_path(depth)
         check_opening(step_um, None)
         settings = FuseSettings(register=register, least_sure=least_sure)
-        number = int(channel) if channel is not None and channel.isdecimal() else channel
-        opened = open_stack(stack, step_um=step_um, channel=number, pixel_size_um=pixel_um)
+        opened = open_stack(stack, step_um=step_um, channel=parse_channel(channel), pixel_size_um=pixel_um)
         with progress_bar("reading") as advance:
             found = run_to_end(fuse_stack(opened, settings), lambda step: advance(step.done, step.total, step.phase))
         write_fused(out, found, depth)

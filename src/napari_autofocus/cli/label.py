@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.output import BAD_INPUT, DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.file_options import StackFiles
+from napari_autofocus.cli.output import (
+    BAD_INPUT,
+    DONE_IN_PART,
+    print_json,
+    print_table,
+    refuse_file,
+    reserved_stdout,
+    say,
+    sentence_of,
+)
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.cli.spreading import WORKERS, Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.batch import BatchResult, LabelSettings, StackFailed
+    from napari_autofocus.workflows.batch import BatchResult, LabelSettings
     from napari_autofocus.workflows.spread import Workers
 
-WIDTH_IN_A_PIPE = 160
 OUTPUT = "Output"
 JUDGING = "How stacks are judged"
-FILES = "What files may not say"
 
 
 def label(
@@ -30,21 +37,8 @@ def label(
         list[Path],
         typer.Argument(help="Z-stack files, folders of planes, or folders that contain stacks.", show_default=False),
     ],
-    step_um: Annotated[
-        float | None,
-        typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=FILES),
-    ] = None,
-    channel: Annotated[
-        str | None,
-        typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=FILES),
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart.",
-            rich_help_panel=FILES,
-        ),
-    ] = None,
+    *,
+    files: StackFiles,
     polarity: Annotated[
         str,
         typer.Option(
@@ -101,7 +95,7 @@ def label(
         napari-autofocus label /server/stacks --scheduler tcp://head:8786 --store /server/stacks/labels.db
     """
     spreading = Spreading(workers_of(scheduler, workers), again)
-    settings = _settings(step_um, channel, focus_direction, polarity, measure, patch_px)
+    settings = _settings(files, polarity, measure, patch_px)
     with reserved_stdout(as_json):
         _check_outputs(out, plot)
         result = _run(paths, settings, plot, spreading)
@@ -116,19 +110,12 @@ def label(
     for note in result.notes:
         say(note)
     for failure in result.failed:
-        say(f"Error: {_sentence(failure)}")
+        say(f"Error: {sentence_of(failure)}")
     if result.failed:
         raise typer.Exit(DONE_IN_PART if result.labelled else BAD_INPUT)
 
 
-def _settings(
-    step_um: float | None,
-    channel: str | None,
-    focus_direction: int | None,
-    polarity: str,
-    measure: str,
-    patch_px: int | None,
-) -> LabelSettings:
+def _settings(files: StackFiles, polarity: str, measure: str, patch_px: int | None) -> LabelSettings:
     from napari_autofocus.focus.zstack import FocusSettings
     from napari_autofocus.workflows.batch import LabelSettings
 
@@ -136,9 +123,7 @@ def _settings(
         raise InputError(f"The polarity is auto, max or min; found {polarity!r}.")
     return LabelSettings(
         FocusSettings(polarity=polarity, measure=measure, patch_px=patch_px),  # type: ignore[arg-type]
-        step_um=step_um,
-        channel=int(channel) if channel is not None and channel.isdecimal() else channel,
-        focus_direction=focus_direction,
+        **files.told(),
     )
 
 
@@ -148,8 +133,7 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
 
     if out is not None:
         check_table_path(out)
-    if plot is not None and plot.exists() and not plot.is_dir():
-        raise InputError(f"{plot} is a file, not a folder; name a folder for the pictures.")
+    refuse_file(plot, "pictures")
 
 
 @dataclass(frozen=True)
@@ -206,7 +190,6 @@ def _as_dictionary(result: BatchResult) -> dict[str, Any]:
 
 
 def _print_overview(result: BatchResult) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from napari_autofocus.workflows.tables import VERDICT_WORDS
@@ -229,12 +212,7 @@ def _print_overview(result: BatchResult) -> None:
             f"{len(focus.trusted_patches)} of {len(focus.patches)}",
             VERDICT_WORDS[focus.field.verdict],
         )
-    Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
-
-
-def _sentence(failure: StackFailed) -> str:
-    """The reason, with the path where the reason does not name it."""
-    return failure.reason if failure.path in failure.reason else f"{failure.path}: {failure.reason}"
+    print_table(table)
 
 
 def _short_names(paths: list[str]) -> list[str]:

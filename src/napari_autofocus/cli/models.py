@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.output import print_json, reserved_stdout, say
+from napari_autofocus.cli.output import print_json, print_table, reserved_stdout, say
 
 if TYPE_CHECKING:
     from napari_autofocus.models.library import InstalledModel
     from napari_autofocus.models.package import ModelCard, VirtualCard
 
 HEADINGS = ("name", "kind", "optics", "pixel", "range", "DOF", "error", "sign", "MB", "where")
-WIDTH_IN_A_PIPE = 160
 TEXT_HEADINGS = ("name", "kind", "optics", "where")
 UNKNOWN = "–"
 
@@ -69,7 +67,6 @@ def _as_dictionary(model: InstalledModel) -> dict[str, Any]:
 
 def _print_table(found: list[InstalledModel]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     if not found:
@@ -80,7 +77,7 @@ def _print_table(found: list[InstalledModel]) -> None:
         table.add_column(heading, justify="left" if heading in TEXT_HEADINGS else "right", no_wrap=True)
     for model in found:
         table.add_row(model.name, *_cells(model.card), f"{model.size_bytes / 1e6:.1f}", model.place)
-    Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
+    print_table(table)
     for model in found:
         if model.fault:
             say(f"{model.name} is broken: {model.fault}")

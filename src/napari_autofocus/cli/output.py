@@ -11,7 +11,13 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from napari_autofocus.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 BAD_INPUT = 2
 """Exit code: nothing was done, and one sentence says why."""
@@ -20,7 +26,21 @@ DONE_IN_PART = 3
 INTERRUPTED = 130
 """Exit code: stopped by Ctrl-C."""
 
+WIDTH_IN_A_PIPE = 160
+
 _reserved: ContextVar[TextIO | None] = ContextVar("reserved_stdout", default=None)
+
+
+class Failure(Protocol):
+    """An input that could not be used, and why."""
+
+    @property
+    def path(self) -> str:
+        """Which."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
 
 
 @contextlib.contextmanager
@@ -60,3 +80,21 @@ def plain(value: Any) -> Any:
 def say(message: str) -> None:
     """A line for the person at the shell, on standard error."""
     print(message, file=sys.stderr)
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal, and as wide as it needs to be in a pipe."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
+
+
+def sentence_of(failure: Failure) -> str:
+    """Why an input failed, with its path where the reason does not name it."""
+    return failure.reason if failure.path in failure.reason else f"{failure.path}: {failure.reason}"
+
+
+def refuse_file(folder: Path | None, what: str) -> None:
+    """Raise InputError, before any work, where a file stands in place of the folder that something is to go to."""
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder; name a folder for the {what}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 Step = TypeVar("Step")
@@ -58,3 +59,16 @@ def run_to_end(work: Generator[Step, None, Result], on_step: Callable[[Step], No
                 result: Result = finished.value
                 return result
             on_step(step)
+
+
+def follow_reading(step: object, advance: Advance) -> bool:
+    """Move the bar by a plane that was read or a stack that was stored; False where a step is neither."""
+    from napari_autofocus.models.labelled_stacks import PlaneRead
+    from napari_autofocus.workflows.own_stacks import StackStored
+
+    if isinstance(step, PlaneRead):
+        done = (step.stack - 1) * step.planes + step.plane
+        advance(done, step.stacks * step.planes, f"labelling {Path(step.path).name}")
+    elif isinstance(step, StackStored):
+        advance(step.done, step.total, "storing patches")
+    return isinstance(step, PlaneRead | StackStored)

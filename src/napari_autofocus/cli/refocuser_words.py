@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
+
+from napari_autofocus.cli.output import print_table
 
 if TYPE_CHECKING:
     from napari_autofocus.models.package import VirtualCard
     from napari_autofocus.models.refocus_dataset import RefocusEvaluation
 
-WIDTH_IN_A_PIPE = 160
 _COLUMNS = {
     "pairs": "pairs",
     "sharper shot, dB": "sharper_db",
@@ -42,7 +42,6 @@ def figures_words(found: RefocusEvaluation) -> list[str]:
 
 def print_gains(found: RefocusEvaluation) -> None:
     """A table: all pairs, then by half the distance of the two shots, then by stain."""
-    from rich.console import Console
     from rich.table import Table
 
     from napari_autofocus.models.metrics import UNKNOWN
@@ -56,7 +55,7 @@ def print_gains(found: RefocusEvaluation) -> None:
     halves = [(f"±{half} µm", row) for half, row in told["by_half_um"].items()]
     for name, row in [("all", told), *halves, *stains]:
         table.add_row(name, *(_cell(row[key]) for key in _COLUMNS.values()))
-    Console(width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE).print(table)
+    print_table(table)
     print(f"{100 * told['doubtful']:.0f} % of the images are called doubtful.")
 
 

@@ -95,6 +95,12 @@ class Stand:
 
         return LensCurve.load(self.lens)
 
+    def simulated_direction(self) -> int:
+        """Focus direction of what focuses a simulated microscope, +1 or −1: a lens knows its own."""
+        curve = self.curve()
+        known = 0 if curve is None else curve.facts.focus_direction
+        return known or self.focus_direction or 1
+
 
 @dataclass(frozen=True)
 class SimulatedSlide:
@@ -179,7 +185,7 @@ def slide_microscope(
         return
     assert lens is not None  # 20x/0.75, where none was named
     with simulated(stand, slide.scene(stand, lens)) as rig:
-        sign = stand.focus_direction or 1
+        sign = stand.simulated_direction()
         yield rig.microscope, lambda x_um, y_um: sign * rig.scene.best_focus_um(x_um, y_um)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_autofocus.cli.fitting import fitting_model, real_sight, simulated_sight
-from napari_autofocus.cli.options import MICROSCOPE, AroundUm
+from napari_autofocus.cli.options import MICROSCOPE, AroundUm, LensFile
 from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
 from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
 from napari_autofocus.cli.stand import SimulatedSlide, Stand, lens_of
@@ -97,6 +97,7 @@ def survey(
     ] = None,
     stand: Stand,
     range_um: AroundUm = None,
+    tunable_lens: LensFile = None,
     slide: SimulatedSlide,
     relief: Relief,
     as_json: Annotated[
@@ -121,7 +122,7 @@ def survey(
 
     with reserved_stdout(as_json):
         require_outputs(out or [], record)
-        stand = replace(stand, around_um=range_um)
+        stand = replace(stand, around_um=range_um, lens=tunable_lens)
         if model is None and stand.is_simulated:
             model = fitting_model(simulated_sight(stand, slide.stain, slide.camera))
         predictor = None if model is None else load_model(model)

@@ -78,7 +78,7 @@ def surveyed_microscope(
         xy_speed_um_s=XY_SPEED_UM_S,
         xy_acceleration_um_s2=XY_ACCELERATION_UM_S2,
     ) as rig:
-        yield rig.microscope, true_surface(scene, stand.focus_direction or 1)
+        yield rig.microscope, true_surface(scene, stand.simulated_direction())
 
 
 def _scene(stand: Stand, slide: SimulatedSlide, relief: Relief, lens: Objective) -> Scene:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_autofocus.cli.image_options import parse_channel
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.file_options import Optics, StackFiles
+from napari_autofocus.cli.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
+from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar, run_to_end
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
-from napari_autofocus.errors import InputError
+from napari_autofocus.cli.teaching import kept_words, ready_to_teach
 
 if TYPE_CHECKING:
     from napari_autofocus.models.teaching import StageProgress
@@ -23,13 +22,12 @@ if TYPE_CHECKING:
 
 OUTPUT = "Output"
 TEACHING = "How the model is taught"
-OPTICS = "How the stacks were taken"
-FILES = "What files may not say"
 
 
 def train(
     dataset: Annotated[Path, typer.Argument(help="Folder of z-stacks, with labels or without.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Model to write, a zip file.", rich_help_panel=OUTPUT, show_default=False)],
+    *,
     base: Annotated[
         str | None,
         typer.Option(
@@ -83,29 +81,8 @@ def train(
             rich_help_panel=TEACHING,
         ),
     ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="Magnification and NA, as in 20x/0.75, instead of the files'.", rich_help_panel=OPTICS),
-    ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-um", help="Size of a pixel in the sample, in µm, instead of the files'.", rich_help_panel=OPTICS
-        ),
-    ] = None,
-    step_um: Annotated[
-        float | None, typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=FILES)
-    ] = None,
-    channel: Annotated[
-        str | None, typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=FILES)
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart.",
-            rich_help_panel=FILES,
-        ),
-    ] = None,
+    optics: Optics,
+    files: StackFiles,
     name: Annotated[
         str | None, typer.Option(help="Name of the model; that of its file unless given.", rich_help_panel=OUTPUT)
     ] = None,
@@ -133,14 +110,28 @@ def train(
         napari-autofocus train stacks/ --minutes 120 --work training --out mine.zip --report figures
         torchrun --nproc-per-node 4 -m napari_autofocus train stacks/ --device cuda --work training --out mine.zip
     """
+    from napari_autofocus.models.extras import require_training
+
     who = workers_of(scheduler, workers)
     with reserved_stdout(as_json):
-        settings = _settings(
-            minutes, (base, kind), name, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device
+        ready_to_teach(require_training)
+        from napari_autofocus.workflows.own_plan import OwnSettings
+
+        settings = OwnSettings(
+            minutes=minutes,
+            base=base,
+            kind=kind,
+            name=name,
+            range_um=range_um,
+            lens=optics.lens(),
+            pixel_size_um=optics.pixel_um,
+            reading=files.reading(),
+            seed=seed,
+            device=device,
         )
         if settings_file is not None:
             settings = _with_found(settings, settings_file)
-        _check_report(report)
+        refuse_file(report, "report")
         made = _run(dataset, out, settings, work, who)
         if made is None:  # another process of this training writes the model and tells of it
             return
@@ -153,61 +144,15 @@ def train(
     for note in made.notes:
         say(note)
     for stack in made.held_out.unreadable:
-        say(f"Error: {stack.reason if stack.path in stack.reason else f'{stack.path}: {stack.reason}'}")
+        say(f"Error: {sentence_of(stack)}")
     if made.held_out.unreadable:
         raise typer.Exit(DONE_IN_PART)
-
-
-def _settings(
-    minutes: float,
-    begun: tuple[str | None, str | None],
-    name: str | None,
-    range_um: float | None,
-    objective: str | None,
-    pixel_um: float | None,
-    step_um: float | None,
-    channel: str | None,
-    focus_direction: int | None,
-    seed: int,
-    device: str,
-) -> OwnSettings:
-    from napari_autofocus.models.extras import require_training
-
-    # Threads that wait for one another by spinning are ten times slower beside any other program.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    require_training()
-    from napari_autofocus.models.labelled_stacks import ReadingSettings
-    from napari_autofocus.optics import Objective
-    from napari_autofocus.workflows.own_plan import OwnSettings
-
-    reading = ReadingSettings(
-        step_um=step_um,
-        channel=parse_channel(channel),
-        focus_direction=focus_direction,
-    )
-    return OwnSettings(
-        minutes=minutes,
-        base=begun[0],
-        kind=begun[1],
-        name=name,
-        range_um=range_um,
-        lens=Objective.parse(objective) if objective is not None else None,
-        pixel_size_um=pixel_um,
-        reading=reading,
-        seed=seed,
-        device=device,
-    )
 
 
 def _with_found(settings: OwnSettings, file: Path) -> OwnSettings:
     from napari_autofocus.workflows.tuning_found import read_found
 
     return replace(settings, found=read_found(file))
-
-
-def _check_report(report: Path | None) -> None:
-    if report is not None and report.exists() and not report.is_dir():
-        raise InputError(f"{report} is a file, not a folder; name a folder for the report.")
 
 
 def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who: Workers) -> OwnMade | None:
@@ -223,26 +168,17 @@ def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who
     except PartDone:
         return None
     except KeyboardInterrupt:
-        kept = f"What was learned is kept in {work}; the same command goes on from there." if work else _NOT_KEPT
-        say(f"{kept} {out} was not written.")
+        say(kept_words(work, out))
         raise
 
 
-_NOT_KEPT = "Nothing is kept, because no --work folder was named."
-
-
 def _follow(step: object, advance: Advance) -> None:
-    from napari_autofocus.models.labelled_stacks import PlaneRead
     from napari_autofocus.models.refocus_dataset import PairJudged
     from napari_autofocus.models.teaching import FrameSeen, StageProgress
-    from napari_autofocus.workflows.own_stacks import StackStored
 
-    if isinstance(step, PlaneRead):
-        done = (step.stack - 1) * step.planes + step.plane
-        advance(done, step.stacks * step.planes, f"labelling {Path(step.path).name}")
-    elif isinstance(step, StackStored):
-        advance(step.done, step.total, "storing patches")
-    elif isinstance(step, StageProgress):
+    if follow_reading(step, advance):
+        return
+    if isinstance(step, StageProgress):
         at = step.progress
         error = f", {_score(step)}" if at.figures else ""
         seconds = round(at.seconds), round(at.seconds + at.seconds_left)

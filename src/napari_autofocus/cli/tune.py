@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.image_options import parse_channel
+from napari_autofocus.cli.file_options import Optics, StackFiles
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar, run_to_end
+from napari_autofocus.cli.teaching import kept_words, ready_to_teach
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def tune(
         ),
     ],
     out: Annotated[Path, typer.Option(help="File to write, JSON: what train --settings takes.", show_default=False)],
+    *,
     population: Annotated[
         int, typer.Option(help="Networks that learn side by side, each its own way.", rich_help_panel=SEARCH)
     ] = 4,
@@ -91,29 +92,8 @@ def tune(
         float | None,
         typer.Option("--range-um", help="Defocus within plus or minus this is learned, in µm.", rich_help_panel=STACKS),
     ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="Magnification and NA, as in 20x/0.75, instead of the files'.", rich_help_panel=STACKS),
-    ] = None,
-    pixel_um: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-um", help="Size of a pixel in the sample, in µm, instead of the files'.", rich_help_panel=STACKS
-        ),
-    ] = None,
-    step_um: Annotated[
-        float | None, typer.Option("--step-um", help="Distance of neighbouring planes, in µm.", rich_help_panel=STACKS)
-    ] = None,
-    channel: Annotated[
-        str | None, typer.Option(help="Which channel to use: its name, or its number from 0.", rich_help_panel=STACKS)
-    ] = None,
-    focus_direction: Annotated[
-        int | None,
-        typer.Option(
-            help="+1: a growing z brings sample and objective together; -1: it moves them apart.",
-            rich_help_panel=STACKS,
-        ),
-    ] = None,
+    optics: Optics,
+    files: StackFiles,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
     """Find out which learning rate, momentum, weight decay, dropout and width teach a model best.
@@ -131,12 +111,20 @@ def tune(
     """
     from napari_autofocus.models.extras import require_tuning
 
-    # Threads that wait for one another by spinning are ten times slower beside any other program.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    require_tuning()
+    ready_to_teach(require_tuning)
+    from napari_autofocus.workflows.own_settings import OwnSettings
+
     with reserved_stdout(as_json):
         settings = _search(population, generations, minutes, samples, workers, seed)
-        own = _own(base, range_um, objective, pixel_um, step_um, channel, focus_direction, seed, device)
+        own = OwnSettings(
+            base=base,
+            range_um=range_um,
+            lens=optics.lens(),
+            pixel_size_um=optics.pixel_um,
+            reading=files.reading(),
+            seed=seed,
+            device=device,
+        )
         _check_out(out)
         found = _run(dataset, out, settings, own, recipe, work)
     if as_json:
@@ -167,32 +155,6 @@ def _search(
     )
 
 
-def _own(
-    base: str | None,
-    range_um: float | None,
-    objective: str | None,
-    pixel_um: float | None,
-    step_um: float | None,
-    channel: str | None,
-    focus_direction: int | None,
-    seed: int,
-    device: str,
-) -> OwnSettings:
-    from napari_autofocus.models.labelled_stacks import ReadingSettings
-    from napari_autofocus.optics import Objective
-    from napari_autofocus.workflows.own_settings import OwnSettings
-
-    return OwnSettings(
-        base=base,
-        range_um=range_um,
-        lens=Objective.parse(objective) if objective is not None else None,
-        pixel_size_um=pixel_um,
-        reading=ReadingSettings(step_um=step_um, channel=parse_channel(channel), focus_direction=focus_direction),
-        seed=seed,
-        device=device,
-    )
-
-
 def _check_out(out: Path) -> None:
     if out.suffix != ".json":
         raise InputError(f"Settings are a JSON file; name one, such as {out.with_suffix('.json')}, instead of {out}.")
@@ -213,14 +175,10 @@ def _run(
             telling = _Telling(advance)
             found: Found = run_to_end(_work(dataset, settings, own, recipe, kept), telling.follow)
         except KeyboardInterrupt:
-            said = f"What was learned is kept in {work}; the same command goes on from there." if work else _NOT_KEPT
-            say(f"{said} {out} was not written.")
+            say(kept_words(work, out))
             raise
         write_found(out, found)
     return found
-
-
-_NOT_KEPT = "Nothing is kept, because no --work folder was named."
 
 
 def _work(
@@ -246,16 +204,11 @@ class _Telling:
 
     def follow(self, step: object) -> None:
         """Tell a step."""
-        from napari_autofocus.models.labelled_stacks import PlaneRead
-        from napari_autofocus.workflows.own_stacks import StackStored
         from napari_autofocus.workflows.tuning_steps import GenerationEnded, MemberLearns, PopulationBegins, TakenOver
 
-        if isinstance(step, PlaneRead):
-            done = (step.stack - 1) * step.planes + step.plane
-            self._advance(done, step.stacks * step.planes, f"labelling {Path(step.path).name}")
-        elif isinstance(step, StackStored):
-            self._advance(step.done, step.total, "storing patches")
-        elif isinstance(step, PopulationBegins):
+        if follow_reading(step, self._advance):
+            return
+        if isinstance(step, PopulationBegins):
             self._advance(0, 100, "starting Ray")
             say(f"{step.population} networks learn; {step.begun} of {step.generations} generations are over.")
         elif isinstance(step, MemberLearns):

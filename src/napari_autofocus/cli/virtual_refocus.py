@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.image_options import (
-    FILES,
-    OPTICS,
-    BitDepth,
-    ImageChannel,
-    ImageObjective,
-    ImagePixelUm,
-    parse_channel,
-)
+from napari_autofocus.cli.file_options import OPTICS, SEVERAL, ImageFiles, Optics
 from napari_autofocus.cli.output import print_json, reserved_stdout
 from napari_autofocus.cli.progress import progress_bar, run_to_end
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
@@ -41,6 +33,7 @@ def virtual_refocus(
             help="The shot from the other side of focus; left out, another plane of A.", metavar="B", show_default=False
         ),
     ] = None,
+    *,
     model: Annotated[
         str, typer.Option(help="Name of a model (the command models lists them), or its file.")
     ] = "tsva-20x",
@@ -75,8 +68,7 @@ def virtual_refocus(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of words.", rich_help_panel=OUTPUT)
     ] = False,
-    objective: ImageObjective = None,
-    pixel_um: ImagePixelUm = None,
+    optics: Optics,
     insist: Annotated[
         bool,
         typer.Option(
@@ -85,17 +77,16 @@ def virtual_refocus(
             rich_help_panel=OPTICS,
         ),
     ] = False,
-    bit_depth: BitDepth = None,
     plane: Annotated[
-        int | None, typer.Option(help="Which plane of A is the first shot, from 0.", rich_help_panel=FILES)
+        int | None, typer.Option(help="Which plane of A is the first shot, from 0.", rich_help_panel=SEVERAL)
     ] = None,
     second_plane: Annotated[
-        int | None, typer.Option(help="Which plane of B (or of A) is the second shot.", rich_help_panel=FILES)
+        int | None, typer.Option(help="Which plane of B (or of A) is the second shot.", rich_help_panel=SEVERAL)
     ] = None,
     true_plane: Annotated[
-        int | None, typer.Option(help="Which plane of --truth (or of A) is in focus.", rich_help_panel=FILES)
+        int | None, typer.Option(help="Which plane of --truth (or of A) is in focus.", rich_help_panel=SEVERAL)
     ] = None,
-    channel: ImageChannel = None,
+    files: ImageFiles,
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="Take out a shift of the second shot against the first.")
     ] = True,
@@ -114,10 +105,20 @@ def virtual_refocus(
         napari-autofocus virtual-refocus stack.ome.tif --plane 4 --second-plane 10 -o focused.ome.tif --report pictures
         napari-autofocus virtual-refocus below.zarr above.zarr -o focused.zarr
     """
+    from napari_autofocus.workflows.virtual_images import VirtualSettings
+
     if out is None:
         raise InputError("Say where the result goes, as in -o focused.ome.tif.")
-    settings = _settings(
-        objective, pixel_um, insist, bit_depth, (plane, second_plane, true_plane), channel, register, count
+    settings = VirtualSettings(
+        lens=optics.lens(),
+        pixel_size_um=optics.pixel_um,
+        insist=insist,
+        plane=plane,
+        second_plane=second_plane,
+        true_plane=true_plane,
+        register=register,
+        count=count,
+        **files.told(),
     )
     with reserved_stdout(as_json):
         if first.suffix == SLIDE and second is not None and second.suffix == SLIDE:
@@ -136,33 +137,6 @@ def virtual_refocus(
     if not as_json:
         for line in words:
             typer.echo(line)
-
-
-def _settings(
-    objective: str | None,
-    pixel_um: float | None,
-    insist: bool,
-    bit_depth: int | None,
-    planes: tuple[int | None, int | None, int | None],
-    channel: str | None,
-    register: bool,
-    count: bool,
-) -> VirtualSettings:
-    from napari_autofocus.optics import Objective
-    from napari_autofocus.workflows.virtual_images import VirtualSettings
-
-    return VirtualSettings(
-        lens=None if objective is None else Objective.parse(objective),
-        pixel_size_um=pixel_um,
-        insist=insist,
-        plane=planes[0],
-        second_plane=planes[1],
-        true_plane=planes[2],
-        channel=parse_channel(channel),
-        bit_depth=bit_depth,
-        register=register,
-        count=count,
-    )
 
 
 def _check_outputs(out: Path, uncertainty: Path | None) -> None:
