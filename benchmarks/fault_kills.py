@@ -1,10 +1,11 @@
-"""kill -9 at random moments of recovering a slide, scanning one, and of an acquisition with autofocus.
+"""kill -9 at random moments of whatever moves the microscope or writes a slide.
 
     python benchmarks/fault_kills.py --what "virtual refocus" [--kills 4] [--seed 0] --out FILE
 
 A worker is forked and killed between two of its steps or within one; what it was told to be written must be on the disk
 with the content that it had, and the next worker goes on until the work is done. Labelling, teaching and acquiring have
-scripts of their own (``kills_labelling.py`` and its like). POSIX only: workers are forks of a process without threads.
+scripts of their own (``kills_labelling.py`` and its like). POSIX only: workers are forks of this process, which loads
+what they need and does nothing else.
 """
 
 from __future__ import annotations
@@ -23,6 +24,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+import zarr
+
+from fault_kills_stage import STAGE_WORK
+from fault_routines import ROUTINES, scan_plan
+from fault_slides import SETTINGS, Mean, read_slide, undisturbed, write_pair
+from fault_stand import Stand
+from napari_autofocus.io.zarr_slide import open_slide
+from napari_autofocus.workflows.mda import read_frames
+from napari_autofocus.workflows.virtual_scan import scan_slide
+from napari_autofocus.workflows.virtual_slide import refocus_slide
 
 LONGEST_S = 0.3
 PATIENCE_S = 300.0
@@ -31,17 +42,12 @@ Note = Callable[[str], None]
 
 def slide_work(folder: Path, note: Note, _: int) -> None:
     """Recover a slide; each step is noted after it."""
-    from fault_slides import SETTINGS, Mean
-    from napari_autofocus.workflows.virtual_slide import refocus_slide
-
     for step in refocus_slide(folder / "a.zarr", folder / "b.zarr", folder / "out.zarr", Mean(), SETTINGS):
         note(f"step {step.phase} {step.done}")
 
 
 def slide_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]:
     """Whole or not there; in the end what an undisturbed run makes."""
-    from fault_slides import read_slide, undisturbed
-
     if is_done and not np.array_equal(read_slide(folder), undisturbed(1.0)):
         yield "the slide is not that of an undisturbed run"
     if not is_done and (folder / "out.zarr").exists() and not np.array_equal(read_slide(folder), undisturbed(1.0)):
@@ -52,10 +58,6 @@ def slide_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]:
 
 def scan_work(folder: Path, note: Note, seed: int) -> None:
     """Scan four tiles; each tile's checksums are noted once it was told as written."""
-    from fault_routines import scan_plan
-    from fault_stand import Stand
-    from napari_autofocus.workflows.virtual_scan import scan_slide
-
     stand = Stand.make(folder, (seed,), live=False)
     for step in scan_slide(stand.rig.microscope, scan_plan(), folder / "slide.zarr"):
         result = getattr(step, "result", None)
@@ -65,14 +67,10 @@ def scan_work(folder: Path, note: Note, seed: int) -> None:
 
 def scan_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]:
     """Every tile that was told as written is there; none is taken twice."""
-    import zarr
-
     told = [int(each.split()[1]) for each in notes if each.startswith("tile") and each.endswith("written")]
     if len(told) != len(set(told)):
         yield f"tiles were taken again: {told}"
     if (folder / "slide.zarr").exists():
-        from napari_autofocus.io.zarr_slide import open_slide
-
         for shot in "ab":
             if not np.asarray(open_slide(folder / "slide.zarr" / shot).read(slice(None), slice(None))).any():
                 yield f"shot {shot} is black"
@@ -88,9 +86,6 @@ def scan_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]:
 
 def mda_work(folder: Path, note: Note, seed: int) -> None:
     """Acquire with autofocus into a new folder; each frame is noted once it has been reported."""
-    from fault_routines import ROUTINES
-    from fault_stand import Stand
-
     home = folder / f"run{seed}"
     home.mkdir()
     stand = Stand.make(home, (seed,), live=False)
@@ -109,10 +104,6 @@ def mda_work(folder: Path, note: Note, seed: int) -> None:
 
 def mda_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]:
     """What was reported is listed, and what is listed can be read."""
-    import zarr
-
-    from napari_autofocus.workflows.mda import read_frames
-
     for home in sorted(path.name for path in folder.iterdir() if path.is_dir()):
         told = sum(each.startswith(f"frame {home} ") for each in notes)
         kept = folder / home / "mda"
@@ -127,10 +118,13 @@ def mda_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]:
         yield "nothing was done"
 
 
-WORK: dict[str, tuple[Callable[[Path, Note, int], None], Callable[[Path, list[str], bool], Iterator[str]]]] = {
-    "virtual refocus": (slide_work, slide_check),
-    "virtual scan": (scan_work, scan_check),
-    "MDA": (mda_work, mda_check),
+Work = tuple[Callable[[Path, Note, int], None], Callable[[Path, list[str], bool], Iterator[str]], int]
+"""What is done, how it is looked at, and after how many notes at most it is killed."""
+WORK: dict[str, Work] = {
+    "virtual refocus": (slide_work, slide_check, 13),
+    "virtual scan": (scan_work, scan_check, 13),
+    "MDA": (mda_work, mda_check, 13),
+    **STAGE_WORK,
 }
 
 
@@ -156,7 +150,7 @@ def noted(log: Path) -> list[str]:
 
 def worked(what: str, folder: Path, log: Path, seed: int, kill: tuple[int, float] | None) -> bool:
     """Let a worker work, and kill it after so many notes and so many seconds; whether it came to its end."""
-    before, work = len(noted(log)), WORK[what][0]
+    before, (work, *_) = len(noted(log)), WORK[what]
 
     def with_notes() -> None:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -196,12 +190,10 @@ def trial(what: str, kills: int, seed: int, root: Path) -> dict[str, Any]:
         folder, log, is_done = root / f"piece{pieces}", root / f"log{pieces}", False
         folder.mkdir()
         if what == "virtual refocus":
-            from fault_slides import write_pair
-
             assert os.waitstatus_to_exitcode(os.waitpid(forked(lambda at=folder: write_pair(at)), 0)[1]) == 0  # type: ignore[misc]
         pieces += 1
         while not is_done:
-            moment = (rng.randrange(1, 14), rng.uniform(0, LONGEST_S)) if killed < kills else None
+            moment = (rng.randint(1, WORK[what][2]), rng.uniform(0, LONGEST_S)) if killed < kills else None
             is_done = worked(what, folder, log, rng.randrange(2**20), moment)
             killed += not is_done
             faults += check(what, folder, log, is_done, root / "report.json")

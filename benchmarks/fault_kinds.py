@@ -6,6 +6,7 @@ taken from; nothing of it comes from the program under test.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,7 +83,8 @@ class Command:
     target: tuple[float, ...]
     at_s: float
     by_hand: bool = False
-    after_strike: bool = False
+    from_um: float = math.nan
+    """Where the focus drive stood."""
 
 
 @dataclass
@@ -150,8 +152,8 @@ class FaultyHardware:
             raise RuntimeError(f"device {device} is not connected")
 
     def _note(self, device: str, *target: float) -> None:
-        struck = self.log.struck > 0
-        self.log.commands.append(Command(device, target, self.rig.clock.now_s(), self.by_hand, struck))
+        here_um = self.encoder_um() if device == "z" else math.nan
+        self.log.commands.append(Command(device, target, self.rig.clock.now_s(), self.by_hand, here_um))
 
     def is_gone(self, device: str) -> bool:
         """Whether a device answers no more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,13 +19,15 @@ from napari_autofocus.workflows.labelling_desk import LabellingDesk
 STACKS, PLANES, SIDE_PX = 4, 7, 48
 
 
-def _make_stacks(folder: Path) -> list[Path]:
+def make_stacks(folder: Path, stacks: int = STACKS, side_px: int = SIDE_PX, **facts: Any) -> list[Path]:
+    """Write stacks of blurred texture, sharpest in the middle."""
     rng, paths = np.random.default_rng(1), []
-    for number in range(STACKS):
-        texture = rng.random((SIDE_PX, SIDE_PX), np.float32)
+    for number in range(stacks):
+        texture = rng.random((side_px, side_px), np.float32)
         planes = [cv2.GaussianBlur(texture, (0, 0), 0.6 + 0.7 * abs(z - PLANES // 2)) for z in range(PLANES)]
         paths.append(folder / f"{number}.ome.tif")
-        write_stack(paths[-1], ZStack((np.array(planes) * 255).astype(np.uint8), np.arange(PLANES, dtype=float)))
+        data = (np.array(planes) * 255).astype(np.uint8)
+        write_stack(paths[-1], ZStack(data, np.arange(PLANES, dtype=float), **facts))
     return paths
 
 
@@ -39,7 +42,7 @@ def _check_kept(folder: Path, confirmed: list[int], notes: Notes) -> None:
 
 def disk_full(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
     """SQLite finds no room for another page, as on a full disk; later there is room again."""
-    paths, confirmed = _make_stacks(folder), list[int]()
+    paths, confirmed = make_stacks(folder), list[int]()
     with LabellingDesk(folder, "ann") as desk:
         notes.at = int(rng.integers(1, 25))
         for number in range(120):
@@ -59,7 +62,7 @@ def disk_full(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
 
 def stopped(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
     """Brenner is stopped after a random step; what was told as measured stays."""
-    _make_stacks(folder)
+    make_stacks(folder)
     measured: list[str] = []
     with LabellingDesk(folder, "ann") as desk:
         steps = desk.brenner()
@@ -82,7 +85,7 @@ def stopped(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
 
 def stack_damaged(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
     """A stack is cut short, emptied or removed while others are labelled and measured."""
-    paths, confirmed = _make_stacks(folder), list[int]()
+    paths, confirmed = make_stacks(folder), list[int]()
     with LabellingDesk(folder, "ann") as desk:
         confirmed.append(desk.say(paths[0], Opinion("sharp", 3.0)).id)
         notes.at = int(rng.integers(STACKS))
@@ -106,3 +109,10 @@ def stack_damaged(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
         notes.end(f"{'told' if failed or told else 'done'}", f"{failed} stacks failed, told one by one.")
     victim.write_bytes(content)
     _check_kept(folder, confirmed, notes)
+
+
+TRIALS = {
+    "disk full": disk_full,
+    "stopped": stopped,
+    "stack damaged": stack_damaged,
+}

@@ -85,3 +85,9 @@ def file_cut_short(folder: Path, rng: np.random.Generator, notes: Notes) -> None
     with notes.refusing():
         load_model(path)
         notes.wrong("a damaged model is loaded")
+
+
+TRIALS = {
+    "file replaced": file_replaced,
+    "file cut short": file_cut_short,
+}

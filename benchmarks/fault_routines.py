@@ -19,7 +19,7 @@ from napari_autofocus.routines.follow_config import FollowEnd
 from napari_autofocus.routines.lens_calibration import LensConfig, calibrate_lens
 from napari_autofocus.routines.refocus import RefocusConfig, refocus
 from napari_autofocus.routines.scout import ScoutConfig, scout
-from napari_autofocus.routines.survey import SurveyConfig, SweepSurveyConfig, survey, survey_by_sweep
+from napari_autofocus.routines.survey import SurveyConfig, SweepSurveyConfig, survey_by_sweep
 from napari_autofocus.routines.sweep import SweepConfig, sweep
 from napari_autofocus.routines.track import TrackConfig, track
 from napari_autofocus.routines.two_shot import refocus_by_pair
@@ -27,8 +27,10 @@ from napari_autofocus.routines.virtual_scan import VirtualScanConfig
 from napari_autofocus.slide.area import Area
 from napari_autofocus.slide.stitching import serpentine
 from napari_autofocus.workflows.acquisition import AcquisitionPlan, acquire_stacks
+from napari_autofocus.workflows.calibration_record import STACKS
 from napari_autofocus.workflows.mda import MdaFocusConfig, acquire_with_autofocus, model_finder
 from napari_autofocus.workflows.mda.record import MdaEnd
+from napari_autofocus.workflows.survey import survey_slide
 from napari_autofocus.workflows.virtual_scan import ScanPlan, scan_slide
 
 Keep = Callable[[Any], None]
@@ -140,11 +142,15 @@ def places(columns: int = 4, rows: int = 2) -> list[tuple[float, float]]:
     ]
 
 
+def survey_config() -> SurveyConfig:
+    """A sweep where the model cannot tell."""
+    by_sweep = SweepConfig(range_um=6.0, dof_um=DOF_UM)
+    return SurveyConfig(optics=OPTICS, nearby_um=15.0, surface_every=4, sweep=by_sweep)
+
+
 def _survey(stand: Stand, keep: Keep) -> Steps:
-    config = SurveyConfig(
-        optics=OPTICS, nearby_um=15.0, surface_every=4, sweep=SweepConfig(range_um=6.0, dof_um=DOF_UM)
-    )
-    return survey(stand.rig.microscope, stand.reader(), config, places(), keep=keep)
+    path = folder_of("survey", stand.folder)
+    return survey_slide(stand.rig.microscope, stand.reader(), survey_config(), places(), path=path, keep=keep)
 
 
 def _survey_by_sweep(stand: Stand, keep: Keep) -> Steps:
@@ -213,7 +219,7 @@ ROUTINES: dict[str, Routine] = {
     "follow a map": Routine(
         _follow, frozenset(get_args(FollowEnd)), "ended", goes_home=False, restores=False, rounds=12
     ),
-    "survey": Routine(_survey, _RUN),
+    "survey": Routine(_survey, _RUN, writes=True),
     "survey by z-stacks": Routine(_survey_by_sweep, _RUN),
     "overview": Routine(_scout, _RUN),
     "lens calibration": Routine(_lens, _RUN),
@@ -226,6 +232,15 @@ ROUTINES: dict[str, Routine] = {
 }
 
 
+FILES = {
+    "survey": "survey.json",
+    "acquire stacks": "stacks",
+    "virtual scan": "slide.zarr",
+    "calibrate": f"mine.calibration/{STACKS}",
+    "MDA": "mda",
+}
+
+
 def folder_of(name: str, folder: Path) -> Path:
     """Where a routine writes."""
-    return folder / {"acquire stacks": "stacks", "virtual scan": "slide.zarr", "MDA": "mda"}.get(name, "nothing")
+    return folder / FILES.get(name, "nothing")

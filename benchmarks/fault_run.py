@@ -143,8 +143,8 @@ def _drive(routine: Routine, stand: Stand, hardware: FaultyHardware, ending: End
     try:
         for step in steps:
             ending.steps += 1
-            result = getattr(step, "result", None)
-            if result is not None and getattr(result, "state", "") == "written":
+            result = getattr(getattr(step, "step", step), "result", None)  # a calibration wraps the steps of others
+            if getattr(result, "state", "") == "written":
                 ending.promised.append(getattr(result, "name", "") or str(result.number))
             if routine.restores and getattr(step, "frame", None) is not None:
                 stand.tamper()

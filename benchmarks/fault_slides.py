@@ -167,3 +167,12 @@ def input_damaged(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
         notes.wrong("a damaged slide was recovered")
     victim.write_bytes(content)
     _check_goes_on(folder, notes)
+
+
+TRIALS = {
+    "disk full": disk_full,
+    "stopped": stopped,
+    "model fails": model_fails,
+    "another model": another_model,
+    "input damaged": input_damaged,
+}

@@ -17,44 +17,37 @@ import numpy as np
 
 import fault_labelling
 import fault_models
-import fault_processes
 import fault_slides
 import fault_teaching
+from fault_processes import KILLED, WINDOWS, killed, window_closed
 from fault_run import Row, seed_of
 from fault_trial import Notes
 from napari_autofocus.errors import AutofocusError
+
+Do = Callable[[Path, np.random.Generator, Notes], None]
+OF_FILES: dict[str, tuple[float, dict[str, Do]]] = {
+    "label": (1.0, fault_labelling.TRIALS),
+    "train": (1.0, fault_teaching.TRIALS),
+    "virtual refocus": (0.5, fault_slides.TRIALS),
+    "running model": (0.5, fault_models.TRIALS),
+}
+"""What is tried with files, and in which share of the rounds."""
+OF_PROCESSES = 0.3
+"""Share of the rounds of trials that take processes of their own, some ten seconds each."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """What is tried, and in which share of the rounds."""
 
-    do: Callable[[Path, np.random.Generator, Notes], None]
-    share: float = 1.0
+    do: Do
+    share: float = OF_PROCESSES
 
 
 SOFTWARE: dict[tuple[str, str], Trial] = {
-    ("label", "disk full"): Trial(fault_labelling.disk_full),
-    ("label", "stopped"): Trial(fault_labelling.stopped),
-    ("label", "stack damaged"): Trial(fault_labelling.stack_damaged),
-    ("label", "killed"): Trial(fault_processes.labelling_killed, 0.1),
-    ("train", "disk full"): Trial(fault_teaching.disk_full),
-    ("train", "stopped"): Trial(fault_teaching.stopped),
-    ("train", "checkpoint damaged"): Trial(fault_teaching.checkpoint_damaged),
-    ("train", "loss no number"): Trial(fault_teaching.no_number),
-    ("train", "killed"): Trial(fault_processes.teaching_killed, 0.1),
-    ("virtual refocus", "disk full"): Trial(fault_slides.disk_full, 0.5),
-    ("virtual refocus", "stopped"): Trial(fault_slides.stopped, 0.5),
-    ("virtual refocus", "model fails"): Trial(fault_slides.model_fails, 0.5),
-    ("virtual refocus", "another model"): Trial(fault_slides.another_model, 0.5),
-    ("virtual refocus", "input damaged"): Trial(fault_slides.input_damaged, 0.5),
-    ("virtual refocus", "killed"): Trial(fault_processes.slide_killed, 0.1),
-    ("acquire stacks", "killed"): Trial(fault_processes.acquiring_killed, 0.1),
-    ("virtual scan", "killed"): Trial(fault_processes.scan_killed, 0.1),
-    ("MDA", "killed"): Trial(fault_processes.mda_killed, 0.1),
-    ("running model", "file replaced"): Trial(fault_models.file_replaced, 0.5),
-    ("running model", "file cut short"): Trial(fault_models.file_cut_short, 0.5),
-    ("napari window", "closed mid-run"): Trial(fault_processes.window_closed, 0.1),
+    **{(name, kind): Trial(do, share) for name, (share, kinds) in OF_FILES.items() for kind, do in kinds.items()},
+    **{(name, "process killed"): Trial(killed(name)) for name in KILLED},
+    **{(name, "window closed"): Trial(window_closed(name)) for name in WINDOWS},
 }
 
 

@@ -27,6 +27,7 @@ PIXEL_UM = LENS.pixel_size_um
 BEST_UM = 1.3
 LIMITS_UM = (-16.0, 17.0)
 XY_LIMITS_UM = (-100.0, -100.0, 100.0, 100.0)
+LARGEST_STEP_UM = 8.0
 PLAY_UM = 0.5
 HOME_UM = (8.0, -6.0)
 EXPOSURE_MS = 10.0
@@ -139,7 +140,7 @@ class Stand:
             clock=VirtualClock(),
             seed=int(rng.integers(2**31)),
             limits_um=LIMITS_UM,
-            largest_step_um=8.0,
+            largest_step_um=LARGEST_STEP_UM,
             xy_limits_um=XY_LIMITS_UM,
             timeout_s=TIMEOUT_S,
             exposure_ms=EXPOSURE_MS,

@@ -127,3 +127,11 @@ def no_number(folder: Path, rng: np.random.Generator, notes: Notes) -> None:
         notes.require(all(bool(value.isfinite().all()) for value in taught.values()), "weights are no numbers")
         notes.end("done")
     _require_whole(folder, notes)
+
+
+TRIALS = {
+    "disk full": disk_full,
+    "stopped": stopped,
+    "checkpoint damaged": checkpoint_damaged,
+    "loss no number": no_number,
+}

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from fault_calibrating import unfinished
+from fault_calibrating import PLAN, unfinished
 from fault_kinds import FaultyHardware, Hang
 from fault_routines import Routine, folder_of
-from fault_stand import DOF_UM, HOME_UM, LIMITS_UM, PLAY_UM, XY_LIMITS_UM, Stand
+from fault_stand import DOF_UM, HOME_UM, LARGEST_STEP_UM, LIMITS_UM, PLAY_UM, XY_LIMITS_UM, Stand
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.io import open_stack
 from napari_autofocus.workflows.acquisition_book import AcquisitionBook
 from napari_autofocus.workflows.mda import read_frames
+from napari_autofocus.workflows.survey import read_record
 
 ASTRAY = re.compile(
     r"last seen|could not be brought|not moved back|left where|[Ss]omebody else|best place that was verified"
@@ -28,6 +29,10 @@ _LIES = ("stage reports a wrong z", "slide reports a wrong place")
 _SPOILS = ("saturated frame", "black frame", "NaN frame")
 _LENS_MA = (-250.0, 250.0)
 _SAME_PLACE_UM = 0.25
+_MOST_UM = LARGEST_STEP_UM + 0.15
+"""A single command, and what the drive may rest off."""
+PLANES = {"acquire stacks": 5, "calibrate": PLAN.planes}
+"""Of a stack."""
 _SENTENCE = re.compile(r"\w.{14,}", re.DOTALL)
 
 
@@ -46,7 +51,9 @@ class Ending:
         """The outcome's name; of an error that is raised, its class."""
         if self.records:
             return str(getattr(self.records[-1], routine.word))
-        return type(self.error).__name__ if self.error is not None else "none"
+        if self.error is not None:
+            return type(self.error).__name__
+        return "cancelled" if self.closed else "none"
 
     @property
     def told(self) -> str:
@@ -122,12 +129,16 @@ def _sound_record(record: Any) -> Iterator[str]:
 
 
 def _inside(done: Done) -> Iterator[str]:
-    """No command beyond the limits, to any device; no command that is no number."""
+    """No command beyond the limits, to any device, nor beyond the largest step; no command that is no number."""
     low, high = LIMITS_UM
     x0, y0, x1, y1 = XY_LIMITS_UM
     for (z_um,) in done.hardware.log.sent("z"):
         if not low <= z_um <= high:
             yield f"limit: the stage was sent to {z_um}"
+    if done.hardware.fault.kind not in _LIES:  # where the stage says that it stands is what a step is measured from
+        for each in done.hardware.log.commands:
+            if each.device == "z" and not each.by_hand and abs(each.target[0] - each.from_um) > _MOST_UM:
+                yield f"limit: a step from {each.from_um:.2f} to {each.target[0]:.2f}"
     for x_um, y_um in done.hardware.log.sent("xy"):
         if not (x0 <= x_um <= x1 and y0 <= y_um <= y1):
             yield f"limit: the slide was sent to {x_um}, {y_um}"
@@ -226,11 +237,11 @@ def _claims(done: Done) -> Iterator[str]:
 def _files(done: Done) -> Iterator[str]:
     """What was told as written is there, whole, and is what the camera delivered."""
     folder = folder_of(done.name, done.stand.folder)
-    check = {"acquire stacks": _stacks, "virtual scan": _tiles, "MDA": _frames}.get(done.name)
-    if check is not None:
-        yield from check(folder, done)
-    if done.name == "calibrate":
-        unfinished(done.stand.folder)  # raises if what it left cannot be read
+    check = _OF_FILES.get(done.name)
+    try:
+        yield from check(folder, done) if check is not None else ()
+    except (AutofocusError, FileNotFoundError) as error:
+        yield f"what it left cannot be read: {error}"
     if done.name == "acquire stacks" and folder.is_dir():
         left = [path.name for path in folder.iterdir() if path.name.endswith(".part")]
         if left and done.hardware.fault.kind != "disk full":
@@ -254,7 +265,7 @@ def _stacks(folder: Path, done: Done) -> Iterator[str]:
         except InputError as error:
             yield f"{name} cannot be read: {error}"
             continue
-        if len(planes) != 5 or not all(_is_known(plane, done) for plane in planes):
+        if len(planes) != PLANES[done.name] or not all(_is_known(plane, done) for plane in planes):
             yield f"{name} is not what the camera delivered"
 
 
@@ -284,3 +295,24 @@ def _frames(folder: Path, done: Done) -> Iterator[str]:
         image = np.asarray(array[at])
         if not _is_known(image.reshape(image.shape[-2:]), done):
             yield f"frame {index} is not what the camera delivered"
+
+
+def _calibration(folder: Path, done: Done) -> Iterator[str]:
+    unfinished(done.stand.folder)  # raises if what it left cannot be read
+    yield from _stacks(folder, done)
+
+
+def _survey(path: Path, done: Done) -> Iterator[str]:
+    kept = read_record(path)
+    told = done.ending.records[0].points if done.ending.records and done.ending.error is None else ()
+    if told and (kept is None or kept.points != told):
+        yield f"{len(told)} points were told, {0 if kept is None else len(kept.points)} are in the file"
+
+
+_OF_FILES = {
+    "survey": _survey,
+    "acquire stacks": _stacks,
+    "virtual scan": _tiles,
+    "calibrate": _calibration,
+    "MDA": _frames,
+}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
@@ -20,64 +21,56 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-DOING = ("live", "refocus", "hold", "survey", "acquire", "sweep")
-LONGEST_MS = 2500
-ENDED_S = 45.0
-"""A window that has not closed by then hangs."""
+import numpy as np
+
+from fault_stand import BEST_UM, DOF_UM, HOME_UM, LENS, LIMITS_UM, XY_LIMITS_UM, ReadableSlide, Stand
+from fault_window_doing import DOING, ENDED_S, Scene
+from napari_autofocus.errors import AutofocusError
+from napari_autofocus.microscope.simulated import simulated_rig
+
+OPENED_MS = 1500
 
 
-def rig_by_the_wall(seed: int) -> Any:
-    """A rig slow enough to be interrupted, out of focus, and the slide in front of it."""
-    from fault_stand import BEST_UM, LIMITS_UM, XY_LIMITS_UM, ReadableSlide
-    from napari_autofocus.microscope.simulated import simulated_rig
-
+def stand_by_the_wall(seed: int, folder: Path) -> Stand:
+    """A microscope slow enough to be interrupted, out of focus, that lives by the wall clock."""
     slide, direction = ReadableSlide(), random.Random(seed).choice((-1, 1))
     limits = {"limits_um": LIMITS_UM, "xy_limits_um": XY_LIMITS_UM}
     rig = simulated_rig(
         slide, focus_direction=direction, exposure_ms=60.0, speed_um_s=15.0, xy_speed_um_s=100.0, seed=seed, **limits
     )
-    rig.microscope.focus.move_to(direction * BEST_UM + 5.0)
-    return rig, slide
+    rig.microscope.move_xy_to(*HOME_UM)
+    start_um = rig.microscope.focus.move_to(direction * BEST_UM + 5.0)
+    return Stand(rig, slide, folder, np.random.default_rng(seed), direction, start_um)
 
 
-def reader_of(slide: Any) -> Any:
+def reader_of(stand: Stand) -> Any:
     """A model that the panels take for a real one."""
-    import numpy as np
-
-    from fault_stand import LENS, Reader
     from napari_autofocus.models.library import find_model
     from napari_autofocus.models.package import CardOptics, open_package
 
-    made: Any = Reader(slide, np.random.default_rng(0))
+    made: Any = stand.reader()
     card = open_package(find_model("brightfield-20x")).card
     made.card = card.model_copy(update={"optics": CardOptics.of(LENS, "mono"), "patch_px": 32, "stride_px": 16})
     return made
 
 
-def begin(doing: str, session: Any, panel: Any, rig: Any, folder: Path, said: list[str]) -> None:
-    """Start what is to be interrupted."""
-    from fault_routines import places, stacks_plan
-    from fault_stand import OPTICS
-    from napari_autofocus.routines.survey import SurveyConfig, survey
-    from napari_autofocus.routines.sweep import SweepConfig, sweep
-    from napari_autofocus.workflows.acquisition import acquire_stacks
+def open_window(stand: Stand) -> Scene:
+    """Napari with two panels, connected to the microscope."""
+    import napari
 
-    session.set_live(True)
-    model = session.focus.model
-    work: Any = {
-        "survey": lambda: survey(rig.microscope, model, SurveyConfig(optics=OPTICS), places()),
-        "acquire": lambda: acquire_stacks(rig.microscope, stacks_plan(), folder / "stacks"),
-        "sweep": lambda: sweep(rig.microscope, SweepConfig(range_um=6.0, dof_um=1.0)),
-    }.get(doing)
-    if work is not None:
-        session.start_run(work(), failed=lambda error: said.append(str(error)))
-    elif doing == "refocus":
-        panel.refocusing.buttons.refocus.click()
-    elif doing == "hold":
-        panel.holding.hold_button.click()
+    from napari_autofocus.widgets.session import Connection, Session
+
+    viewer, rig = napari.Viewer(show=True), stand.rig
+    for name in ("Microscope", "Autofocus"):
+        _, panel = viewer.window.add_plugin_dock_widget("napari-autofocus", name)
+    session = Session.of(viewer)
+    session.connect(Connection("rig", rig.microscope, rig.microscope.close, dof_um=1.0, objective=LENS, rig=rig))
+    session.focus.use_model(reader_of(stand))
+    return Scene(viewer, session, panel, stand, stand.folder)
 
 
 def run(doing: str, after_ms: int, seed: int, folder: Path) -> dict[str, Any]:
@@ -85,25 +78,23 @@ def run(doing: str, after_ms: int, seed: int, folder: Path) -> dict[str, Any]:
     import napari
     from qtpy.QtCore import QTimer
 
-    from fault_stand import LENS
-    from napari_autofocus.widgets.session import Connection, Session
+    scene = open_window(stand_by_the_wall(seed, folder))
+    stage, moments = scene.stand.rig.z_stage, dict[str, float]()
+    earlier = len(stage.commands_um)
 
-    rig, slide = rig_by_the_wall(seed)
-    viewer = napari.Viewer(show=True)
-    for name in ("Microscope", "Autofocus"):
-        _, panel = viewer.window.add_plugin_dock_widget("napari-autofocus", name)
-    session, said, moments = Session.of(viewer), list[str](), dict[str, float]()
-    session.connect(Connection("rig", rig.microscope, rig.microscope.close, dof_um=1.0, objective=LENS, rig=rig))
-    session.focus.use_model(reader_of(slide))
-    start_um, earlier = rig.z_stage.get_position_um(), len(rig.z_stage.commands_um)
+    def begin() -> None:
+        scene.session.set_live(True)
+        try:
+            DOING[doing].begin(scene)
+        finally:
+            QTimer.singleShot(after_ms, close)
 
     def close() -> None:
+        moments["running"] = DOING[doing].is_running(scene)
         moments["closing"] = time.monotonic()
-        moments["running"] = float(session.is_running)
-        viewer.close()
+        scene.viewer.close()
 
-    QTimer.singleShot(1500, lambda: begin(doing, session, panel, rig, folder, said))
-    QTimer.singleShot(1500 + after_ms, close)
+    QTimer.singleShot(OPENED_MS, begin)
     napari.run()
     closed_s = time.monotonic() - moments["closing"]
     return {
@@ -111,16 +102,33 @@ def run(doing: str, after_ms: int, seed: int, folder: Path) -> dict[str, Any]:
         "after_ms": after_ms,
         "was_running": bool(moments["running"]),
         "closed_s": round(closed_s, 2),
-        "moves": len(rig.z_stage.commands_um) - earlier,
-        "faults": list(_faults(doing, rig, slide, start_um, closed_s)),
+        "moves": len(stage.commands_um) - earlier,
+        "steps": len(scene.told),
+        "said": scene.said,
+        "faults": [*left_behind(doing, scene.stand, closed_s), *_files_left(doing, scene), *_unnamed()],
     }
 
 
-def _faults(doing: str, rig: Any, slide: Any, start_um: float, closed_s: float) -> Any:
-    from fault_stand import LIMITS_UM
+def _files_left(doing: str, scene: Scene) -> list[str]:
+    try:
+        return list(DOING[doing].left(scene))
+    except AutofocusError as error:
+        return [f"what it left cannot be read: {error}"]
 
+
+def _unnamed() -> list[str]:
+    """Errors that napari showed with a traceback."""
+    from napari.utils.notifications import ErrorNotification, notification_manager
+
+    shown = [each.exception for each in notification_manager.records if isinstance(each, ErrorNotification)]
+    return [f"no name: {type(each).__name__}: {each}" for each in shown]
+
+
+def left_behind(doing: str, stand: Stand, closed_s: float, wait_s: float = 1.0) -> Iterator[str]:
+    """What the devices and this process say once the window has gone, each fault a sentence."""
+    rig = stand.rig
     commands = len(rig.z_stage.commands_um)
-    time.sleep(1.0)
+    time.sleep(wait_s)
     if closed_s > ENDED_S:
         yield f"hang: closing took {closed_s:.0f} s"
     if len(rig.z_stage.commands_um) != commands or rig.z_stage.busy():
@@ -131,10 +139,12 @@ def _faults(doing: str, rig: Any, slide: Any, start_um: float, closed_s: float) 
         yield "the camera still streams"
     if rig.shutter.get_open() or not rig.core.getAutoShutter():
         yield "the shutter was not put back"
-    z_um = rig.z_stage.get_position_um()
-    is_focused = abs(rig.true_axial_um() - slide.best_focus_um(*rig.xy_stage.get_position_um())) <= 1.0
-    if doing != "hold" and abs(z_um - start_um) > 0.15 and not (is_focused and doing in ("refocus", "sweep")):
-        yield f"the drive is at {z_um:.2f} instead of {start_um:.2f}"
+    z_um, xy_um = rig.z_stage.get_position_um(), rig.xy_stage.get_position_um()
+    is_focused = DOING[doing].ends_focused and abs(rig.true_axial_um() - stand.slide.best_focus_um(*xy_um)) <= DOF_UM
+    if DOING[doing].goes_home and abs(z_um - stand.start_um) > 0.15 and not is_focused:
+        yield f"the drive is at {z_um:.2f} instead of {stand.start_um:.2f}"
+    if DOING[doing].goes_home and math.dist(xy_um, HOME_UM) > 2.5:
+        yield f"the slide is at {xy_um} instead of {HOME_UM}"
     if left := [each.name for each in threading.enumerate() if each.name.startswith("napari-autofocus")]:
         yield f"threads are left: {left}"
 
@@ -150,8 +160,11 @@ def main() -> int:
         screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24", sys.executable, *sys.argv]
         return subprocess.run(screen, check=False, timeout=600).returncode
     rng = random.Random(wanted.seed)
-    doing, after_ms = wanted.doing or rng.choice(DOING), rng.randrange(50, LONGEST_MS)
+    doing = wanted.doing or rng.choice(sorted(DOING))
+    after_ms = rng.randrange(50, DOING[doing].longest_ms)
     with tempfile.TemporaryDirectory() as folder:
+        for name in ("MODELS", "SETTINGS"):  # nothing of the user's own is read or written
+            os.environ[f"NAPARI_AUTOFOCUS_{name}"] = str(Path(folder, name.lower()))
         found = run(doing, after_ms, wanted.seed, Path(folder))
     wanted.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found))

@@ -5,7 +5,8 @@
 Every routine that moves something runs on a small simulated microscope whose camera, stage, slide and lens fail in the
 ways of ``fault_kinds.py``, once, twice or for good; files and processes fail in the ways of ``fault_software.py``. What
 is held against a run is in ``fault_verdicts.py``. Writes ``results/faults.json``: how often each routine met each
-fault, how it ended, and every violation. A campaign that was stopped goes on where it was; ends with 1 on a violation.
+fault, how it ended, and every violation. A campaign that was stopped goes on where it was, but for runs of another
+state of the code, which are made anew; ends with 1 on a violation.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import datetime
 import json
 import math
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -57,26 +59,33 @@ def tasks(runs: int, only: str = "") -> list[Task]:
     ]
 
 
-def carried_out(wanted: list[Task], seed: int, log: Path | None = None) -> Iterator[Row]:
-    """The rows of every task; those in the log are taken from there, new ones are added to it."""
-    known = {(row.routine, row.kind, row.number): row for row in _read(log)}
+def state_of_code() -> str:
+    """The commit that runs, and whether the files differ from it."""
+    asked = ["git", "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
+    told = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"
+
+
+def carried_out(wanted: list[Task], seed: int, log: Path | None = None, code: str = "") -> Iterator[Row]:
+    """The rows of every task; those of this code in the log are taken from there, new ones are added to it."""
+    known = {(row.routine, row.kind, row.number): row for row in _read(log, code)}
     for name, kind, number in wanted:
         row = known.get((name, kind, number))
         if row is None:
             row = run_software(name, kind, number, seed) if (name, kind) in SOFTWARE else run(name, kind, number, seed)
             if log is not None:
                 with log.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps({"seed": seed, **row.to_json()}) + "\n")
+                    lines.write(json.dumps({"code": code, **row.to_json()}) + "\n")
         yield row
 
 
-def _read(log: Path | None) -> Iterator[Row]:
+def _read(log: Path | None, code: str) -> Iterator[Row]:
     if log is None or not log.exists():
         return
     for line in log.read_text(encoding="utf-8").splitlines():
         values = json.loads(line)
-        del values["seed"]
-        yield Row(**{**values, "violations": tuple(values["violations"])})
+        if values.pop("code") == code:
+            yield Row(**{**values, "violations": tuple(values["violations"])})
 
 
 def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
@@ -93,16 +102,18 @@ def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def summary(rows: list[Row], seed: int, planned: int = 0) -> dict[str, Any]:
-    """What is kept of a campaign; of how many runs, where it was stopped before its end."""
+def summary(rows: list[Row], seed: int, code: str = "") -> dict[str, Any]:
+    """What is kept of a campaign."""
     slowest = max(rows, key=lambda row: row.seconds)
     return {
         "date": datetime.date.today().isoformat(),
         "command": f"python benchmarks/faults.py --seed {seed}",
-        "planned": planned or len(rows),
+        "commit": code,
         "seed": seed,
         "runs": len(rows),
         "struck": sum(row.struck for row in rows),
+        "kills": sum(row.times for row in rows if row.kind == "process killed" and row.struck),
+        "windows": sum(row.kind == "window closed" for row in rows),
         "outcomes": dict(Counter(row.outcome for row in rows).most_common()),
         "violations": [
             {"routine": row.routine, "kind": row.kind, "number": row.number, "at": row.at, "what": each}
@@ -137,15 +148,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     wanted = parser.parse_args()
     log = wanted.out.with_suffix(f".{wanted.seed}.rows.jsonl")
+    code = state_of_code()
     asked, rows, said_s = tasks(wanted.runs, wanted.only), list[Row](), time.monotonic()
-    for row in carried_out(asked, wanted.seed, log):
+    for row in carried_out(asked, wanted.seed, log, code):
         rows.append(row)
         for each in row.violations:
             print(f"VIOLATION {row.routine} / {row.kind} #{row.number}: {each}", file=sys.stderr)
         if time.monotonic() - said_s > 30:
             said_s = time.monotonic()
             print(f"{len(rows)} of {len(asked)} runs", file=sys.stderr)
-    found = summary(rows, wanted.seed)
+    found = summary(rows, wanted.seed, code)
     wanted.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     log.unlink(missing_ok=True)
     print_table(found)
