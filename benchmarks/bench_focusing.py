@@ -9,7 +9,7 @@ truth: their time and exposures depend on places and moves alone.
 from __future__ import annotations
 
 import argparse
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.optics import Objective
 from napari_autofocus.routines.refocus import refocus
 from napari_autofocus.routines.refocus_config import RefocusConfig
-from napari_autofocus.routines.searches import Method
+from napari_autofocus.routines.searches import SEARCHES
 from napari_autofocus.routines.sweep import SweepConfig, sweep
 from single_shot_networks import package_of, predictor_of
 from sweeps import EXPOSURE_MS, SETTLING_S, Routine, all_runs
@@ -56,11 +56,11 @@ def _measure_focusing(found: Findings, runs: int, threads: int) -> None:
     def refocusing(objective: Objective) -> Routine:
         return lambda microscope: refocus(microscope, predictor, RefocusConfig(optics=ImageOptics(objective)))
 
-    def sweeping(method: Method) -> Any:
+    def sweeping(method: str) -> Any:
         return lambda lens: lambda microscope: sweep(microscope, SweepConfig.for_objective(lens, method=method))
 
     routines: dict[str, Any] = {_REFOCUS: refocusing}
-    routines |= {f"sweep, {method}": sweeping(method) for method in get_args(Method)}
+    routines |= {f"sweep, {method}": sweeping(method) for method in SEARCHES}
     options = argparse.Namespace(stain="he", density="dense", objective="20x/0.75", seed=SEED, runs=runs)
     done = {name: all_runs(routine, options) for name, routine in routines.items()}
     starts = np.abs([run["start_um"] for run in done[_REFOCUS]])

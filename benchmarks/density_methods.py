@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from napari_autofocus.models.evaluation import KnownFrame, result_of
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.metrics import FieldResult
 from napari_autofocus.models.predictor import every_patch
-from napari_autofocus.routines.searches import Method
+from napari_autofocus.routines.searches import SEARCHES
 from napari_autofocus.routines.sweep import SweepConfig, sweep
 from single_shot_fields import PRESET
 from single_shot_networks import fingerprint, package_of, predictor_of
@@ -32,7 +32,7 @@ from whole_image import answer_um, load, weights_of
 OURS = "two stages"
 MEAN, MEDIAN = "mean of all patches", "median of all patches"
 CONTRAST = "median of patches of most contrast"
-SWEEPS: tuple[str, ...] = get_args(Method)
+SWEEPS: tuple[str, ...] = tuple(SEARCHES)
 REDUCTIONS = (8, 4)
 HALF_THE_CONTRAST = 0.5
 _CONTRAST_REDUCTION = 4

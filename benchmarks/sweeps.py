@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.microscope.simulated import simulated_rig
 from napari_autofocus.optics import Objective
-from napari_autofocus.routines.searches import Method
+from napari_autofocus.routines.searches import SEARCHES
 from napari_autofocus.routines.sweep import SweepConfig, sweep
 from napari_autofocus.simulation.camera import Camera
 from napari_autofocus.simulation.scene import Scene
@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--methods", default=",".join(get_args(Method)))
+    parser.add_argument("--methods", default=",".join(SEARCHES))
     parser.add_argument("--stain", default="he")
     parser.add_argument("--density", default="dense")
     parser.add_argument("--objective", default="20x/0.75")

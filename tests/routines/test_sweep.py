@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, InputError
 from napari_autofocus.records import SweepRecord
-from napari_autofocus.routines.searches import LOCAL_METHODS, SEARCHES
+from napari_autofocus.routines.searches import SEARCHES
 from napari_autofocus.routines.sweep import SweepConfig, SweepStep, sweep
 
 METHODS = list(SEARCHES)
@@ -381,7 +381,11 @@ def test_scans_run_the_way_in_which_the_drive_approaches(method: str, direction:
         ({"range_um": 0.5}, "does not fit"),
         ({"furthest_um": 2.0}, "furthest_um"),
         ({"polarity": "both"}, "polarity"),
-        *(({"method": method, "polarity": "min"}, "uniform or coarse-to-fine") for method in LOCAL_METHODS),
+        *(
+            ({"method": method, "polarity": "min"}, "uniform or coarse-to-fine")
+            for method, search in SEARCHES.items()
+            if search.follows_maximum
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:

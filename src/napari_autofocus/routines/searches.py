@@ -1,4 +1,4 @@
-"""The five classical searches: where to look next, given what has been seen so far.
+"""Classical searches: where to look next, given what has been seen so far.
 
 Each search is a generator that yields a :class:`Visit` and is sent the sample taken there. It knows no hardware, no
 image and no clock, never asks for a place outside its plan, and has no say in whether the peak is trusted. Scans run
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from napari_autofocus.focus.zstack import FocusCurve
 from napari_autofocus.records import CurvePoint
 from napari_autofocus.routines.brent import brent_maximum
 
-Method = Literal["uniform", "coarse-to-fine", "hill-climb", "brent", "curve-fit"]
 Points = list[CurvePoint]
 
 COARSE = 3
@@ -78,11 +76,61 @@ Search = Generator[Visit, CurvePoint, None]
 Taken = Generator[Visit, CurvePoint, Points]
 
 
+@dataclass(frozen=True)
+class KnownSearch:
+    """A search that a sweep may be told to make.
+
+    Parameters
+    ----------
+    begin : callable
+        Makes the search from its plan.
+    summary : str
+        What it does, in a few words for menus.
+    follows_maximum : bool
+        Whether it follows the greatest sharpness and does not see the whole range: no use where contrast is least in
+        focus.
+    """
+
+    begin: Callable[[SearchPlan], Search]
+    summary: str
+    follows_maximum: bool = False
+
+    def __call__(self, plan: SearchPlan) -> Search:
+        """The search, not yet begun."""
+        return self.begin(plan)
+
+
+SEARCHES: dict[str, KnownSearch] = {}
+"""Every search by its name; the order is that of menus."""
+
+
+def register(
+    name: str, summary: str, *, follows_maximum: bool = False
+) -> Callable[[Callable[[SearchPlan], Search]], Callable[[SearchPlan], Search]]:
+    """Make a generator of a plan known as the search of this name.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+
+    def add(begin: Callable[[SearchPlan], Search]) -> Callable[[SearchPlan], Search]:
+        if name in SEARCHES:
+            raise ValueError(f"there is a search {name!r} already")
+        SEARCHES[name] = KnownSearch(begin, summary, follows_maximum)
+        return begin
+
+    return add
+
+
+@register("uniform", "every step of the range")
 def uniform(plan: SearchPlan) -> Search:
     """Sample the whole window at even steps: the slowest search and the hardest to fool."""
     yield from _scan(plan, plan.step_um, "sweep", beyond=3)
 
 
+@register("coarse-to-fine", "wide steps first, then fine ones around the best")
 def coarse_to_fine(plan: SearchPlan) -> Search:
     """Sample the window at coarse steps, then the surroundings of the best place at fine ones."""
     points = yield from _scan(plan, COARSE * plan.step_um, "coarse", then=2 * COARSE + 1)
@@ -92,6 +140,7 @@ def coarse_to_fine(plan: SearchPlan) -> Search:
     yield from _take(plan, _allowed(plan, targets), "fine")
 
 
+@register("hill-climb", "uphill with shrinking steps", follows_maximum=True)
 def hill_climb(plan: SearchPlan) -> Search:
     """Walk uphill in steps that are halved at each summit.
 
@@ -108,6 +157,7 @@ def hill_climb(plan: SearchPlan) -> Search:
     yield from _surround(plan, points)
 
 
+@register("brent", "Brent's search for the maximum", follows_maximum=True)
 def brent(plan: SearchPlan) -> Search:
     """Bracket the peak by a few samples, then Brent's method: parabolas where they help, golden sections elsewhere.
 
@@ -124,6 +174,7 @@ def brent(plan: SearchPlan) -> Search:
     yield from _surround(plan, points)
 
 
+@register("curve-fit", "few frames, then a fitted peak", follows_maximum=True)
 def curve_fit(plan: SearchPlan, most: int = 8) -> Search:
     """Go to the peak of a Lorentzian drawn through few samples, and draw it again there until it stays.
 
@@ -144,17 +195,6 @@ def curve_fit(plan: SearchPlan, most: int = 8) -> Search:
             break
         points += yield from _take(plan, [target], "fit")
     yield from _surround(plan, points)
-
-
-SEARCHES: dict[str, Callable[[SearchPlan], Search]] = {
-    "uniform": uniform,
-    "coarse-to-fine": coarse_to_fine,
-    "hill-climb": hill_climb,
-    "brent": brent,
-    "curve-fit": curve_fit,
-}
-LOCAL_METHODS = ("hill-climb", "brent", "curve-fit")
-"""These follow the greatest sharpness and do not see the whole range: no use where contrast is least in focus."""
 
 
 def lorentzian_peak_um(points: Sequence[CurvePoint]) -> float | None:

@@ -10,7 +10,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import Polarity
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.optics import Objective
-from napari_autofocus.routines.searches import LOCAL_METHODS, Method
+from napari_autofocus.routines.searches import SEARCHES
 
 Roi = tuple[int, int, int, int]
 
@@ -22,8 +22,8 @@ class SweepConfig:
     Parameters
     ----------
     method : str
-        ``uniform``, ``coarse-to-fine``, ``hill-climb``, ``brent`` or ``curve-fit``. The last three follow the greatest
-        sharpness; for specimens whose contrast is least in focus (unstained cells) take one of the first two.
+        Name of a search of ``routines.searches``. Those that follow the greatest sharpness serve no specimen whose
+        contrast is least in focus (unstained cells); ``uniform`` and ``coarse-to-fine`` do.
     range_um : float
         How far to search on either side of the start, µm.
     step_um : float or None
@@ -56,7 +56,7 @@ class SweepConfig:
         If a value makes no sense, or the method cannot serve the polarity.
     """
 
-    method: Method = "coarse-to-fine"
+    method: str = "coarse-to-fine"
     range_um: float = 10.0
     step_um: float | None = None
     dof_um: float | None = None
@@ -70,13 +70,13 @@ class SweepConfig:
     same_place_um: float = 0.2
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            raise InputError(f"Unknown method {self.method!r}; use one of {', '.join(get_args(Method))}.")
+        if self.method not in SEARCHES:
+            raise InputError(f"Unknown method {self.method!r}; use one of {', '.join(SEARCHES)}.")
         if self.polarity not in get_args(Polarity):
             raise InputError(f"Unknown polarity {self.polarity!r}; use one of {', '.join(get_args(Polarity))}.")
         if self.step_um is None and self.dof_um is None:
             raise InputError("A sweep needs a step in µm, or the depth of field of the objective to derive it from.")
-        if self.polarity == "min" and self.method in LOCAL_METHODS:
+        if self.polarity == "min" and SEARCHES[self.method].follows_maximum:
             raise InputError(
                 f"{self.method} follows the greatest sharpness and cannot find the least;"
                 " use uniform or coarse-to-fine."
@@ -119,7 +119,7 @@ class SweepConfig:
     @property
     def follows_maximum(self) -> bool:
         """Whether only maxima are looked for."""
-        return self.polarity == "max" or self.method in LOCAL_METHODS
+        return self.polarity == "max" or SEARCHES[self.method].follows_maximum
 
 
 @dataclass(frozen=True)

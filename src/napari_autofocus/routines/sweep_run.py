@@ -19,7 +19,7 @@ from napari_autofocus.microscope.protocol import Frame, Image, Microscope
 from napari_autofocus.records import CurvePoint, SweepRecord
 from napari_autofocus.routines.judging import Judgement, JudgeSettings, Look, contrast, judge_looks, merged, noise_bound
 from napari_autofocus.routines.run_guard import RunGuard
-from napari_autofocus.routines.searches import LOCAL_METHODS, SAME_PLACE, SearchPlan, Visit
+from napari_autofocus.routines.searches import SAME_PLACE, SEARCHES, SearchPlan, Visit
 from napari_autofocus.routines.sweep_config import Roi, SweepConfig, SweepStep
 
 Measure = Callable[[Image], float]
@@ -165,7 +165,7 @@ class SweepRun:
         """Whether the focus curve has a peak to trust; otherwise the run ends here, with the reasons."""
         curve = self.judge()
         self.guard.reasons += curve.reasons
-        if curve.verdict == "phase_minimum" and self.config.method in LOCAL_METHODS:
+        if curve.verdict == "phase_minimum" and SEARCHES[self.config.method].follows_maximum:
             self._end("reverted", f"{self.config.method} cannot focus a phase object; use uniform or coarse-to-fine.")
         elif not curve.trusted or curve.best_z_um is None:
             self._end("reverted", f"No peak to trust (verdict {curve.verdict}) among {self.frames} frames.")

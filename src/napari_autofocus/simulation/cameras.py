@@ -6,17 +6,18 @@ from typing import Any, Literal, get_args
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.simulation.camera import Camera
+from napari_autofocus.simulation.stains import PAINTERS
 
 CameraColour = Literal["rgb", "mono"]
 
-GREY_STAINS = ("unstained", "fluorescence", "beads")
-"""Seen by a monochrome camera unless somebody says otherwise: their colour would tell nothing."""
 _BITS: dict[CameraColour, int] = {"rgb": 8, "mono": 16}
 
 
 def usual_colour(stain: str) -> CameraColour:
     """What the camera on a microscope for this stain sees."""
-    return "mono" if stain in GREY_STAINS else "rgb"
+    _, contrast = PAINTERS.get(stain, (None, "absorption"))
+    # The colour of what shines or shifts phase would tell nothing.
+    return "rgb" if contrast == "absorption" else "mono"
 
 
 def usual_camera(stain: str, colour: str | None = None, *, exposure_ms: float | None = None, **settings: Any) -> Camera:

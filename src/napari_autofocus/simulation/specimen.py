@@ -20,7 +20,7 @@ from napari_autofocus.simulation.texture import ease, noise
 from napari_autofocus.simulation.topography import FloatImage, Topography
 from napari_autofocus.simulation.view import View
 
-STAINS = ("he", "ihc", "cytology", "blood", "unstained", "fluorescence", "beads")
+STAINS = tuple(PAINTERS)
 DENSITIES = ("dense", "sparse", "extremely-sparse", "empty")
 # The sheet that folds over comes from elsewhere on the slide, as far as anybody can tell.
 _FOLD_SEED = 0x666F6C64
@@ -35,7 +35,7 @@ class Specimen:
     Parameters
     ----------
     stain : str
-        One of ``STAINS``.
+        One of those in ``stains``.
     density : str
         One of ``DENSITIES``: over 40 %, 5 to 40 %, under 5 % (one to ten objects in 400 x 330 µm) or none of the area
         carries stain or signal.
@@ -62,8 +62,8 @@ class Specimen:
     bare_um: float = 1000.0
 
     def __post_init__(self) -> None:
-        if self.stain not in STAINS:
-            raise InputError(f"Unknown stain {self.stain!r}; use one of {', '.join(STAINS)}.")
+        if self.stain not in PAINTERS:
+            raise InputError(f"Unknown stain {self.stain!r}; use one of {', '.join(PAINTERS)}.")
         if self.density not in DENSITIES:
             raise InputError(f"Unknown density {self.density!r}; use one of {', '.join(DENSITIES)}.")
         if self.seed < 0:

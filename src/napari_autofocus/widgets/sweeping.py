@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_autofocus.focus.sharpness import MEASURES
-from napari_autofocus.routines.searches import Method
+from napari_autofocus.routines.searches import SEARCHES
 from napari_autofocus.routines.sweep import SweepConfig
 from napari_autofocus.widgets.forms import choice, columns_form, number
 
 LEAST_RANGE_UM, RANGE_DOF = 10.0, 3.6
 """How far a sweep looks to either side: so many µm or, where that is more, so many depths of field (ours)."""
-_METHOD_TIPS = {
-    "uniform": "every step of the range",
-    "coarse-to-fine": "wide steps first, then fine ones around the best",
-    "hill-climb": "uphill with shrinking steps",
-    "brent": "Brent's search for the maximum",
-    "curve-fit": "few frames, then a fitted peak",
-}
 
 
 class SweepSettings(QWidget):
@@ -27,8 +18,8 @@ class SweepSettings(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        tips = "\n".join(f"{name}: {tip}" for name, tip in _METHOD_TIPS.items())
-        self.method_box = choice([(_named(name), name) for name in get_args(Method)], f"How to search\n{tips}")
+        tips = "\n".join(f"{name}: {search.summary}" for name, search in SEARCHES.items())
+        self.method_box = choice([(_named(name), name) for name in SEARCHES], f"How to search\n{tips}")
         self.method_box.setCurrentIndex(self.method_box.findData("coarse-to-fine"))
         self.measure_box = choice([(_named(name), name) for name in MEASURES], "Focus measure")
         self.measure_box.setCurrentIndex(self.measure_box.findData("brenner"))
