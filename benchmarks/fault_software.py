@@ -32,7 +32,7 @@ OF_FILES: dict[str, tuple[float, dict[str, Do]]] = {
     "running model": (0.5, fault_models.TRIALS),
 }
 """What is tried with files, and in which share of the rounds."""
-OF_PROCESSES = 0.3
+OF_PROCESSES = 0.2
 """Share of the rounds of trials that take processes of their own, some ten seconds each."""
 
 

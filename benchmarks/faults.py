@@ -1,6 +1,6 @@
 """The fault campaign: something goes wrong at a random step of a routine, and the hardware's own log is the judge.
 
-    python benchmarks/faults.py [--runs 2000] [--seed 0] [--only "survey"] [--out FILE]
+    python benchmarks/faults.py [--runs 2000] [--seed 0] [--jobs 1] [--only "survey"] [--out FILE]
 
 Every routine that moves something runs on a small simulated microscope whose camera, stage, slide and lens fail in the
 ways of ``fault_kinds.py``, once, twice or for good; files and processes fail in the ways of ``fault_software.py``. What
@@ -20,6 +20,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +68,29 @@ def state_of_code() -> str:
     return told.stdout.strip() or "unknown"
 
 
-def carried_out(wanted: list[Task], seed: int, log: Path | None = None, code: str = "") -> Iterator[Row]:
+def carried_out(wanted: list[Task], seed: int, log: Path | None = None, code: str = "", jobs: int = 1) -> Iterator[Row]:
     """The rows of every task; those of this code in the log are taken from there, new ones are added to it."""
     known = {(row.routine, row.kind, row.number): row for row in _read(log, code)}
-    for name, kind, number in wanted:
-        row = known.get((name, kind, number))
-        if row is None:
-            row = run_software(name, kind, number, seed) if (name, kind) in SOFTWARE else run(name, kind, number, seed)
-            if log is not None:
-                with log.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps({"code": code, **row.to_json()}) + "\n")
+    yield from (known[task] for task in wanted if task in known)
+    for row in _made([task for task in wanted if task not in known], seed, jobs):
+        if log is not None:
+            with log.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"code": code, **row.to_json()}) + "\n")
         yield row
+
+
+def _made(wanted: list[Task], seed: int, jobs: int) -> Iterator[Row]:
+    """New rows, one after the other, or side by side in processes of their own."""
+    if jobs == 1:
+        yield from (one(*task, seed) for task in wanted)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from (made.result() for made in as_completed([pool.submit(one, *task, seed) for task in wanted]))
+
+
+def one(name: str, kind: str, number: int, seed: int) -> Row:
+    """A single run."""
+    return (run_software if (name, kind) in SOFTWARE else run)(name, kind, number, seed)
 
 
 def _read(log: Path | None, code: str) -> Iterator[Row]:
@@ -144,19 +158,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that work side by side")
     parser.add_argument("--only", default="", help="part of a routine's name")
     parser.add_argument("--out", type=Path, default=RESULTS)
     wanted = parser.parse_args()
     log = wanted.out.with_suffix(f".{wanted.seed}.rows.jsonl")
     code = state_of_code()
     asked, rows, said_s = tasks(wanted.runs, wanted.only), list[Row](), time.monotonic()
-    for row in carried_out(asked, wanted.seed, log, code):
+    for row in carried_out(asked, wanted.seed, log, code, wanted.jobs):
         rows.append(row)
         for each in row.violations:
             print(f"VIOLATION {row.routine} / {row.kind} #{row.number}: {each}", file=sys.stderr)
         if time.monotonic() - said_s > 30:
             said_s = time.monotonic()
             print(f"{len(rows)} of {len(asked)} runs", file=sys.stderr)
+    order = {task: place for place, task in enumerate(asked)}
+    rows.sort(key=lambda row: order[row.routine, row.kind, row.number])
     found = summary(rows, wanted.seed, code)
     wanted.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     log.unlink(missing_ok=True)
