@@ -25,15 +25,18 @@ from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
+from napari_autofocus.widgets.canvas_context import keep_context
 from napari_autofocus.widgets.end_watch import EndWatch
 from napari_autofocus.widgets.focus_state import FocusState
 from napari_autofocus.widgets.frames import LiveView
+from napari_autofocus.widgets.preferences import preferences
 from napari_autofocus.widgets.relay import Relay
+from napari_autofocus.widgets.session_keys import SessionKeys
 from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
 from napari_autofocus.workflows.run_log import RunLog
 
 SWITCH_INTERVAL_S = 0.0005
-_NOT_CONNECTED = "No microscope is connected; connect one in the Microscope panel."
+NOT_CONNECTED = "No microscope is connected; connect one in the Microscope panel."
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +97,11 @@ class Session:
         self.hardware = Worker("napari-autofocus hardware")
         self.analysis = Worker("napari-autofocus analysis")
         self.view = LiveView(viewer)
+        self.preferences = preferences()
         self.focus = FocusState()
+        self.usual_lens = self.focus.objective = self.preferences.lens()
         self.focus.settings_changed.connect(self._on_settings_changed)
-        self.runs = RunLog()
+        self.runs = RunLog(self.preferences.runs_file())
         self.connection: Connection | None = None
         self.refocuser_file: Path | None = None
         self.is_closed = False
@@ -109,7 +114,9 @@ class Session:
         self._relay.turned_away.connect(_warn)
         self.view.shown.connect(self._on_frame_shown)
         self.view.failed.connect(self._on_camera_lost)
+        self.keys = SessionKeys(self)
         self._end_watch = EndWatch(viewer, self.close)
+        keep_context(viewer)
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> Session:
@@ -163,7 +170,7 @@ class Session:
         """Have a tunable lens focus, or the stage again (None); told as a change of the connection. Nothing moves."""
         microscope = self.microscope
         if microscope is None:
-            failed(HardwareError(_NOT_CONNECTED))
+            failed(HardwareError(NOT_CONNECTED))
             return
         self.hardware.call(
             lambda: microscope.focus_through(lens), done=lambda _: self._on_drive_changed(microscope), failed=failed
@@ -186,7 +193,7 @@ class Session:
         """Have the hardware thread call a function with the microscope; a failure is told through ``failed``."""
         microscope = self.microscope
         if microscope is None:
-            self.failed.emit(HardwareError(_NOT_CONNECTED))
+            self.failed.emit(HardwareError(NOT_CONNECTED))
             return
         self.hardware.call(lambda: function(microscope), done=done, failed=self.failed.emit, ended=ended)
 
@@ -205,7 +212,7 @@ class Session:
     def set_live(self, wanted: bool) -> None:
         """Turn live mode on or off."""
         if self.microscope is None:
-            self.failed.emit(HardwareError(_NOT_CONNECTED))
+            self.failed.emit(HardwareError(NOT_CONNECTED))
         elif wanted and not self._live:
             self._set_live(True)
             self.hardware.call(self.microscope.live.start, done=self._on_live_started, failed=self._on_camera_lost)
