@@ -66,6 +66,27 @@ def test_a_sweep_focuses_through_the_lens_on_stands_of_both_directions(curve_fil
         assert run["end_z_um"] - run["start_z_um"] == pytest.approx(run["end_um"] - run["start_um"], abs=0.15)
 
 
+@pytest.mark.parametrize("direction", [1, -1])
+def test_stacks_are_taken_through_the_lens_and_their_truth_is_the_lens_s(
+    curve_file: Path, tmp_path: Path, direction: int
+) -> None:
+    options = ("--positions", "here", "--range-um", 2, "--step-um", 1, "--shape", "96x128", "--seed", 4, "--json")
+    through = ("--lens", curve_file, "--focus-direction", direction)
+    result = command("acquire", *through, *options, "--out", tmp_path / "stacks")
+    assert result.exit_code == 0, result.output
+    (stack,) = json.loads(result.stdout)["written"]
+    assert stack["best_z_um"] == pytest.approx(stack["true_best_z_um"], abs=0.3)
+
+
+def test_a_slide_is_surveyed_through_the_lens(curve_file: Path) -> None:
+    slide = ("--points", "2x2", "--area-mm", "1x1", "--tilt-um", 5, "--waves-um", 0, "--seed", 2, "--shape", "256x256")
+    result = command("survey", "--lens", curve_file, "--model", "brightfield-20x", *slide, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["summary"]["outcomes"] == {"found": 4}
+    assert told["summary"]["worst_um"] < 0.5
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -98,11 +119,11 @@ def test_an_empty_field_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "lens.json").exists()
 
 
-@pytest.mark.parametrize("name", ["sweep", "refocus"])
+@pytest.mark.parametrize("name", ["sweep", "refocus", "survey", "acquire"])
 def test_a_file_that_is_no_curve_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "lens.json").write_text("[]")
-    model = ("--model", "brightfield-20x") if name == "refocus" else ()
-    result = command(name, *model, "--lens", tmp_path / "lens.json", "--json")
+    more = {"sweep": (), "acquire": ("--positions", "here", "--out", tmp_path / "stacks")}
+    result = command(name, *more.get(name, ("--model", "brightfield-20x")), "--lens", tmp_path / "lens.json", "--json")
     assert result.exit_code == 2
     assert "not the curve of a tunable lens" in json.loads(result.stdout)["error"]
 
