@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.widgets import preferences
 from napari_autofocus.widgets.session import Connection, Session
 
 
@@ -34,3 +35,9 @@ def connected(session: Session, make_rig: Callable[..., SimulatedRig]) -> tuple[
 def at_rest(session: Session, qtbot: QtBot) -> Callable[[], None]:
     """Wait until the hardware thread has nothing to do."""
     return lambda: qtbot.waitUntil(lambda: not session.hardware.busy)
+
+
+@pytest.fixture(autouse=True)
+def no_preferences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What whoever runs the tests has set in napari counts for nothing here."""
+    monkeypatch.setattr(preferences, "_page", lambda: None)

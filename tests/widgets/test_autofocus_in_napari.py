@@ -122,7 +122,7 @@ def test_escape_stops_and_is_napari_s_own_otherwise(
     window = napari_viewer.window._qt_window
     window.activateWindow()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
-    stop = panel.refocusing.buttons._stop_shortcut
+    stop = session.keys.stop
     assert not stop.isEnabled()
     slow_sweep(panel)
     qtbot.waitUntil(lambda: len(panel.plot.z_um) > 3)

@@ -7,9 +7,18 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QWidget
 
-from napari_autofocus.widgets.shortcuts import PROPOSE_KEY, REFOCUS_KEY, STOP_KEY, UNDO_KEY, add_shortcut, native
+from napari_autofocus.widgets.shortcuts import (
+    HALT_KEY,
+    LIVE_KEY,
+    PROPOSE_KEY,
+    REFOCUS_KEY,
+    STOP_KEY,
+    UNDO_KEY,
+    add_shortcut,
+    native,
+)
 
-OURS = (REFOCUS_KEY, PROPOSE_KEY, UNDO_KEY)
+OURS = (REFOCUS_KEY, PROPOSE_KEY, UNDO_KEY, HALT_KEY, LIVE_KEY)
 
 
 @pytest.mark.parametrize("keys", OURS)
@@ -33,7 +42,7 @@ def test_nor_have_its_menus(keys: str) -> None:
 
 
 def test_keys_differ() -> None:
-    assert len({*OURS, STOP_KEY}) == 4
+    assert len({*OURS, STOP_KEY}) == 6
     assert all(native(keys) for keys in (*OURS, STOP_KEY))
 
 

@@ -10,6 +10,7 @@ from napari_autofocus.microscope.controls import set_exposure_ms
 from napari_autofocus.microscope.state import MicroscopeState
 from napari_autofocus.widgets.forms import button, choice, label, number, row
 from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.shortcuts import LIVE_KEY, native
 from napari_autofocus.widgets.watching import MicroscopeWatch
 
 
@@ -30,7 +31,7 @@ class CameraSection(QWidget):
 
     def _build(self) -> None:
         self.snap_button = button("Snap", "Take one frame and show it")
-        self.live_button = button("Live", "Show frames as the camera takes them", checkable=True)
+        self.live_button = button("Live", f"Show frames as the camera takes them ({native(LIVE_KEY)})", checkable=True)
         self.exposure_box = number(10, 0.1, 10_000, 1, "ms", "Exposure time, ms", decimals=1)
         self.group_box = choice((), "Which group of presets counts as the channel (no unit)")
         self.preset_box = choice((), "Channel: a preset of that group, as the configuration defines it (no unit)")

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_autofocus.errors import InputError
-from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.errors import AutofocusError, InputError
+from napari_autofocus.microscope.controls import reported_z_um, set_focus_limits
+from napari_autofocus.microscope.mmcore import DEFAULT_RANGE_UM, CoreMicroscope
 from napari_autofocus.microscope.simulated import simulated_rig
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.cameras import usual_camera
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.topography import Topography
+from napari_autofocus.widgets.preferences import preferences
 from napari_autofocus.widgets.session import Connection
 
 _STAIN_NAMES = {"he": "H&E tissue", "ihc": "IHC (DAB)", "unstained": "Unstained cells", "fluorescence": "Fluorescence"}
@@ -97,7 +99,9 @@ class ConfigurationChoice:
 
     def connect(self) -> Connection:
         """Load it into a core of our own. Raises InputError, HardwareError."""
-        microscope = CoreMicroscope.connect(self.path)
+        wish = preferences()
+        microscope = CoreMicroscope.connect(self.path, largest_step_um=wish.largest_step_um)
+        _allow(microscope, wish.travel_um)
         return Connection(Path(self.path).name, microscope, microscope.close)
 
 
@@ -114,11 +118,25 @@ class RunningChoice:
                 "No other plugin runs a Micro-Manager core with a camera and a z stage; load a configuration there"
                 " (napari-micromanager, say), or choose another microscope."
             )
-        microscope = CoreMicroscope(self.core)
+        wish = preferences()
+        microscope = CoreMicroscope(self.core, largest_step_um=wish.largest_step_um)
+        _allow(microscope, wish.travel_um)
         return Connection(f"Running core: {self.core.getCameraDevice()}", microscope, microscope.close)
 
 
 Choice = SimulatedChoice | ConfigurationChoice | RunningChoice
+
+
+def _allow(microscope: CoreMicroscope, travel_um: float) -> None:
+    """Let the drive go so far to either side of where it stands, as far as its own travel reaches."""
+    if travel_um == DEFAULT_RANGE_UM:
+        return
+    try:
+        (low_um, high_um), here_um = microscope.focus.travel_um, reported_z_um(microscope)
+        set_focus_limits(microscope, max(low_um, here_um - travel_um), min(high_um, here_um + travel_um))
+    except AutofocusError:
+        microscope.close()
+        raise
 
 
 def stain_name(stain: str) -> str:

@@ -16,6 +16,7 @@ from napari_autofocus.widgets.forms import button, choice, label, number, row
 from napari_autofocus.widgets.pads import Z_ARROWS, Gathered, StepPad
 from napari_autofocus.widgets.sentences import plain_um
 from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.shortcuts import HALT_KEY, native
 from napari_autofocus.widgets.travel_bar import TravelBar
 from napari_autofocus.widgets.watching import MicroscopeWatch
 
@@ -61,7 +62,7 @@ class FocusSection(QWidget):
         self.high_label = label("", tip="Highest position that the drive is ever sent to, µm")
         self.target_box = _position("Where to send the focus drive, µm")
         self.go_button = button("Go", "Send the focus drive to this z, in steps that it allows")
-        self.halt_button = button("Halt", "Stop the focus drive at once, wherever it is")
+        self.halt_button = button("Halt", f"Stop the focus drive at once, wherever it is ({native(HALT_KEY)})")
         self.low_box = _position("Lowest position that the drive may ever be sent to, µm")
         self.high_box = _position("Highest position that the drive may ever be sent to, µm")
         self.limits_button = button("Set", "Keep the focus drive between these two positions from now on")

@@ -136,9 +136,14 @@ class ModelChoice(QWidget):
         if self._by_user or not self._installed:
             return
         suggestion = self.fit.suggestion()
-        wished = (suggestion.model or suggestion.nearest or self._installed[0]).path
+        wished = (self._usual() or suggestion.model or suggestion.nearest or self._installed[0]).path
         if wished not in (self._used, self._wanted) and (self._used is not None or self._state.chosen is None):
             self._load(wished)
+
+    def _usual(self) -> InstalledModel | None:
+        """The model that the user has set in the preferences, where it is installed."""
+        name = self._session.preferences.model.strip()
+        return next((model for model in self._installed if model.name == name), None)
 
     def _on_chosen(self, index: int) -> None:
         path = self.box.itemData(index)

@@ -65,7 +65,7 @@ class OpticsSection(Fold):
         with QSignalBlocker(self.pixel_box):
             self.pixel_box.setValue(state.pixel_size_um)
         if not self._known:
-            self._session.focus.state_objective(self._stated.get(self._key))
+            self._session.focus.state_objective(self._stated.get(self._key, self._session.usual_lens))
         self.show_objective()
 
     def show_objective(self) -> None:

@@ -42,8 +42,6 @@ class RefocusButtons(QWidget):
             (UNDO_KEY, self.undo.click),
         ):
             add_shortcut(viewer, panel, keys, pressed)
-        self._stop_shortcut = add_shortcut(viewer, panel, STOP_KEY, self.stop.click)
-        self._stop_shortcut.setEnabled(False)
 
     def _arrange(self) -> None:
         self.refocus.setMinimumHeight(_TALL_PX)
@@ -72,7 +70,6 @@ class RefocusButtons(QWidget):
         """Let be pressed what makes sense now."""
         self.refocus.setEnabled(ready)
         self.stop.setEnabled(running)
-        self._stop_shortcut.setEnabled(running)
         self.undo.setEnabled(undo)
         self.propose.setEnabled(ready and by_model)
         offered = proposal is not None and proposal.target_um is not None

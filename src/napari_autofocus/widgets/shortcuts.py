@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QShortcut, QWidget
 REFOCUS_KEY = "Ctrl+Shift+F"
 PROPOSE_KEY = "Ctrl+Shift+D"
 UNDO_KEY = "Ctrl+Shift+U"
+HALT_KEY = "Ctrl+Shift+H"
+LIVE_KEY = "Ctrl+Shift+L"
 STOP_KEY = "Esc"
 """Only while a routine runs: napari's shapes and points layers use it otherwise."""
 

@@ -1,0 +1,85 @@
+"""What is set on napari's Preferences page reaches the panels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from napari.components import ViewerModel
+from napari.settings import get_plugin_settings
+
+from made_records import refocus_record
+from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.optics import Objective
+from napari_autofocus.widgets import choices, preferences
+from napari_autofocus.widgets.choices import RunningChoice
+from napari_autofocus.widgets.preferences import PLUGIN, Preferences
+from napari_autofocus.widgets.session import Session
+from napari_autofocus.workflows.run_log import read_json
+
+
+def page(**stated: Any) -> SimpleNamespace:
+    wanted = vars(Preferences()) | stated
+    microscope = ("objective", "pixel_um", "travel_um", "largest_step_um")
+    return SimpleNamespace(
+        microscope=SimpleNamespace(**{name: wanted[name] for name in microscope}),
+        focus=SimpleNamespace(**{name: value for name, value in wanted.items() if name not in microscope}),
+    )
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return lambda **stated: monkeypatch.setattr(preferences, "_page", lambda: page(**stated))
+
+
+def test_napari_offers_the_settings_that_are_read(state: Any) -> None:
+    kept = get_plugin_settings(PLUGIN)
+    assert vars(page().microscope) == kept.microscope.model_dump()
+    assert vars(page().focus) == kept.focus.model_dump()
+
+
+def test_a_usual_objective_serves_where_nobody_names_another(state: Any, viewer: ViewerModel) -> None:
+    state(objective="20x/0.75", pixel_um=0.345)
+    session = Session.of(viewer)
+    assert session.focus.objective == Objective.parse("20x/0.75", pixel_size_um=0.345)
+    session.close()
+
+
+@pytest.mark.parametrize("stated", [{"objective": "a good one"}, {"runs_folder": "/nowhere/at/all"}])
+def test_what_makes_no_sense_is_a_warning_and_nothing_else(
+    state: Any, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, stated: dict[str, Any]
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(preferences, "show_warning", warned.append)
+    state(**stated)
+    session = Session.of(viewer)
+    assert (session.focus.objective, session.runs.path) == (None, None)
+    assert "See Preferences" in warned[0]
+    session.close()
+
+
+def test_runs_are_written_down_as_they_end(state: Any, viewer: ViewerModel, tmp_path: Path) -> None:
+    state(runs_folder=str(tmp_path))
+    session = Session.of(viewer)
+    record = refocus_record()
+    session.runs.add(record)
+    assert [entry.record for entry in read_json(tmp_path / "runs.jsonl")] == [record]
+    session.close()
+
+
+def test_a_micro_manager_drive_keeps_to_the_travel_and_the_step_that_were_set(state: Any, rig: SimulatedRig) -> None:
+    state(travel_um=12.0, largest_step_um=3.0)
+    here_um = rig.core.getPosition("Z")
+    found = RunningChoice(rig.core).connect().microscope.focus
+    assert found.largest_step_um == 3.0
+    assert found.limits_um == pytest.approx((here_um - 12, here_um + 12))
+
+
+def test_travel_never_reaches_beyond_the_drive_s_own(state: Any, rig: SimulatedRig) -> None:
+    state(travel_um=10_000.0)
+    found = RunningChoice(rig.core).connect().microscope.focus
+    low_um, high_um = found.travel_um
+    assert low_um <= found.limits_um[0] < found.limits_um[1] <= high_um
+    assert Preferences().travel_um == choices.DEFAULT_RANGE_UM
