@@ -11,7 +11,8 @@ from napari.layers import Image
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import open_stack, write_stack
-from napari_autofocus.io.napari import napari_get_reader, read_stack, write_layer
+from napari_autofocus.io.napari import napari_get_reader, read_stack
+from napari_autofocus.io.napari_writing import write_layer
 from napari_autofocus.optics import Objective
 
 

@@ -1,4 +1,4 @@
-"""What napari's reader and writer menus call. Knows the layer tuples of npe2, and neither Qt nor a viewer."""
+"""What napari calls to open a file. Knows the layer tuples of npe2, and neither Qt nor a viewer."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import numpy as np
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
-from napari_autofocus.io.lazy import to_um
+from napari_autofocus.io.napari_layers import METADATA_KEY, LayerData, is_saved_image, read_image
 from napari_autofocus.io.stacks import open_stack
-from napari_autofocus.io.writing import write_stack
-from napari_autofocus.optics import Objective
 
-LayerData = tuple[Any, dict[str, Any], str]
+__all__ = ["METADATA_KEY", "LayerData", "napari_get_reader", "read_stack", "to_layer"]
+
 Reader = Callable[[str], list[LayerData]]
-METADATA_KEY = "napari_autofocus"
 
 
 def napari_get_reader(path: str | Sequence[str]) -> Reader | None:
-    """A reader for a z-stack whose z is known; None for anything else, which other readers may then open.
+    """A reader for a z-stack whose z is known, or a layer that we saved; None for anything else, left to other readers.
 
     Parameters
     ----------
@@ -32,6 +30,8 @@ def napari_get_reader(path: str | Sequence[str]) -> Reader | None:
         if len(path) != 1:
             return None
         path = path[0]
+    if is_saved_image(Path(path)):
+        return read_saved
     try:
         open_stack(path)
     except InputError:
@@ -42,6 +42,11 @@ def napari_get_reader(path: str | Sequence[str]) -> Reader | None:
 def read_stack(path: str | Sequence[str]) -> list[LayerData]:
     """The stack as one lazy image layer in µm. Raises InputError with the reason if it cannot be opened."""
     return [to_layer(open_stack(path if isinstance(path, str) else path[0]))]
+
+
+def read_saved(path: str | Sequence[str]) -> list[LayerData]:
+    """A single image that our writer made of a layer. Raises InputError with the reason if it cannot be opened."""
+    return [read_image(Path(path if isinstance(path, str) else path[0]))]
 
 
 def to_layer(stack: ZStack) -> LayerData:
@@ -71,41 +76,6 @@ def to_layer(stack: ZStack) -> LayerData:
         "metadata": {METADATA_KEY: about},
     }
     return _dask(stack), attributes, "image"
-
-
-def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write an image layer as OME-TIFF: what a reader of ours said about it is kept, else its scale in µm counts.
-
-    Raises
-    ------
-    InputError
-        If the layer is no z-stack, or nobody knows its z in µm.
-    """
-    about = attributes.get("metadata", {}).get(METADATA_KEY, {})
-    scale_um = _in_um(attributes, "scale")
-    z_um = about.get("z_um")
-    if z_um is None or len(z_um) != len(data):
-        if scale_um[0] is None:
-            raise InputError("The layer does not say its z step in µm; set its scale and units first.")
-        z_um = np.arange(len(data)) * scale_um[0] + (_in_um(attributes, "translate")[0] or 0.0)
-    lens = about.get("objective")
-    stack = ZStack.from_unsorted(
-        data,
-        z_um,
-        pixel_size_um=scale_um[1],
-        source=str(attributes.get("name", "")),
-        objective=Objective.parse(lens, pixel_size_um=scale_um[1]) if lens else None,
-        focus_direction=about.get("focus_direction", 1),
-    )
-    return [str(write_stack(path, stack))]
-
-
-def _in_um(attributes: dict[str, Any], name: str) -> list[float | None]:
-    """Lengths of the layer along z, y and x, µm; None where its unit is none of length."""
-    values, units = attributes.get(name), attributes.get("units") or ()
-    if values is None or len(values) != 3 or len(units) != 3:
-        return [None] * 3
-    return [to_um(value, str(unit)) for value, unit in zip(values, units, strict=True)]
 
 
 def _dask(stack: ZStack) -> Any:
