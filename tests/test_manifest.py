@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from npe2 import PluginManager, PluginManifest
 from npe2.manifest.utils import import_python_name
+from PIL import Image
 
 from napari_autofocus.sample_data import sample_path
+from napari_autofocus.widgets.preferences import Preferences
 
 PLUGIN = "napari-autofocus"
 
@@ -58,3 +62,19 @@ def test_a_dropped_stack_finds_our_reader() -> None:
     manager.discover()
     readers = [reader.plugin_name for reader in manager.iter_compatible_readers([str(sample_path("he_dense"))])]
     assert PLUGIN in readers
+
+
+def test_preferences_of_the_page_are_those_of_the_code(manifest: PluginManifest) -> None:
+    pages = manifest.contributions.configurations.values()
+    stated = {name: each.default for page in pages for name, each in page.properties.items()}
+    assert stated == asdict(Preferences())
+
+
+def test_the_icon_is_there_and_large_enough(manifest: PluginManifest) -> None:
+    package, _, name = manifest.icon.partition(":")
+    with resources.files(package).joinpath(name).open("rb") as file, Image.open(file) as icon:
+        assert icon.size == (256, 256)
+
+
+def test_keys_are_the_windows_own_lest_they_be_ambiguous(manifest: PluginManifest) -> None:
+    assert not manifest.contributions.keybindings

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_autofocus import sample_data
+from napari_autofocus import load_pair_model, sample_data
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, judge_stack
 from napari_autofocus.io import open_stack
+from napari_autofocus.io.frames import open_frame
 from napari_autofocus.io.napari import METADATA_KEY, LayerData
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
@@ -23,6 +25,9 @@ SAMPLES: dict[str, Callable[[], list[LayerData]]] = {
     "cytology_extremely_sparse": sample_data.cytology_extremely_sparse,
     "unstained_cells": sample_data.unstained_cells,
 }
+
+
+SHOTS = ("he_two_shots_above", "he_two_shots_below")
 
 
 def truth_um(name: str) -> float:
@@ -68,10 +73,28 @@ def test_only_patches_with_the_cell_are_trusted_on_an_empty_slide() -> None:
     assert focus.best_z_from_patches_um == pytest.approx(truth_um("cytology_extremely_sparse"), abs=0.2)
 
 
+def test_two_shots_are_one_layer_either_side_of_focus() -> None:
+    [(data, attributes, kind)] = sample_data.two_shots()
+    assert (kind, data.shape) == ("image", (2, 384, 512, 3))
+    assert attributes["scale"] == pytest.approx((2.0, 0.325, 0.325))
+    assert attributes["translate"][0] == -1.0
+    assert attributes["units"] == ("um", "um", "um")
+
+
+def test_the_two_shots_tell_what_their_name_says() -> None:
+    below, above = (open_frame(sample_data.sample_path(name)) for name in ("he_two_shots_below", "he_two_shots_above"))
+    assert above.objective is not None
+    found = load_pair_model("two-shot-20x").estimate_pair(
+        below.image, above.image, dz_um=above.z_um - below.z_um, optics=ImageOptics(above.objective)
+    )
+    assert found.trusted
+    assert found.defocus_um == pytest.approx(1.0 - 0.041, abs=0.25)
+
+
 def test_samples_are_small_and_described() -> None:
     files = sorted(FOLDER.glob("*.ome.tif"))
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert [file.name for file in files] == sorted(f"{name}.ome.tif" for name in SAMPLES)
+    assert [file.name for file in files] == sorted(f"{name}.ome.tif" for name in (*SAMPLES, *SHOTS))
     assert all(file.name in readme and file.stat().st_size < 2.5e6 for file in files)
     assert all(f"| {truth_um(name):.3f} |" in readme for name in SAMPLES)
     assert sum(file.stat().st_size for file in files) < 10e6

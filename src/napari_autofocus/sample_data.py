@@ -1,4 +1,4 @@
-"""napari's File > Open Sample: small z-stacks made by this project's own simulation, each a lesson in autofocus.
+"""napari's File > Open Sample: small z-stacks and two shots of our own simulation, each a lesson in autofocus.
 
 How they were made, with which optics and which truth, is told in the README of the folder ``sample_data``.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import open_stack
+from napari_autofocus.io.frames import open_frame
 from napari_autofocus.io.napari import LayerData, to_layer
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -39,6 +43,20 @@ def cytology_extremely_sparse() -> list[LayerData]:
 def unstained_cells() -> list[LayerData]:
     """Transparent cells: two false peaks, and focus where the contrast is least."""
     return _layers("unstained_cells")
+
+
+def two_shots() -> list[LayerData]:
+    """Two frames of one field, 1 µm below and above focus: for models of two shots, and for virtual refocus."""
+    shots = [open_frame(sample_path(name)) for name in ("he_two_shots_below", "he_two_shots_above")]
+    stack = ZStack(
+        np.stack([shot.image for shot in shots]),
+        np.array([shot.z_um for shot in shots]),
+        shots[0].pixel_size_um,
+        source="he_two_shots",
+        objective=shots[0].objective,
+        focus_direction=shots[0].focus_direction,
+    )
+    return [to_layer(stack)]
 
 
 def sample_path(name: str) -> Path:
