@@ -7,6 +7,8 @@ import os
 import pickle
 import sqlite3
 import struct
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from napari_autofocus.io.stacks import find_stacks
 from napari_autofocus.labelling import LabelStore
 from napari_autofocus.plain_json import read_plain_json
 from napari_autofocus.records import SweepRecord
+from napari_autofocus.workflows.focus_file import read_focus
 from napari_autofocus.workflows.mda import read_sequence
 
 PLANES = np.arange(3 * 8 * 8, dtype=np.uint16).reshape(3, 8, 8)
@@ -241,6 +244,26 @@ def test_a_table_with_an_endless_cell_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "z_um.csv").write_text(f'file,z_um\n"{"A" * 200_000}",1\n')
     with pytest.raises(InputError, match="cannot be read as a table"):
         open_stack(find_stacks([tmp_path])[0])
+
+
+def test_measurements_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("header.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (2**29,)})
+        for _ in range(32):
+            member.write(bytes(2**24))
+    tracemalloc.start()
+    assert read_focus(path) is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**26
+
+
+def test_measurements_that_announce_terabytes_are_measured_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("header.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (10**14,)})
+    assert read_focus(path) is None
 
 
 def test_a_name_that_is_too_long_is_one_sentence_at_the_shell() -> None:

@@ -18,7 +18,12 @@ from napari_autofocus.focus.zstack import FocusCurve, PatchFocus, StackFocus
 
 VERSION = 1
 """Of the file, and of what is measured: raised when either changes, so that older files no longer count."""
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error)
+LARGEST_UNPACKED = 256 * 2**20
+"""Bytes that all of a file may unpack to; a thousand planes of four thousand patches have 32 MB."""
+_DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ def read_focus(file: Path) -> FocusRecord | None:
     """The record in a file; None if there is none, it is damaged, or another version wrote it."""
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
+            if sum(entry.file_size for entry in arrays.zip.infolist()) > LARGEST_UNPACKED:
+                return None
             header = json.loads(bytes(arrays["header"]))
             return _record(header, arrays) if header["version"] == VERSION else None
     except _DAMAGED:
