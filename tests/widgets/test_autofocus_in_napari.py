@@ -36,10 +36,7 @@ def napari_viewer(make_napari_viewer: Callable[..., Any], monkeypatch: pytest.Mo
     manager = PluginManager()
     manager.discover()
     monkeypatch.setattr(PluginManager, "instance", classmethod(lambda cls: manager))
-    viewer = make_napari_viewer(show=True)
-    yield viewer
-    Session.of(viewer).view.stop()  # a frame that comes while napari closes has left it a layer without controls
-    QApplication.processEvents()
+    return make_napari_viewer(show=True)
 
 
 @pytest.fixture

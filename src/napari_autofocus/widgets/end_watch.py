@@ -9,10 +9,11 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject
 
 
 class EndWatch(QObject):
-    """Calls a function once the viewer's window has been closed, or the application ends.
+    """Calls a function when the viewer is closed, before napari takes its layers away, or when the application ends.
 
     A window that the user closes may ask whether that is meant, so only its disappearing counts then; one that is
-    closed by a program never asks, and may never have been shown.
+    closed by a program never asks, and may never have been shown. ``viewer.close()`` takes the layers away before it
+    comes to the window: what puts layers into the viewer, as live mode does, has to end earlier.
 
     Parameters
     ----------
@@ -30,6 +31,9 @@ class EndWatch(QObject):
         self._window = getattr(getattr(viewer, "window", None), "_qt_window", None)
         if self._window is not None:
             self._window.installEventFilter(self)
+        # Nor one before viewer.close() takes the layers away: to shut its slicer down is the first thing that it does.
+        self._slicer = viewer._layer_slicer
+        self._slicer.shutdown = self._on_shutdown  # type: ignore[method-assign]
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self._on_quit)
 
@@ -38,11 +42,18 @@ class EndWatch(QObject):
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None
+        self._slicer.__dict__.pop("shutdown", None)
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.disconnect(self._on_quit)
 
     def _on_quit(self) -> None:
         self._ended()
+
+    def _on_shutdown(self) -> None:
+        try:
+            self._ended()
+        finally:
+            type(self._slicer).shutdown(self._slicer)
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:
         kind = event.type()

@@ -18,8 +18,6 @@ from napari_autofocus.widgets.brightness import GreyLimits
 from napari_autofocus.widgets.redraw import redraw
 
 CAMERA_LAYER = "Camera"
-BACK_AFTER_S = 0.5
-"""How long the layer of a live image that somebody has removed stays away."""
 REST_SHARE = 0.4
 """Time without frames after each frame, as a share of the time that its drawing took."""
 _PAUSE_S = 0.01
@@ -55,7 +53,6 @@ class LiveView(QObject):
         self._drawn = threading.Event()
         self._thumbnail_s = 0.0
         self._closed = False
-        self._missing_since_s: float | None = None
         self.frames_shown = 0
         self._fetched.connect(self._on_fetched)
         self._lost.connect(self._on_lost)
@@ -128,7 +125,7 @@ class LiveView(QObject):
     def _on_fetched(self, frame: Frame) -> None:
         began_s = time.monotonic()
         try:
-            if self.running and not self._was_just_taken_away():
+            if self.running:
                 self.show(frame)
         finally:
             QTimer.singleShot(0, lambda: self._on_drawn(time.monotonic() - began_s))  # by then Qt has drawn it
@@ -140,16 +137,6 @@ class LiveView(QObject):
     def _on_lost(self, error: AutofocusError) -> None:
         self.stop()
         self.failed.emit(error)
-
-    def _was_just_taken_away(self) -> bool:
-        """Whether the layer has gone a moment ago: it comes back, but not while napari takes them all away to close."""
-        if self._layer is None or self._layer in self._viewer.layers:
-            self._missing_since_s = None
-            return False
-        now_s = time.monotonic()
-        if self._missing_since_s is None:
-            self._missing_since_s = now_s
-        return now_s - self._missing_since_s < BACK_AFTER_S
 
     def _thumbnail_is_due(self) -> bool:
         """The small picture in the list of layers costs as much as the frame itself."""
