@@ -372,7 +372,7 @@ def test_cancelling_while_it_focuses_ends_the_run_and_says_so(rig: SimulatedRig)
 
     record = acquire_with_autofocus(rig.microscope, sequence(), scripted_finder(cancel))
 
-    assert record.outcome == "cancelled"
+    assert (record.outcome, record.reasons) == ("cancelled", ("It was cancelled before its last frame.",))
     assert record.frames == 0
     assert record.events[0].outcome == "cancelled"
 

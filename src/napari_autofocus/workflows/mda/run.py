@@ -153,6 +153,7 @@ class MdaRun:
     def record(self, outcome: MdaEnd, seconds: float) -> MdaFocusRecord:
         """The run as it stands."""
         reasons = tuple(dict.fromkeys((*([self.stop_reason] if self.stop_reason else []), *self.reasons)))
+        reasons = reasons or _UNTOLD.get(outcome, ())
         return MdaFocusRecord(
             outcome,
             reasons,
@@ -163,6 +164,13 @@ class MdaRun:
             self.frames,
             max(0.0, seconds - self.started_s),
         )
+
+
+_UNTOLD: dict[str, tuple[str, ...]] = {
+    "cancelled": ("It was cancelled before its last frame.",),
+    "failed": ("It broke off with an error of the core, which the core's log tells.",),
+}
+"""Why it ended so, where nothing was noted."""
 
 
 def plain_xy(xy_um: XY) -> tuple[float | None, float | None]:
