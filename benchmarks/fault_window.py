@@ -32,7 +32,7 @@ from fault_window_doing import DOING, ENDED_S, Scene
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.microscope.simulated import simulated_rig
 
-OPENED_MS = 1500
+OPENED_MS, POLL_MS, STARTS_MS = 1500, 20, 20_000
 
 
 def stand_by_the_wall(seed: int, folder: Path) -> Stand:
@@ -87,6 +87,13 @@ def run(doing: str, after_ms: int, seed: int, folder: Path) -> dict[str, Any]:
         try:
             DOING[doing].begin(scene)
         finally:
+            once_running()
+
+    def once_running(left: int = STARTS_MS // POLL_MS) -> None:
+        """Close some time after it has begun, or all the same where it does not begin."""
+        if left and not DOING[doing].is_running(scene):
+            QTimer.singleShot(POLL_MS, lambda: once_running(left - 1))
+        else:
             QTimer.singleShot(after_ms, close)
 
     def close() -> None:

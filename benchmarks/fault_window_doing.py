@@ -59,7 +59,7 @@ class Doing:
     ends_focused : bool
         Whether it may leave the drive in focus.
     longest_ms : int
-        It is closed after a random time up to this.
+        It is closed a random time up to this after it has begun.
     """
 
     begin: Callable[[Scene], None]
@@ -232,14 +232,18 @@ def _virtual_left(_: Scene) -> Iterator[str]:
 
 DOING: dict[str, Doing] = {
     "live": Doing(lambda _: None, is_running=lambda scene: bool(scene.session.is_live)),
-    "refocus": Doing(lambda scene: scene.panel.refocusing.buttons.refocus.click(), ends_focused=True),
-    "hold": Doing(lambda scene: scene.panel.holding.hold_button.click(), goes_home=False),
-    "sweep": Doing(_sweep, ends_focused=True),
-    "survey": Doing(_survey, _survey_left, longest_ms=8000),
-    "acquire stacks": Doing(_acquire, lambda scene: _stacks_left(scene, "acquire stacks"), longest_ms=8000),
-    "calibrate": Doing(_calibrate, _calibration_left, longest_ms=15000),
+    "refocus": Doing(lambda scene: scene.panel.refocusing.buttons.refocus.click(), ends_focused=True, longest_ms=1200),
+    "hold": Doing(
+        lambda scene: scene.panel.holding.hold_button.click(),
+        is_running=lambda scene: bool(scene.panel.holding.is_holding),
+        goes_home=False,
+    ),
+    "sweep": Doing(_sweep, ends_focused=True, longest_ms=1500),
+    "survey": Doing(_survey, _survey_left, longest_ms=5000),
+    "acquire stacks": Doing(_acquire, lambda scene: _stacks_left(scene, "acquire stacks"), longest_ms=5000),
+    "calibrate": Doing(_calibrate, _calibration_left, longest_ms=8000),
     "MDA": Doing(_mda, _mda_left, goes_home=False),
-    "label": Doing(_label, _labels_left, lambda scene: bool(scene.panel.is_running), longest_ms=8000),
-    "train": Doing(_train, _training_left, lambda scene: bool(scene.panel.run.state != "idle"), longest_ms=40000),
+    "label": Doing(_label, _labels_left, lambda scene: bool(scene.panel.is_running), longest_ms=3000),
+    "train": Doing(_train, _training_left, lambda scene: bool(scene.panel.run.state != "idle"), longest_ms=15000),
     "virtual refocus": Doing(_virtual, _virtual_left, lambda scene: bool(scene.panel.work.is_running), longest_ms=8000),
 }
