@@ -270,3 +270,11 @@ def test_a_name_that_is_too_long_is_one_sentence_at_the_shell() -> None:
     result = CliRunner().invoke(app, ["estimate", "a.tif", "--model", "m" * 5000])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("line", [["--" + "A" * 200_000], ["A" * 200_000], ["label", "--" + "A" * 200_000]])
+def test_what_is_typed_at_great_length_is_not_all_repeated(line: list[str]) -> None:
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 2
+    assert "AAAA" in result.output
+    assert len(result.output) < 5000

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +39,19 @@ COMMANDS = {
     "virtual-scan": "Take a slide with two shots a tile, stitch it and, with a model, recover it in focus.",
 }
 
+_UsageError: Any = typer.BadParameter.__mro__[1]  # of click, or of the copy of it that newer typers bring along
+
+
+@contextmanager
+def _in_few_words() -> Iterator[None]:
+    """What was typed stands in the refusal: however long, it is told in a sentence."""
+    try:
+        yield
+    except _UsageError as error:
+        if error.message:
+            error.message = str(InputError(error.message))
+        raise
+
 
 class LazyCommands(TyperGroup):
     """Knows what each command is for without loading it, and turns our errors into one sentence and an exit code."""
@@ -44,6 +59,13 @@ class LazyCommands(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = {name: TyperCommand(name, help=summary) for name, summary in COMMANDS.items()}
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The line as it was typed, up to the name of the command."""
+        if not args:  # help is no refusal
+            return super().make_context(info_name, args, parent, **extra)
+        with _in_few_words():
+            return super().make_context(info_name, args, parent, **extra)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command to run, loaded now: what the group lists are stand-ins that carry a summary only."""
@@ -54,7 +76,8 @@ class LazyCommands(TyperGroup):
         """Run the command; a refusal is one sentence on standard error, and in the JSON object where one was asked."""
         as_json = "--json" in ctx.args
         try:
-            return super().invoke(ctx)
+            with _in_few_words():
+                return super().invoke(ctx)
         except AutofocusError as error:
             _tell(error, as_json)
             raise typer.Exit(BAD_INPUT) from error
