@@ -12,10 +12,10 @@ from figure_style import DENSITY_COLOURS, MUTED, dress, figure, legend, save
 from matplotlib.axes import Axes
 
 from napari_autofocus import load_model
-from napari_autofocus.cli.progress import run_to_end
 from napari_autofocus.models.evaluation import FieldResult
 from napari_autofocus.models.simulated_checks import CheckSettings
 from napari_autofocus.models.simulated_evaluation import evaluate_simulated
+from napari_autofocus.steps import run_to_end
 
 ASKED = CheckSettings(fields=8, draws=8, seed=5)
 DOTS = {"fmt": "o", "markersize": 3, "linewidth": 0, "elinewidth": 0.7, "alpha": 0.75}

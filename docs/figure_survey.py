@@ -12,7 +12,6 @@ from figure_style import INK, MUTED, dress, figure, save
 from matplotlib.axes import Axes
 
 from napari_autofocus import load_model
-from napari_autofocus.cli.progress import run_to_end
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.protocol import walk_to
@@ -22,6 +21,7 @@ from napari_autofocus.routines.survey import SurveyConfig, SurveyRecord, survey
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.topography import Topography
+from napari_autofocus.steps import run_to_end
 from napari_autofocus.workflows.survey_figures import TrueSurface, true_surface
 
 SIDE_MM, POINTS, SEED = 10.0, 12, 12

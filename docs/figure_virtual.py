@@ -7,11 +7,11 @@ import numpy.typing as npt
 from figure_style import INK, figure, save
 
 from napari_autofocus import load_refocuser
-from napari_autofocus.cli.progress import run_to_end
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.likeness import psnr_db
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.scene import Scene
+from napari_autofocus.steps import run_to_end
 
 SEED, SHAPE, HALF_UM = 20_000_003, (512, 512), 2.0
 SHOWN = slice(160, 400)

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = "napari_autofocus"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
-GROUND = {"errors", "files", "optics", "plain_json", "records"}
+GROUND = {"errors", "files", "optics", "plain_json", "records", "steps"}
 SENSES = {"focus", "slide", "microscope.protocol"}
 SKILLS = {"routines", "models", "labelling", "io", "simulation"}
 
@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors"},
     "optics": {"errors"},
     "plain_json": set(),
+    "steps": set(),
     "records": {"errors", "plain_json"},
     "microscope.protocol": {"errors"},
     "focus": GROUND,

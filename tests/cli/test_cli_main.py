@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from napari_autofocus import __version__
 from napari_autofocus.cli import COMMANDS, app
 from napari_autofocus.cli.output import print_json, reserved_stdout
-from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.progress import progress_bar
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 FakeCommand = Callable[[Callable[..., None]], None]
 

@@ -9,9 +9,10 @@ import typer
 
 from napari_autofocus.cli.calibrate_stand import Faults, calibrating_microscope, undertake
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, progress_bar
 from napari_autofocus.cli.stand import SimulatedSlide, Stand
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 USUAL_BASE = "brightfield-20x"
 

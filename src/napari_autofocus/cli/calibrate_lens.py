@@ -12,9 +12,10 @@ import typer
 from napari_autofocus.cli.lens_slide import measure_on_steps
 from napari_autofocus.cli.options import AroundUm
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.progress import progress_bar
 from napari_autofocus.cli.stand import SimulatedSlide, Stand, ask_to_move, lens_of, slide_microscope
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.lens_knob import PropertyKnob

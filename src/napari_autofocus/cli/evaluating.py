@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.models.dataset_evaluation import DatasetEvaluation, EvaluationSettings

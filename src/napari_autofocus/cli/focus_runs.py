@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_autofocus.cli.options import CameraColour, Shape, TrialDensity, TrialStain, parse_shape
 from napari_autofocus.cli.output import say
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, progress_bar
 from napari_autofocus.cli.stand import Stand, ask_to_move, check_camera, drive_words, simulated
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.mmcore import CoreMicroscope

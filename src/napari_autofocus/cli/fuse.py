@@ -9,8 +9,9 @@ import typer
 
 from napari_autofocus.cli.file_options import IN_FILES, StackChannel, StepUm, parse_channel
 from napari_autofocus.cli.output import print_json, reserved_stdout
-from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.progress import progress_bar
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.fusing import FusedStack

@@ -20,9 +20,10 @@ from napari_autofocus.cli.output import (
     say,
     sentence_of,
 )
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, progress_bar
 from napari_autofocus.cli.spreading import WORKERS, Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.batch import BatchResult, LabelSettings

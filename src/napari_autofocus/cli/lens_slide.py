@@ -6,10 +6,11 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.progress import progress_bar
 from napari_autofocus.cli.stand import Stand, ask_to_move, stage_words
 from napari_autofocus.errors import InputError
 from napari_autofocus.plain_json import UNUSABLE
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.mmcore import CoreMicroscope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,26 +39,6 @@ def progress_bar(title: str) -> Iterator[Advance]:
             bar.update(task, completed=done, total=total, description=text)
 
         yield advance
-
-
-def run_to_end(work: Generator[Step, None, Result], on_step: Callable[[Step], None]) -> Result:
-    """Run work that is a generator and return its result; whatever interrupts it, the work is closed and tidies up.
-
-    Parameters
-    ----------
-    work : generator
-        Yields progress records and returns a result.
-    on_step : callable
-        Called with each record.
-    """
-    with contextlib.closing(work):
-        while True:
-            try:
-                step = next(work)
-            except StopIteration as finished:
-                result: Result = finished.value
-                return result
-            on_step(step)
 
 
 def follow_reading(step: object, advance: Advance) -> bool:

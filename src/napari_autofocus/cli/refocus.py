@@ -12,11 +12,11 @@ from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight,
 from napari_autofocus.cli.focus_runs import UNKNOWN, TrialSlide, runs_on_real, runs_on_simulated
 from napari_autofocus.cli.options import AroundUm, AsJson, LensFile, Records
 from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
-from napari_autofocus.cli.progress import run_to_end
 from napari_autofocus.cli.proposals import tell_proposals
 from napari_autofocus.cli.runs_table import require_folder, tell_runs
 from napari_autofocus.cli.stand import Stand, connected, lens_of
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.protocol import Microscope

@@ -9,7 +9,8 @@ import typer
 
 from napari_autofocus.cli.options import SLIDE, Density, Stain, parse_shape
 from napari_autofocus.cli.output import print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.progress import progress_bar
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.simulate import PlaneRendered, SimulatedStack

@@ -11,7 +11,7 @@ import typer
 from napari_autofocus.cli.fitting import fitting_model, real_sight, simulated_sight
 from napari_autofocus.cli.options import MICROSCOPE, AroundUm, LensFile
 from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, progress_bar
 from napari_autofocus.cli.stand import SimulatedSlide, Stand, lens_of
 from napari_autofocus.cli.survey_stand import (
     Relief,
@@ -22,6 +22,7 @@ from napari_autofocus.cli.survey_stand import (
     surveyed_microscope,
 )
 from napari_autofocus.cli.survey_telling import Surveyed, require_outputs, tell_survey
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.mmcore import CoreMicroscope

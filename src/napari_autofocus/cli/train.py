@@ -10,9 +10,10 @@ import typer
 
 from napari_autofocus.cli.file_options import Optics, StackFiles
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
-from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.cli.teaching import kept_words, ready_to_teach
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.models.teaching import StageProgress

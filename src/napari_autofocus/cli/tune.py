@@ -11,9 +11,10 @@ import typer
 
 from napari_autofocus.cli.file_options import Optics, StackFiles
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar
 from napari_autofocus.cli.teaching import kept_words, ready_to_teach
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.own_settings import OwnSettings

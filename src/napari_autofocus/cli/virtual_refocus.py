@@ -9,9 +9,10 @@ import typer
 
 from napari_autofocus.cli.file_options import OPTICS, SEVERAL, ImageFiles, Optics
 from napari_autofocus.cli.output import print_json, reserved_stdout
-from napari_autofocus.cli.progress import progress_bar, run_to_end
+from napari_autofocus.cli.progress import progress_bar
 from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.models.refocuser import VirtualRefocuser
@@ -121,7 +122,7 @@ def virtual_refocus(
         **files.told(),
     )
     with reserved_stdout(as_json):
-        if first.suffix == SLIDE and second is not None and second.suffix == SLIDE:
+        if _is_slide(first) and second is not None and _is_slide(second):
             slide = _slide((first, second), out, model, settings, scheduler, workers)
             told: dict[str, Any] = _slide_json(slide)
             words = _slide_words(slide)
@@ -137,6 +138,11 @@ def virtual_refocus(
     if not as_json:
         for line in words:
             typer.echo(line)
+
+
+def _is_slide(path: Path) -> bool:
+    """A slide, or an image inside a store, as ``slide.zarr/a``."""
+    return any(part.endswith(SLIDE) for part in path.parts)
 
 
 def _check_outputs(out: Path, uncertainty: Path | None) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from napari_autofocus.cli.options import MICROSCOPE
 from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar, run_to_end
+from napari_autofocus.cli.progress import Advance, progress_bar
 from napari_autofocus.cli.stand import (
     DEFAULT_RANGE_UM,
     SimulatedSlide,
@@ -23,6 +23,7 @@ from napari_autofocus.cli.stand import (
     stage_words,
 )
 from napari_autofocus.errors import InputError
+from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.mmcore import CoreMicroscope

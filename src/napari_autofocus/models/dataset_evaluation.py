@@ -34,6 +34,7 @@ from napari_autofocus.models.labelled_stacks import (
     read_dataset,
 )
 from napari_autofocus.optics import Objective
+from napari_autofocus.steps import relay
 
 REPORT = "evaluation.json"
 
@@ -265,13 +266,7 @@ def judge_with(predictor: AnyPredictor) -> Judge:
 
 
 def _judged(steps: Generator[FieldDone, None, Evaluation], total: int) -> Generator[FrameJudged, None, Evaluation]:
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as finished:
-            evaluation: Evaluation = finished.value
-            return evaluation
-        yield FrameJudged(step.result.source, step.done, total)
+    return relay(steps, lambda step: FrameJudged(step.result.source, step.done, total))
 
 
 def require_optics(dataset: LabelledDataset, settings: EvaluationSettings) -> None:

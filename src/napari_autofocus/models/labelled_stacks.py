@@ -21,6 +21,7 @@ from napari_autofocus.models.patch_labels import PatchLabel, patch_labels
 from napari_autofocus.models.stack_labels import FieldLabel, StackLabels
 from napari_autofocus.models.stack_records import LabelledDataset, LabelledStack, PlaneRead, StackSkipped
 from napari_autofocus.optics import Objective
+from napari_autofocus.steps import relay
 
 __all__ = [
     "LabelledDataset",
@@ -182,13 +183,7 @@ def _measured(
     path: Path, stack: ZStack, settings: ReadingSettings, place: tuple[int, int]
 ) -> Generator[PlaneRead, None, StackFocus]:
     measuring = measure_stack(stack, settings.focus)
-    while True:
-        try:
-            plane = next(measuring)
-        except StopIteration as finished:
-            found: StackFocus = finished.value
-            return found
-        yield PlaneRead(str(path), *place, plane.done, plane.total)
+    return relay(measuring, lambda plane: PlaneRead(str(path), *place, plane.done, plane.total))
 
 
 def known_frames(

@@ -18,6 +18,7 @@ from napari_autofocus.models.package.writing import with_card, write_package
 from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.teaching import FrameSeen, Taught
+from napari_autofocus.steps import relay
 
 
 def predictor_of(
@@ -115,9 +116,5 @@ def _measured(
     predictor: ModelPredictor | PairModelPredictor, frames: Iterable[Known]
 ) -> Generator[FrameSeen, None, dict[str, Any]]:
     judging = evaluate(predictor, frames, insist=True)
-    while True:
-        try:
-            step = next(judging)
-        except StopIteration as finished:
-            return dict(finished.value.to_json())
-        yield FrameSeen("evaluating", step.done, result=step.result)
+    found = yield from relay(judging, lambda step: FrameSeen("evaluating", step.done, result=step.result))
+    return dict(found.to_json())

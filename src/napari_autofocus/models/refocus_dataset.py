@@ -20,6 +20,7 @@ from napari_autofocus.models.package import VirtualCard
 from napari_autofocus.models.refocus_evaluation import KnownShots, ShotsResult, as_light, refocus_figures, shots_result
 from napari_autofocus.models.refocuser import VirtualRefocuser
 from napari_autofocus.models.stack_records import StackSkipped
+from napari_autofocus.steps import run_to_end
 
 MOST_PX = 1280
 """Of larger fields the middle is measured on, so many pixels a side."""
@@ -215,11 +216,5 @@ def judge_shots(
 
 def _recovered(refocuser: VirtualRefocuser, pair: KnownShots, insist: bool) -> tuple[ShotsResult, tuple[str, ...]]:
     """As whoever uses the model would see it: registered, tile by tile, in the camera's own type."""
-    work = refocuser.refocus(pair.first, pair.second, optics=pair.optics, insist=insist)
-    while True:
-        try:
-            next(work)
-        except StopIteration as finished:
-            image = finished.value
-            break
+    image = run_to_end(refocuser.refocus(pair.first, pair.second, optics=pair.optics, insist=insist))
     return shots_result(as_light(image.image), pair, doubtful=not image.trusted), image.warnings

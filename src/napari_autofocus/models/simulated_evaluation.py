@@ -21,6 +21,7 @@ from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.simulated_checks import CheckSettings, check_field, check_lens, check_stains
 from napari_autofocus.optics import Objective
+from napari_autofocus.steps import relay
 
 CheckedPredictor = ModelPredictor | PairModelPredictor
 
@@ -141,13 +142,7 @@ def evaluate_simulated(
 def judge_places(predictor: CheckedPredictor, settings: CheckSettings) -> Generator[FrameJudged, None, Evaluation]:
     """Ask a predictor here, about one frame after the other."""
     steps = evaluate(predictor, _all_frames(predictor, settings), insist=settings.insist)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as finished:
-            evaluation: Evaluation = finished.value
-            return evaluation
-        yield FrameJudged(step.result.source, step.done, settings.frames)
+    return relay(steps, lambda step: FrameJudged(step.result.source, step.done, settings.frames))
 
 
 def _all_frames(predictor: CheckedPredictor, settings: CheckSettings) -> Iterator[Known]:

@@ -26,6 +26,7 @@ from napari_autofocus.models.networks import load_networks, rescaled
 from napari_autofocus.models.package import ModelPackage, TrainingRecord
 from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
+from napari_autofocus.steps import relay
 
 Stage = Literal["importance", "defocus", "refocus"]
 
@@ -171,14 +172,7 @@ def teach_stage(
 ) -> Generator[StageProgress, None, Trained]:
     """Teach one stage; a run that was stopped goes on from its checkpoint, named like the stage unless ``run`` is."""
     training = train(task, settings, work / f"{run or stage}.safetensors")
-    try:
-        while True:
-            yield StageProgress(stage, next(training))
-    except StopIteration as finished:
-        found: Trained = finished.value
-        return found
-    finally:
-        training.close()
+    return relay(training, lambda step: StageProgress(stage, step))
 
 
 def check_device(name: str) -> None:

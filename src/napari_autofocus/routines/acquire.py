@@ -8,7 +8,7 @@ business, see ``workflows/acquisition.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from napari_autofocus.errors import ForeignMove, InputError
 from napari_autofocus.microscope.protocol import Frame, Microscope
@@ -24,6 +24,7 @@ from napari_autofocus.routines.acquire_config import (
     StackWriter,
 )
 from napari_autofocus.routines.acquire_run import AcquireRun, FieldGivenUp, FieldVisit
+from napari_autofocus.steps import relay
 
 __all__ = [
     "AcquireConfig",
@@ -48,7 +49,7 @@ class FinderStep(Protocol):
         """The frame just taken."""
 
 
-Finder = Callable[[Microscope], Generator[Any, None, FocusRecord]]
+Finder = Callable[[Microscope], Generator[FinderStep, None, FocusRecord]]
 """Makes a run that focuses a field: :func:`~napari_autofocus.routines.sweep.sweep`, ``refocus``."""
 
 
@@ -167,17 +168,7 @@ def _take_field(visit: FieldVisit, write: StackWriter, find: Finder | None) -> S
 def _find_focus(visit: FieldVisit, find: Finder) -> Steps:
     """Have the finder focus the field; every frame of it also tells about content."""
     steps = find(visit.run.guard.microscope)
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: FocusRecord = finished.value
-                break
-            yield visit.looked(step.frame)
-    finally:
-        steps.close()
-    visit.take_over(record)
+    visit.take_over((yield from relay(steps, lambda step: visit.looked(step.frame))))
 
 
 def _take_planes(visit: FieldVisit, plan: FieldPlan, sink: FieldSink) -> Steps:

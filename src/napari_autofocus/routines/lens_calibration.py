@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator
 
 from napari_autofocus.errors import ForeignMove
 from napari_autofocus.microscope.protocol import Microscope
-from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.lens_config import (
     LensConfig,
     LensKnob,
@@ -21,6 +20,7 @@ from napari_autofocus.routines.lens_config import (
 )
 from napari_autofocus.routines.lens_run import LensRun
 from napari_autofocus.routines.sweep import sweep
+from napari_autofocus.steps import relay
 
 __all__ = ["LensConfig", "LensKnob", "LensReading", "LensRecord", "LensStep", "calibrate_lens"]
 
@@ -101,14 +101,5 @@ def _measure(run: LensRun, number: int) -> Steps:
         yield run.settled(number, run.out_of_reach(number, expected_um))
         return
     steps = sweep(run.guard.microscope, run.config.search(expected_um))
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: SweepRecord = finished.value
-                break
-            yield run.looked(number, step)
-    finally:
-        steps.close()
+    record = yield from relay(steps, lambda step: run.looked(number, step))
     yield run.settled(number, run.take_over(number, record))

@@ -21,6 +21,7 @@ from napari_autofocus.routines.lens_config import LensEnd, LensReading, LensReco
 from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig, SweepStep
+from napari_autofocus.steps import relay
 
 Steps = Generator[LensStep, None, None]
 
@@ -152,16 +153,7 @@ def _measure_all(run: _Run) -> Steps:
 def _measure(run: _Run, number: int) -> Steps:
     run.go_to(number)
     steps = sweep(run.microscope, run.sweeping())
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: SweepRecord = finished.value
-                break
-            yield run.looked(number, step)
-    finally:
-        steps.close()
+    record = yield from relay(steps, lambda step: run.looked(number, step))
     yield run.take_over(number, record)
 
 

@@ -18,6 +18,7 @@ from napari_autofocus.routines.survey_reading import Reading, agreed, content_of
 from napari_autofocus.routines.survey_run import SurveyRun
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.slide.focus_map import FocusPoint
+from napari_autofocus.steps import relay
 
 Looking = Generator[SurveyStep, None, FocusPoint]
 Steps = Generator[SurveyStep, None, None]
@@ -102,16 +103,11 @@ class ModelLook:
         self, number: int, steps: Generator[Any, None, FocusRecord]
     ) -> Generator[SurveyStep, None, FocusRecord]:
         """Pass a focusing routine's frames on; closing this closes it."""
-        try:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as finished:
-                    record: FocusRecord = finished.value
-                    break
-                yield self._run.step("find", number, step.frame, estimate=getattr(step, "estimate", None))
-        finally:
-            steps.close()
+
+        def seen(step: Any) -> SurveyStep:
+            return self._run.step("find", number, step.frame, estimate=getattr(step, "estimate", None))
+
+        record = yield from relay(steps, seen)
         self._run.adopt(record)
         return record
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Generator, Sequence
 
 from napari_autofocus.errors import ForeignMove, FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Microscope, SlideMicroscope
-from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.acquire import Finder
 from napari_autofocus.routines.acquire_config import Place
 from napari_autofocus.routines.virtual_scan_config import (
@@ -23,6 +22,7 @@ from napari_autofocus.routines.virtual_scan_config import (
     VirtualScanRecord,
 )
 from napari_autofocus.routines.virtual_scan_run import MOST_SEARCHES, TRIES, VirtualScanRun
+from napari_autofocus.steps import relay
 
 __all__ = [
     "ScanStep",
@@ -137,17 +137,7 @@ def _find_first_focus(run: VirtualScanRun, find: Finder) -> Steps:
 def _find_focus(run: VirtualScanRun, number: int, find: Finder) -> Generator[ScanStep, None, bool]:
     """Have the finder focus the tile under the objective; whether it did."""
     steps = find(run.guard.microscope)
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: FocusRecord = finished.value
-                break
-            yield run.step("find", number, step.frame)
-    finally:
-        steps.close()
-    return run.take_over(record)
+    return run.take_over((yield from relay(steps, lambda step: run.step("find", number, step.frame))))
 
 
 def _visit(run: VirtualScanRun, number: int, write: TileWriter, find: Finder) -> Steps:

@@ -19,6 +19,7 @@ from napari_autofocus.routines.refocus import refocus
 from napari_autofocus.routines.refocus_config import RefocusConfig
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.acquisition_book import AcquisitionBook
 from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
 
@@ -104,18 +105,13 @@ def acquire_stacks(
         dof_um=plan.dof_um,
         keep=keep,
     )
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: AcquireRecord = finished.value
-                break
-            if step.result is not None:
-                book.enter(step.result)
-            yield step
-    finally:
-        steps.close()
+
+    def entered(step: AcquireStep) -> AcquireStep:
+        if step.result is not None:
+            book.enter(step.result)
+        return step
+
+    record = yield from relay(steps, entered)
     return AcquisitionResult(folder, book.written, book.skipped, book.fields, record)
 
 

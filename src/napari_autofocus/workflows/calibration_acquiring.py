@@ -15,12 +15,13 @@ from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.routines.acquire import Finder
 from napari_autofocus.routines.acquire_config import AcquireConfig, AcquireStep
 from napari_autofocus.routines.sweep import SweepConfig, sweep
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.acquisition import AcquisitionPlan, AcquisitionResult, acquire_stacks
 from napari_autofocus.workflows.acquisition_book import AcquisitionBook
 from napari_autofocus.workflows.calibration_plan import LEAST_STACKS, ROUNDS, CalibrationPlan
 from napari_autofocus.workflows.calibration_record import STACKS, CalibrationRecord, SetAside
 from napari_autofocus.workflows.calibration_stand import Home, Place, field_size_um, fresh_places
-from napari_autofocus.workflows.calibration_steps import CalibrationStep, passed_on, reading_step
+from napari_autofocus.workflows.calibration_steps import CalibrationStep, reading_step
 from napari_autofocus.workflows.calibration_teaching import settings_of
 from napari_autofocus.workflows.own_plan import reading_of
 from napari_autofocus.workflows.own_stacks import is_usable
@@ -74,7 +75,7 @@ def gather(
     for _ in range(ROUNDS):
         wanted += missing
         taken = yield from _take(microscope, _acquisition(microscope, plan, middle, folder, wanted), plan, folder)
-        dataset = yield from passed_on(read_dataset(folder / STACKS, reading), reading_step)
+        dataset = yield from relay(read_dataset(folder / STACKS, reading), reading_step)
         missing = plan.stacks - sum(is_usable(stack) for stack in dataset.stacks)
         if missing <= 0 or taken.record.outcome == "done_in_part":
             break
@@ -122,7 +123,7 @@ def _take(
     microscope: SlideMicroscope, acquisition: AcquisitionPlan, plan: CalibrationPlan, folder: Path
 ) -> Generator[CalibrationStep, None, AcquisitionResult]:
     steps = acquire_stacks(microscope, acquisition, folder / STACKS, find=_finder(plan))
-    result = yield from passed_on(steps, _told)
+    result = yield from relay(steps, _told)
     outcome, why = result.record.outcome, " ".join(result.record.reasons)
     if outcome == "cancelled":
         raise DriveHalted(why)

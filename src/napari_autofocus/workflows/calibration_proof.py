@@ -18,6 +18,7 @@ from napari_autofocus.microscope.protocol import Frame, SlideMicroscope, walk_to
 from napari_autofocus.records import FocusRecord, RefocusRecord, SweepRecord
 from napari_autofocus.routines.refocus import RefocusConfig, RefocusStep, refocus
 from napari_autofocus.routines.sweep import SweepConfig, sweep
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, direction_of
 from napari_autofocus.workflows.calibration_record import Proof, SetAside
 from napari_autofocus.workflows.calibration_stand import Home, Place, field_size_um, fresh_places, spread_evenly
@@ -219,18 +220,13 @@ class _Prover:
         self, doing: str, steps: Generator[_Seen, None, FocusRecord]
     ) -> Generator[ProofStep, None, FocusRecord]:
         """Pass on each frame of a routine; the first one of a refocus is shown to the base, too."""
-        try:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as finished:
-                    record: FocusRecord = finished.value
-                    return record
-                if isinstance(step, RefocusStep) and step.index == 0:
-                    self._first = self._ask_base(step.frame)
-                yield self._step(doing, frame=step.frame)
-        finally:
-            steps.close()
+
+        def shown(step: _Seen) -> ProofStep:
+            if isinstance(step, RefocusStep) and step.index == 0:
+                self._first = self._ask_base(step.frame)
+            return self._step(doing, frame=step.frame)
+
+        return relay(steps, shown)
 
     def _ask_base(self, frame: Frame) -> FocusEstimate | None:
         """What the model to begin with says; its optics may be others, which is what is to be shown."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -50,24 +49,6 @@ class CalibrationStep:
     words: str = ""
     frame: Frame | None = field(default=None, repr=False)
     step: Any = field(default=None, repr=False)
-
-
-def passed_on(
-    steps: Generator[Step, None, Result], told: Callable[[Step], CalibrationStep | None]
-) -> Generator[CalibrationStep, None, Result]:
-    """Run inner work, tell its steps as steps of a calibration, and return its result; closing this closes it."""
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                result: Result = finished.value
-                return result
-            said = told(step)
-            if said is not None:
-                yield said
-    finally:
-        steps.close()
 
 
 def reading_step(step: PlaneRead | LabelledStack | StackSkipped) -> CalibrationStep:

@@ -19,6 +19,7 @@ from napari_autofocus.models.labelled_stacks import (
 )
 from napari_autofocus.models.teaching import FrameSeen, StageProgress
 from napari_autofocus.optics import Objective
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan
 from napari_autofocus.workflows.calibration_record import MODEL, STACKS, TRAINING, SetAside, Taught, read_record
 from napari_autofocus.workflows.calibration_steps import CalibrationStep
@@ -70,15 +71,9 @@ def teach_here(folder: Path) -> Generator[CalibrationStep, None, Taught]:
             " base."
         )
     steps = train_own(folder / STACKS, folder / MODEL, settings, work=folder / TRAINING)
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                return taught_by(finished.value)
-            yield teaching_step(step)
-    finally:
-        steps.close()
+    made = yield from relay(steps, teaching_step)
+    assert isinstance(made, OwnModel)  # a base that recovers images was refused
+    return taught_by(made)
 
 
 def taught_by(own: OwnModel) -> Taught:
@@ -158,16 +153,12 @@ def compare(
     """
     total = len(held_out.results)
     steps = evaluate(base, _same_frames(dataset, held_out, objective), insist=True)
-    try:
-        while True:
-            try:
-                step: FieldDone = next(steps)
-            except StopIteration as finished:
-                found: Evaluation = finished.value
-                return replace(found, dof_um=held_out.dof_um, range_um=held_out.range_um)
-            yield CalibrationStep("compare", step.done, total, f"Asking {base.name}: frame {step.done} of {total}")
-    finally:
-        steps.close()
+
+    def counted(step: FieldDone) -> CalibrationStep:
+        return CalibrationStep("compare", step.done, total, f"Asking {base.name}: frame {step.done} of {total}")
+
+    found = yield from relay(steps, counted)
+    return replace(found, dof_um=held_out.dof_um, range_um=held_out.range_um)
 
 
 def _same_frames(dataset: LabelledDataset, held_out: Evaluation, objective: Objective) -> Iterator[KnownFrame]:

@@ -12,6 +12,7 @@ from napari_autofocus.focus.zstack import StackFocus, measure_stack
 from napari_autofocus.io import open_stack
 from napari_autofocus.labelling.entries import PathLike
 from napari_autofocus.labelling.opinions import Opinion, brenner_opinion
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.batch import LabelSettings, PlaneMeasured, StackFailed
 from napari_autofocus.workflows.focus_book import FocusBook, StackState, state_of
 
@@ -135,12 +136,8 @@ def _measure(path: Path, settings: LabelSettings, place: tuple[int, int]) -> Gen
         path, step_um=settings.step_um, channel=settings.channel, focus_direction=settings.focus_direction
     )
     measuring = measure_stack(stack, settings.focus)
-    while True:
-        try:
-            plane = next(measuring)
-        except StopIteration as finished:
-            return _Found(finished.value, stack.dof_um, state)
-        yield PlaneMeasured(str(path), *place, plane.done, plane.total)
+    focus = yield from relay(measuring, lambda plane: PlaneMeasured(str(path), *place, plane.done, plane.total))
+    return _Found(focus, stack.dof_um, state)
 
 
 def _keep(desk: Desk, path: Path, found: _Found) -> Opinion:

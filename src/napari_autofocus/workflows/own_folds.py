@@ -7,7 +7,6 @@ What follows from their answers stands in ``cross_validation.py``; the model tha
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from napari_autofocus.models.package import ModelCard
 from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.packaging import predictor_of
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.cross_validation import CrossValidation, estimate_error
 from napari_autofocus.workflows.own_card import card_of, decision_of
 from napari_autofocus.workflows.own_plan import OwnPlan
@@ -178,11 +178,4 @@ def cross_validate(own: OwnPlan, name: str, data: Dataset, work: Path) -> Genera
 def _numbered(
     steps: Generator[FoldProgress, None, tuple[Answer, ...]], fold: int, folds: int
 ) -> Generator[FoldStep, None, tuple[Answer, ...]]:
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                answers: tuple[Answer, ...] = finished.value
-                return answers
-            yield FoldStep(fold, folds, step)
+    return relay(steps, lambda step: FoldStep(fold, folds, step))

@@ -32,6 +32,7 @@ from napari_autofocus.models.teaching import (
     check_device,
     sides_exchanged,
 )
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.cross_validation import CrossValidation
 from napari_autofocus.workflows.own_card import card_of, notes_of
 from napari_autofocus.workflows.own_files import check_target, claim, facts_of, name_of
@@ -207,15 +208,13 @@ def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator
         otherwise=card.decision.calibration,
     )
     results: list[FieldResult] = []
-    while True:
-        try:
-            step = next(writing)
-        except StopIteration as finished:
-            written: ModelPackage = finished.value
-            break
+
+    def counted(step: FrameSeen) -> FrameSeen:
         if step.result is not None:
             results.append(step.result)
-        yield replace(step, total=few if step.purpose == "calibrating" else many)
+        return replace(step, total=few if step.purpose == "calibrating" else many)
+
+    written = yield from relay(writing, counted)
     measured = Evaluation(name, tuple(results), own.dof_um, own.range_um)
     held_out = DatasetEvaluation(measured, evaluation, own.dataset.skipped)
     fitted = written.card.decision.calibration != card.decision.calibration

@@ -37,6 +37,7 @@ from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import StageProgress, check_device
 from napari_autofocus.models.training import Trained
 from napari_autofocus.models.tsva import TsvaNetwork
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.own_files import check_target, claim, name_of
 from napari_autofocus.workflows.own_places import store_places
 from napari_autofocus.workflows.own_refocus_plan import (
@@ -143,14 +144,7 @@ def _teach(own: RefocusPlan, work: Path) -> Generator[StageProgress, None, Train
     teaching = teach_refocus(
         own.network(), own.training, work / "data", work / "refocus.safetensors", holding=holding, shown=own.shown
     )
-    try:
-        while True:
-            yield StageProgress("refocus", next(teaching))
-    except StopIteration as finished:
-        taught: Trained = finished.value
-        return taught
-    finally:
-        teaching.close()
+    return relay(teaching, lambda step: StageProgress("refocus", step))
 
 
 def _package(own: RefocusPlan, target: Path, name: str, taught: Trained) -> Generator[PairJudged, None, OwnRefocuser]:

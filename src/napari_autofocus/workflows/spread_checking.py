@@ -10,6 +10,7 @@ from napari_autofocus.models.dataset_evaluation import FrameJudged
 from napari_autofocus.models.evaluation import Evaluation, evaluate
 from napari_autofocus.models.simulated_checks import CheckSettings
 from napari_autofocus.models.simulated_evaluation import CheckedPredictor, FrameSource, judge_places, known_frames
+from napari_autofocus.steps import run_to_end
 from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
 from napari_autofocus.workflows.spread_models import name_for_workers, worker_model
 
@@ -71,12 +72,7 @@ def check_job(job: CheckJob) -> Evaluation:
     predictor = worker_model(job.model)
     frames = known_frames(predictor, job.settings, job.density, job.number)
     judging = evaluate(predictor, frames, insist=job.settings.insist)
-    while True:
-        try:
-            next(judging)
-        except StopIteration as finished:
-            found: Evaluation = finished.value
-            return found
+    return run_to_end(judging)
 
 
 def _shared(

@@ -20,6 +20,7 @@ from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.models.labelled_stacks import LabelledDataset, LabelledStack
 from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.steps import run_to_end
 from napari_autofocus.workflows.focus_book import state_of
 from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
 from napari_autofocus.workflows.spread_models import name_for_workers, worker_model
@@ -79,13 +80,7 @@ def judge_job(job: EvaluationJob) -> Judged:
     how = job.settings.reading
     stack = open_stack(job.path, step_um=how.step_um, channel=how.channel, focus_direction=how.focus_direction)
     labelled = LabelledStack(job.path, stack, job.best_z_um, "table", job.slide, job.stain, job.density)
-    judging = judge_with(worker_model(job.model))(LabelledDataset((labelled,), ()), job.settings)
-    while True:
-        try:
-            next(judging)
-        except StopIteration as finished:
-            found: Judged = finished.value
-            return found
+    return run_to_end(judge_with(worker_model(job.model))(LabelledDataset((labelled,), ()), job.settings))
 
 
 def _job(model: str, stack: LabelledStack, settings: EvaluationSettings) -> EvaluationJob:

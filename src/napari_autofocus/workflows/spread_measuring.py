@@ -15,6 +15,7 @@ from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, jud
 from napari_autofocus.io import open_stack
 from napari_autofocus.models.labelled_stacks import Measurer, ReadingSettings
 from napari_autofocus.models.stack_records import PlaneRead
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.focus_book import FocusBook, Measuring, StackState, state_of
 from napari_autofocus.workflows.spread import HERE, Unfinished, Waiting, Workers, spread
 
@@ -223,13 +224,7 @@ def _one_by_one(tasks: list[_Task], place: tuple[int, int]) -> Generator[Measuri
 
 def _measure_here(job: Job, place: tuple[int, int]) -> Generator[PlaneMeasured, None, StackFocus]:
     measuring = measure_stack(job.open(), job.focus)
-    while True:
-        try:
-            plane = next(measuring)
-        except StopIteration as finished:
-            found: StackFocus = finished.value
-            return found
-        yield PlaneMeasured(str(job.path), *place, plane.done, plane.total)
+    return relay(measuring, lambda plane: PlaneMeasured(str(job.path), *place, plane.done, plane.total))
 
 
 def _spread_out(tasks: list[_Task], workers: Workers, place: tuple[int, int]) -> Generator[MeasuringStep, None, None]:

@@ -13,6 +13,7 @@ from napari_autofocus.optics import Objective
 from napari_autofocus.routines.survey import SurveyConfig, SurveyRecord, SurveyStep, SweepSurveyConfig, survey
 from napari_autofocus.routines.survey_config import Place
 from napari_autofocus.slide.focus_map import FocusPoint
+from napari_autofocus.steps import relay
 
 __all__ = ["SurveyStep", "read_record", "stack_survey_config", "survey_slide", "write_record"]
 
@@ -59,17 +60,12 @@ def survey_slide(
     earlier = None if path is None else _to_go_on_with(path, predictor, places)
     book = _Book(path, predictor, places, earlier)
     steps = survey(microscope, predictor, config, places, keep=book.end(keep), earlier=earlier)
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: SurveyRecord = finished.value
-                return record
-            book.enter(step)
-            yield step
-    finally:
-        steps.close()
+
+    def entered(step: SurveyStep) -> SurveyStep:
+        book.enter(step)
+        return step
+
+    return (yield from relay(steps, entered))
 
 
 def stack_survey_config(dof_um: float, objective: Objective | None = None) -> SweepSurveyConfig:

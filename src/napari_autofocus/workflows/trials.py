@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from napari_autofocus.microscope.protocol import Microscope, walk_to
 from napari_autofocus.records import FocusRecord
+from napari_autofocus.steps import relay
 
 FIELDS_WITHIN_UM = 5000.0
 """Fields are drawn from the square of twice this side around the middle of the slide."""
@@ -116,7 +118,7 @@ def run_trials(
         x_um, y_um = rig.microscope.move_xy_to(*_draw_place(rng, serves))
         _defocus(rig, float(rng.uniform(-within_um, within_um)), focus_direction)
         start_um = rig.true_defocus_um()
-        record = yield from _numbered(routine(rig.microscope), index, trials)
+        record = yield from relay(routine(rig.microscope), partial(TrialStep, index, trials))
         done.append(Trial(x_um, y_um, start_um, rig.true_defocus_um(), record))
     return done
 
@@ -135,20 +137,6 @@ def _defocus(rig: TruthfulRig, defocus_um: float, focus_direction: int) -> None:
     low, high = drive.limits_um
     target = drive.position_um() + focus_direction * (defocus_um - rig.true_defocus_um())
     walk_to(drive, min(max(target, low), high))
-
-
-def _numbered(steps: Generator[Any, None, Result], index: int, trials: int) -> Generator[TrialStep, None, Result]:
-    """Pass the routine's progress on; closing this closes the routine."""
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: Result = finished.value
-                return record
-            yield TrialStep(index, trials, step)
-    finally:
-        steps.close()
 
 
 def describe_run(

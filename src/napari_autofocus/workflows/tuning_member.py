@@ -26,6 +26,7 @@ from napari_autofocus.models.teaching import TeachingPlan, first_networks
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train
 from napari_autofocus.models.training_keeping import best_of
 from napari_autofocus.models.training_settings import Leg
+from napari_autofocus.steps import run_to_end
 from napari_autofocus.workflows.tuning_plan import Start, TuningSettings
 
 LOST_UM = 1e9
@@ -189,13 +190,9 @@ def taught_member(job: TuningJob, end: GenerationEnd, data: Dataset) -> tuple[De
     copy = job.work / "best.safetensors"
     _copy(kept, copy)
     running = train(task, job.training(end.course), copy, until=job.until(end.generation))
-    while True:
-        try:
-            next(running)
-        except StopIteration as finished:
-            copy.unlink()
-            trained: Trained = finished.value
-            return task, trained
+    trained = run_to_end(running)
+    copy.unlink()
+    return task, trained
 
 
 def task_of(job: TuningJob, start: Start, data: Dataset, judged_by: tuple[str, ...]) -> DefocusTask:

@@ -29,6 +29,7 @@ from ray.tune.schedulers import PopulationBasedTraining
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
+from napari_autofocus.steps import run_to_end
 from napari_autofocus.workflows.tuning_line import Line
 from napari_autofocus.workflows.tuning_member import (
     LOST_UM,
@@ -85,12 +86,7 @@ class _Member(tune.Trainable):  # type: ignore[misc]
 
     def _learned(self, start: Start, generation: int) -> GenerationEnd:
         learning = learn_generation(self.job, start, generation, self.data)
-        while True:
-            try:
-                note_now(self.job, start.member, generation, next(learning), os.getpid())
-            except StopIteration as finished:
-                ended: GenerationEnd = finished.value
-                return ended
+        return run_to_end(learning, lambda step: note_now(self.job, start.member, generation, step, os.getpid()))
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         (Path(checkpoint_dir) / "generation.json").write_text(json.dumps(self.done), encoding="utf-8")

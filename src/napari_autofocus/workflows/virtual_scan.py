@@ -25,6 +25,7 @@ from napari_autofocus.routines.refocus_config import RefocusConfig
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.routines.virtual_scan import ScanStep, TileResult, VirtualScanRecord, virtual_scan
+from napari_autofocus.steps import relay
 from napari_autofocus.workflows.virtual_scan_plan import ScanPlan
 from napari_autofocus.workflows.virtual_scan_stitching import Stitched, StitchStep, placed, stitch
 from napari_autofocus.workflows.virtual_scan_tiles import SHOTS, ScanTiles
@@ -227,18 +228,13 @@ def _shot(
     steps = virtual_scan(
         microscope, plan.config, tiles.write, tiles=plan.tiles, find=find, done=tiles.settled, keep=keep
     )
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                record: VirtualScanRecord = finished.value
-                return record
-            if step.result is not None:
-                tiles.enter(step.result)
-            yield step
-    finally:
-        steps.close()
+
+    def entered(step: ScanStep) -> ScanStep:
+        if step.result is not None:
+            tiles.enter(step.result)
+        return step
+
+    return (yield from relay(steps, entered))
 
 
 def _told(stitched: Stitched) -> dict[str, Any]:
