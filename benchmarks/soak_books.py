@@ -31,6 +31,7 @@ CONFIDENCE = 0.95
 # What a cycle of acts may leave behind: a panel opened and closed, a model switched, a microscope connected ...
 TOLERATED = {
     "rss_mb": 0.25,
+    "heap_mb": 0.25,
     "objects": 40.0,
     "threads": 0.02,
     "files": 0.02,
@@ -38,8 +39,11 @@ TOLERATED = {
     "gl_objects": 0.1,
     "layers": 0.02,
 }
-UNITS = {"rss_mb": "MB"}
 _TOP = 12
+_MALLOC_NUMBERS = (
+    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Sample:
 
     at_s: float
     rss_mb: float
+    heap_mb: float
     objects: int
     threads: int
     files: int
@@ -64,16 +69,18 @@ class Books:
     samples: list[Sample] = field(default_factory=list)
     _began_s: float = field(default_factory=time.perf_counter)
     _types: dict[str, int] = field(default_factory=dict)
+    _newest_types: dict[str, int] = field(default_factory=dict)
     _counted_at: int = 0
 
     def sample(self) -> Sample:
         """Count everything now."""
         gc.collect()
         _give_back()
-        types = type_counts()
+        types = self._newest_types = type_counts()
         sample = Sample(
             at_s=round(time.perf_counter() - self._began_s, 1),
             rss_mb=round(rss_mb(), 1),
+            heap_mb=round(heap_mb(), 2),
             objects=sum(types.values()),
             threads=threading.active_count(),
             files=sum(1 for _ in Path("/proc/self/fd").iterdir()),
@@ -85,13 +92,13 @@ class Books:
         return sample
 
     def begin_types(self) -> None:
-        """From here on it is told which types became more: after warm-up."""
-        self._types, self._counted_at = type_counts(), len(self.samples)
+        """From the newest sample on it is told which types became more: after warm-up."""
+        self._types, self._counted_at = self._newest_types, len(self.samples)
 
     def growing_types(self) -> dict[str, float]:
-        """Types with most new objects, a cycle."""
+        """Types with most new objects, a cycle; of samples only, since live mode hides objects from the collector."""
         cycles = max(len(self.samples) - self._counted_at, 1)
-        grown = {name: count - self._types.get(name, 0) for name, count in type_counts().items()}
+        grown = {name: count - self._types.get(name, 0) for name, count in self._newest_types.items()}
         most = sorted(grown.items(), key=lambda each: -each[1])[:_TOP]
         return {name: round(more / cycles, 2) for name, more in most if more > 0}
 
@@ -106,6 +113,26 @@ def rss_mb() -> float:
     """Memory of this process, MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class _MallocNumbers(ctypes.Structure):
+    """glibc's ``struct mallinfo2``."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _MALLOC_NUMBERS]
+
+
+def heap_mb() -> float:
+    """Memory that was asked of the C library and not given back, MB; 0 where there is no glibc.
+
+    That of the process is this and what lies unused between, which comes and goes by some MB.
+    """
+    try:
+        numbers = ctypes.CDLL(None).mallinfo2
+    except (OSError, AttributeError):
+        return 0.0
+    numbers.restype = _MallocNumbers
+    found = numbers()
+    return (found.uordblks + found.hblkhd) / 1e6
 
 
 def type_counts() -> dict[str, int]:
