@@ -1,44 +1,18 @@
-"""What the README and the docs tell people to type exists, what they link to is there, and figures are filled in."""
+"""What the README and the docs link to and import is there, and figures are filled in."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from napari_autofocus.cli import load_command
+from documented import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)#\s]+)")
 FIGURES = re.compile(r"<!-- figures: (\S+) -->")
-
-
-def blocks(language: str) -> Iterator[tuple[str, str]]:
-    for page in PAGES:
-        for found in BLOCK.finditer(page.read_text(encoding="utf-8")):
-            if found[1] == language:
-                yield page.name, found[2]
-
-
-def commands() -> list[tuple[str, str]]:
-    lines = [(page, line) for page, block in blocks("") for line in block.splitlines()]
-    return [(page, line) for page, line in lines if line.startswith("napari-autofocus ")]
-
-
-@pytest.mark.parametrize(("page", "line"), commands())
-def test_commands_of_the_docs_have_the_options_they_are_given(page: str, line: str) -> None:
-    _, name, *words = shlex.split(line, comments=True)
-    command = load_command(name)
-
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    assert {word for word in words if re.match("--[a-z]", word)} <= known, page
 
 
 @pytest.mark.parametrize(("page", "code"), list(blocks("python")))
