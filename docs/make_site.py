@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 COMMANDS = "commands.md"
+MERMAID = re.compile(r"<script type=\"module\">(?:(?!</script>).)*mermaid.*?</script>", re.S)
+"""A library for diagrams that the notebook's page would fetch; there are none in it."""
+
+INDENT = re.compile(r"^ {2,3}(?=\S)", re.M)
 NOTEBOOK, NOTEBOOK_PAGE = "calibrate.ipynb", "notebook.html"
 
 
@@ -24,3 +29,14 @@ def on_files(files: Files, config: Any) -> Files:
     notebook.dest_path = notebook.url = NOTEBOOK_PAGE
     notebook.abs_dest_path = str(Path(config.site_dir) / NOTEBOOK_PAGE)
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Indent what belongs to a list by four spaces, which this Markdown asks for; elsewhere two or three do."""
+    outside = re.split(r"(^```.*?^```$)", markdown, flags=re.M | re.S)
+    return "".join(part if part.startswith("```") else INDENT.sub("    ", part) for part in outside)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Take out what would be fetched from the internet."""
+    return MERMAID.sub("", output)
