@@ -22,7 +22,7 @@ from napari_autofocus.workflows.run_log import read_json
 
 def page(**stated: Any) -> SimpleNamespace:
     wanted = vars(Preferences()) | stated
-    microscope = ("objective", "pixel_um", "travel_um", "largest_step_um")
+    microscope = ("objective", "pixel_nm", "travel_um", "largest_step_um")
     return SimpleNamespace(
         microscope=SimpleNamespace(**{name: wanted[name] for name in microscope}),
         focus=SimpleNamespace(**{name: value for name, value in wanted.items() if name not in microscope}),
@@ -41,7 +41,7 @@ def test_napari_offers_the_settings_that_are_read(state: Any) -> None:
 
 
 def test_a_usual_objective_serves_where_nobody_names_another(state: Any, viewer: ViewerModel) -> None:
-    state(objective="20x/0.75", pixel_um=0.345)
+    state(objective="20x/0.75", pixel_nm=345.0)
     session = Session.of(viewer)
     assert session.focus.objective == Objective.parse("20x/0.75", pixel_size_um=0.345)
     session.close()

@@ -28,8 +28,9 @@ class Preferences:
     ----------
     objective : str
         Of images and microscopes that do not name theirs, as :meth:`Objective.parse` reads it; empty: unknown.
-    pixel_um : float
-        Size of a pixel in the sample that goes with it, µm; 0: that of the usual camera.
+    pixel_nm : float
+        Size of a pixel in the sample that goes with it, nm, since napari's page takes two decimals; 0: that of the
+        usual camera.
     travel_um : float
         How far a Micro-Manager focus drive may go to either side of where it stands when it is connected.
     largest_step_um : float
@@ -41,7 +42,7 @@ class Preferences:
     """
 
     objective: str = ""
-    pixel_um: float = 0.0
+    pixel_nm: float = 0.0
     travel_um: float = DEFAULT_RANGE_UM
     largest_step_um: float = DEFAULT_LARGEST_STEP_UM
     model: str = ""
@@ -52,7 +53,7 @@ class Preferences:
         if not self.objective.strip():
             return None
         try:
-            return Objective.parse(self.objective, pixel_size_um=self.pixel_um or None)
+            return Objective.parse(self.objective, pixel_size_um=self.pixel_nm / 1000 or None)
         except InputError as error:
             _warn(f"The objective of the preferences is not used: {error}")
             return None
