@@ -26,7 +26,7 @@ from napari_autofocus.workflows.frame_panels import (
 SLIDE = ("cytology", "extremely-sparse", "20x/0.75")
 SEED, SHAPE, DEFOCUS_UM = 20_000_011, (1024, 1224), 6.0
 PLACE_UM = (0.0, 0.0)
-PANEL_IN = 3.9
+PANEL_IN = 2.75
 
 
 def title(axes: Axes, words: str) -> None:
@@ -63,7 +63,7 @@ def main() -> None:
     title(plain, "One frame")
     title(important, f"Which of {len(found.patches)} patches tell about focus")
     title(read, f"What the {len(found.chosen_patches)} chosen ones say")
-    save(drawn, "heatmap.jpg")
+    save(drawn, "heatmap.jpg", dpi=150)
 
 
 if __name__ == "__main__":

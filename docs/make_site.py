@@ -14,6 +14,9 @@ COMMANDS = "commands.md"
 MERMAID = re.compile(r"<script type=\"module\">(?:(?!</script>).)*mermaid.*?</script>", re.S)
 """A library for diagrams that the notebook's page would fetch; there are none in it."""
 
+ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):(?=<code>)")
+"""What docstrings say of a name in another markup than this."""
+
 INDENT = re.compile(r"^ {2,3}(?=\S)", re.M)
 NOTEBOOK, NOTEBOOK_PAGE = "calibrate.ipynb", "notebook.html"
 
@@ -38,5 +41,5 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Take out what would be fetched from the internet."""
-    return MERMAID.sub("", output)
+    """Take out what would be fetched from the internet, and what docstrings say to another program."""
+    return ROLE.sub("", MERMAID.sub("", output))
