@@ -25,6 +25,7 @@ from napari_autofocus.io.limits import is_below, is_plain_name
 from napari_autofocus.io.positions import read_positions
 from napari_autofocus.io.stacks import find_stacks
 from napari_autofocus.labelling import LabelStore
+from napari_autofocus.models.package.archive import read_archive
 from napari_autofocus.plain_json import read_plain_json
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.workflows.focus_file import read_focus
@@ -244,6 +245,15 @@ def test_a_table_with_an_endless_cell_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "z_um.csv").write_text(f'file,z_um\n"{"A" * 200_000}",1\n')
     with pytest.raises(InputError, match="cannot be read as a table"):
         open_stack(find_stacks([tmp_path])[0])
+
+
+def test_a_model_whose_names_are_no_text_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("é.txt", b"")
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(InputError, match="damaged or was cut short"):
+        read_archive(path)
 
 
 def test_measurements_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path) -> None:

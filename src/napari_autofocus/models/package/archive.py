@@ -47,7 +47,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
             return _read_all(path, archive, entries)
     except FileNotFoundError as error:
         raise InputError(f"There is no model file {path}; check the path.") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise InputError(_why_unreadable(path, error)) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
