@@ -40,25 +40,28 @@ def quoted() -> list[str]:
     return re.findall(r"^> (.*)$", PAGE.read_text(encoding="utf-8"), re.M)
 
 
-def squeezed(text: str) -> str:
-    """Neighbouring values count as one."""
-    return re.sub(rf"{HOLE}+", HOLE, text)
+def says(sentence: str, quote: str) -> bool:
+    """Whether a quote is of that sentence: what stands in place of a value may be anything."""
+    words = [part for part in quote.split(HOLE) if part]
+    if not all(part in sentence for part in words):
+        return False
+    return re.search(".*".join(re.escape(part) for part in words), sentence) is not None
 
 
 @pytest.fixture(scope="module")
 def sentences() -> set[str]:
-    return {squeezed(text) for text in said() if " " in text}
+    return {text for text in said() if " " in text}
 
 
 def test_every_quoted_message_is_said_by_the_program(sentences: set[str]) -> None:
-    missing = [text for text in quoted() if not any(squeezed(text) in each for each in sentences)]
+    missing = [quote for quote in quoted() if not any(says(each, quote) for each in sentences)]
 
     assert quoted()
     assert missing == []
 
 
 def test_a_sentence_that_nobody_says_is_found(sentences: set[str]) -> None:
-    assert not any("The drive has gone for lunch" in each for each in sentences)
+    assert not any(says(each, "The drive … has gone for lunch") for each in sentences)
 
 
 def test_no_message_is_quoted_twice() -> None:
