@@ -14,6 +14,9 @@ COMMANDS = "commands.md"
 MERMAID = re.compile(r"<script type=\"module\">(?:(?!</script>).)*mermaid.*?</script>", re.S)
 """A library for diagrams that the notebook's page would fetch; there are none in it."""
 
+OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)\s]+\)")
+"""A link to a file of the project that is no page of the site."""
+
 ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):(?=<code>)")
 """What docstrings say of a name in another markup than this."""
 
@@ -35,9 +38,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Indent what belongs to a list by four spaces, which this Markdown asks for; elsewhere two or three do."""
-    outside = re.split(r"(^```.*?^```$)", markdown, flags=re.M | re.S)
-    return "".join(part if part.startswith("```") else INDENT.sub("    ", part) for part in outside)
+    """Indent what belongs to a list by four spaces, as this Markdown asks; links out of the site become words."""
+    parts = re.split(r"(^```.*?^```$)", markdown, flags=re.M | re.S)
+    return "".join(part if part.startswith("```") else OUTSIDE.sub(r"\1", INDENT.sub("    ", part)) for part in parts)
 
 
 def on_post_page(output: str, **_: Any) -> str:
