@@ -96,14 +96,30 @@ def _with_xml(data: bytes, folder: Path) -> Path:
     return path
 
 
+def _how(packed: str) -> dict[str, Any]:
+    """How the parts of a zarr array are packed, as zarr wants to hear it."""
+    from numcodecs import LZ4, Blosc, GZip
+    from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+
+    return {
+        "": {},
+        "2-blosc": {"compressors": Blosc("lz4")},
+        "2-gzip": {"compressors": GZip(1)},
+        "2-lz4": {"compressors": LZ4()},
+        "3-blosc": {"compressors": BloscCodec(typesize=2)},
+        "3-gzip": {"compressors": GzipCodec()},
+        "3-shard": {"shards": DATA.shape, "chunks": (1, _SIDE // 2, _SIDE // 2), "compressors": ZstdCodec()},
+    }[packed]
+
+
 @functools.cache
-def _zarr(zarr_format: int) -> Path:
+def _zarr(zarr_format: int, packed: str = "") -> Path:
     import zarr
 
-    folder = kept() / f"v{zarr_format}" / "a.zarr"
+    folder = kept() / f"v{zarr_format}{packed}" / "a.zarr"
     group = zarr.open_group(str(folder), mode="w", zarr_format=zarr_format)  # type: ignore[arg-type]
-    array = group.create_array("0", shape=DATA.shape, chunks=(1, _SIDE, _SIDE), dtype="uint16")
-    array[:] = DATA
+    options = {"chunks": (1, _SIDE, _SIDE), **_how(packed)}
+    group.create_array("0", shape=DATA.shape, dtype="uint16", **options)[:] = DATA
     unit = {"type": "space", "unit": "micrometer"}
     multiscale = {
         "version": "0.4",
@@ -126,6 +142,14 @@ def _zarr_target(zarr_format: int, name: str) -> Target:
         in_copy_of(functools.partial(_zarr, zarr_format), name),
         look,
     )
+
+
+def _packed_target(packed: str) -> Target:
+    """The first part of an array: compressed, or a shard."""
+    zarr_format = int(packed[0])
+    name = "0/0.0.0" if zarr_format == 2 else "0/c/0/0/0"
+    original = functools.partial(_zarr, zarr_format, packed)
+    return Target(f"zarr-{packed}", lambda: [(original() / name).read_bytes()], in_copy_of(original, name), look)
 
 
 @functools.cache
@@ -236,6 +260,7 @@ TARGETS = [
     Target("ome-xml", _ome_xml, _with_xml, look),
     *(_zarr_target(2, name) for name in (".zattrs", ".zgroup", "0/.zarray", "0/0.0.0")),
     *(_zarr_target(3, name) for name in ("zarr.json", "0/zarr.json", "0/c/0/0/0")),
+    *(_packed_target(packed) for packed in ("2-blosc", "2-gzip", "2-lz4", "3-blosc", "3-gzip", "3-shard")),
     *(
         Target(
             f"zarr-slide-{name.rpartition('.')[2]}",
