@@ -203,6 +203,22 @@ def test_somebody_at_the_lens_is_left_alone(rig: SimulatedRig) -> None:
     assert current_ma(rig) == 77.0
 
 
+@pytest.mark.parametrize("taken_um", [5.0, 400.0])
+def test_somebody_at_the_stage_keeps_the_lens_as_it_is(make_rig: RigMaker, taken_um: float) -> None:
+    rig = make_rig(limits_um=(-50.0, 50.0))
+    kept: list[LensRecord] = []
+    steps = calibrate_lens(rig.microscope, knob_of(rig), config(), keep=kept.append)
+    for step in steps:
+        if step.phase == "reading" and rig.z_stage.get_position_um() != taken_um:
+            before_ma = current_ma(rig)
+            rig.core.setPosition("Z", taken_um)
+            rig.clock.sleep(1.0)
+    assert kept[0].outcome == "failed"
+    assert "moved by somebody else" in kept[0].reasons[0] or "Somebody else moved" in kept[0].reasons[0]
+    assert current_ma(rig) == before_ma
+    assert rig.z_stage.get_position_um() == taken_um
+
+
 def test_a_lens_may_fall_as_well_as_rise(rig: SimulatedRig) -> None:
     rig.lens._curve = rig.lens._curve[0], (20.0, 0.0, -28.0)
     _, record = run(rig)

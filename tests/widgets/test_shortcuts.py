@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from napari.components import ViewerModel
 from napari.utils.shortcuts import default_shortcuts
@@ -51,3 +53,9 @@ def test_a_shortcut_does_what_it_is_told(viewer: ViewerModel, qtbot: QtBot) -> N
     qtbot.addWidget(panel)
     add_shortcut(viewer, panel, REFOCUS_KEY, lambda: pressed.append(True)).activated.emit()
     assert pressed == [True]
+
+
+@pytest.mark.parametrize("keys", [*OURS, STOP_KEY])
+def test_every_key_is_in_the_docs(keys: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "napari_files_and_keys.md"
+    assert f"\n| {keys} |" in page.read_text(encoding="utf-8")

@@ -61,7 +61,8 @@ class LensRun:
     # the lens
 
     def set_lens(self, number: int) -> None:
-        """Bring the lens to a value from below. Raises HardwareError."""
+        """Bring the lens to a value from below; nothing is set where a person has the stage. Raises HardwareError."""
+        self.guard.microscope.focus.position_um()
         self._lens_moved = True
         self._set_value = self._approach(self.config.values[number])
 
