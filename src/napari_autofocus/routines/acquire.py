@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Sequence
 from typing import Protocol
 
-from napari_autofocus.errors import ForeignMove, InputError
+from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.acquire_config import (
@@ -24,6 +24,7 @@ from napari_autofocus.routines.acquire_config import (
     StackWriter,
 )
 from napari_autofocus.routines.acquire_run import AcquireRun, FieldGivenUp, FieldVisit
+from napari_autofocus.routines.run_end import slide_comes_back
 from napari_autofocus.steps import relay
 
 __all__ = [
@@ -125,16 +126,9 @@ def acquire(
 def _visit_all(run: AcquireRun, write: StackWriter, find: Finder | None) -> Steps:
     """One position after the other, then back to where the slide stood."""
     run.guard.check_start(run.config.step_um)
-    is_taken_over = False
-    try:
+    with slide_comes_back(run.bring_slide_back):
         for number in run.numbers():
             yield from _visit(run, number, write, find)
-    except ForeignMove:
-        is_taken_over = True  # a person has the microscope in hand: nothing more is moved
-        raise
-    finally:
-        if not is_taken_over:
-            run.bring_slide_back()
 
 
 def _visit(run: AcquireRun, number: int, write: StackWriter, find: Finder | None) -> Steps:

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.routines.run_end import RunEnd
 
 Place = tuple[float, float]
 """Stage position (x, y) of a field's centre, µm; NaN where there is no XY stage."""
 Centre = Literal["find", "here"]
 Phase = Literal["find", "plane", "field"]
 FieldState = Literal["written", "empty", "no_focus", "out_of_reach", "failed"]
-RunEnd = Literal["done", "done_in_part", "cancelled", "timed_out", "refused", "failed"]
 
 
 @dataclass(frozen=True)

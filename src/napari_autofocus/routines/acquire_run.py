@@ -30,16 +30,15 @@ from napari_autofocus.routines.acquire_config import (
     FieldState,
     Phase,
     Place,
-    RunEnd,
 )
 from napari_autofocus.routines.acquire_content import ContentMeter
+from napari_autofocus.routines.run_end import RunEnd, cut_short
 from napari_autofocus.routines.run_guard import RunGuard
 
 TRIES = 2
 """A field at which the camera fails is tried so often."""
 FAILURES_IN_A_ROW = 3
 """After so many fields in succession that failed, the run ends: it is the camera, not the field (ours)."""
-_ENDS: dict[str, RunEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 
 
 class FieldGivenUp(AutofocusError):
@@ -141,11 +140,9 @@ class AcquireRun:
         )
 
     def _end(self) -> tuple[RunEnd, tuple[str, ...]]:
+        if (ended := cut_short(self.guard)) is not None:
+            return ended
         reasons = tuple(self.guard.reasons)
-        if self.guard.outcome is not None:
-            return _ENDS.get(self.guard.outcome, "failed"), reasons
-        if self.guard.interrupted_by is not None:
-            return "failed", (str(self.guard.interrupted_by), *reasons)
         if self.written >= self.wanted:
             return "done", reasons
         short = f"{self.written} of {self.wanted} stacks were written: the positions are used up."

@@ -14,9 +14,9 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.lens_curve import LEAST_POINTS, LensCurve
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
+from napari_autofocus.routines.run_end import RunEnd
 from napari_autofocus.routines.sweep_config import SweepConfig
 
-LensEnd = Literal["done", "done_in_part", "cancelled", "timed_out", "refused", "failed"]
 Phase = Literal["search", "reading"]
 
 MOST_VALUES = 1000
@@ -227,7 +227,7 @@ class LensRecord:
         What came of it.
     """
 
-    outcome: LensEnd
+    outcome: RunEnd
     reasons: tuple[str, ...]
     device: str
     property: str

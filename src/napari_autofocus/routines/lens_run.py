@@ -15,11 +15,11 @@ from napari_autofocus.focus.lens_curve import LEAST_POINTS, LensCurve, LensFacts
 from napari_autofocus.focus.lens_fit import fit_lens_curve
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import SweepRecord
-from napari_autofocus.routines.lens_config import LensConfig, LensEnd, LensKnob, LensReading, LensRecord, LensStep
+from napari_autofocus.routines.lens_config import LensConfig, LensKnob, LensReading, LensRecord, LensStep
+from napari_autofocus.routines.run_end import RunEnd, cut_short
 from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.sweep_config import SweepStep
 
-_ENDS: dict[str, LensEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 _SAME_SHARE = 0.01
 _POINTS_AHEAD = 3
 """Readings that say where the next one is expected: a line through the last so many."""
@@ -251,12 +251,12 @@ class LensRun:
             curve=self.curve,
         )
 
-    def _end(self) -> tuple[LensEnd, tuple[str, ...]]:
+    def _end(self) -> tuple[RunEnd, tuple[str, ...]]:
+        if (ended := cut_short(self.guard)) is not None:
+            return ended
         reasons = tuple(self.guard.reasons)
-        if self.guard.outcome is not None:
-            return _ENDS.get(self.guard.outcome, "failed"), reasons
-        if self.guard.interrupted_by is not None or self.curve is None:
-            return "failed", (str(self.guard.interrupted_by or "No curve was made."), *reasons)
+        if self.curve is None:
+            return "failed", ("No curve was made.", *reasons)
         missing = [f"{each.value:g}" for each in self.readings if each.best_z_um is None]
         if not missing:
             return "done", reasons

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_autofocus.errors import DriveHalted, ForeignMove, FrameError, InputError, MoveRefused
+from napari_autofocus.errors import DriveHalted, FrameError, InputError, MoveRefused
 from napari_autofocus.focus.lens_curve import LEAST_POINTS, LensCurve, LensFacts, LensPoint
 from napari_autofocus.focus.lens_fit import fit_lens_curve
 from napari_autofocus.microscope.protocol import SlideMicroscope
 from napari_autofocus.records import SweepRecord
-from napari_autofocus.routines.lens_config import LensEnd, LensReading, LensRecord, LensStep
+from napari_autofocus.routines.lens_config import LensReading, LensRecord, LensStep
+from napari_autofocus.routines.run_end import RunEnd, cut_short, slide_comes_back
 from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig, SweepStep
@@ -25,7 +26,6 @@ from napari_autofocus.steps import relay
 
 Steps = Generator[LensStep, None, None]
 
-_ENDS: dict[str, LensEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 _ROUGHNESS = 1e-6
 
 
@@ -137,17 +137,10 @@ def calibrate_lens_on_steps(
 
 def _measure_all(run: _Run) -> Steps:
     run.guard.check_start(run.config.step)
-    is_taken_over = False
-    try:
+    with slide_comes_back(run.bring_slide_back):
         for number in range(len(run.places)):
             yield from _measure(run, number)
         run.fit()
-    except ForeignMove:
-        is_taken_over = True
-        raise
-    finally:
-        if not is_taken_over:
-            run.bring_slide_back()
 
 
 def _measure(run: _Run, number: int) -> Steps:
@@ -244,14 +237,11 @@ class _Run:
 
     def record(self) -> LensRecord:
         """What the run leaves behind."""
-        guard, facts, ended = self.guard, self.config.facts, self.guard.outcome
-        outcome: LensEnd = "done_in_part" if self._missed else "done"
-        if ended is not None or self.curve is None:
-            outcome = _ENDS.get(str(ended), "failed")
-        interrupted = [str(guard.interrupted_by)] if ended is None and guard.interrupted_by is not None else []
+        guard, facts = self.guard, self.config.facts
+        outcome, reasons = self._end()
         return LensRecord(
             outcome=outcome,
-            reasons=(*interrupted, *guard.reasons, *self._missed),
+            reasons=(*reasons, *self._missed),
             device=facts.device,
             property=facts.property,
             unit=facts.unit,
@@ -265,6 +255,14 @@ class _Run:
             seconds=guard.seconds,
             curve=self.curve,
         )
+
+    def _end(self) -> tuple[RunEnd, tuple[str, ...]]:
+        if (ended := cut_short(self.guard)) is not None:
+            return ended
+        reasons = tuple(self.guard.reasons)
+        if self.curve is None:
+            return "failed", reasons
+        return "done_in_part" if self._missed else "done", reasons
 
 
 def _require_heights(places: Sequence[SlideStep]) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from napari_autofocus.errors import ForeignMove, FrameError, InputError, MoveRefused
+from napari_autofocus.errors import FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame, Microscope, SlideMicroscope
-from napari_autofocus.routines.acquire_config import Place, RunEnd
+from napari_autofocus.routines.acquire_config import Place
+from napari_autofocus.routines.run_end import RunEnd, cut_short, slide_comes_back
 from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.scout_canvas import Canvas
 from napari_autofocus.routines.scout_config import ScoutConfig, ScoutPhase, ScoutRecord, ScoutStep
@@ -30,7 +31,6 @@ TRIES = 2
 FAILURES_IN_A_ROW = 3
 """After so many tiles in succession that failed, the run ends: it is the camera, not the tile (ours)."""
 _SAME_PLACE_UM = 0.5
-_ENDS: dict[str, RunEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 
 
 def tile_grid(area: Area, field_um: tuple[float, float], config: ScoutConfig) -> tuple[int, int]:
@@ -202,11 +202,9 @@ class _ScoutRun:
         return ScoutRecord(outcome, reasons, taken, self.missed, frames, seconds, self.overview)
 
     def _end(self) -> tuple[RunEnd, tuple[str, ...]]:
+        if (ended := cut_short(self.guard)) is not None:
+            return ended
         reasons = tuple(self.guard.reasons)
-        if self.guard.outcome is not None:
-            return _ENDS.get(self.guard.outcome, "failed"), reasons
-        if self.guard.interrupted_by is not None:
-            return "failed", (str(self.guard.interrupted_by), *reasons)
         if self.missed:
             return "done_in_part", (f"{self.missed} of {len(self.tiles)} tiles could not be taken.", *reasons)
         return "done", reasons
@@ -215,18 +213,11 @@ class _ScoutRun:
 def _scout(run: _ScoutRun, area: Area) -> Steps:
     """A first frame, the tiles, the slide back, the mask."""
     run.plan(run.guard.snap(), area)
-    is_taken_over = False
-    try:
+    with slide_comes_back(run.bring_slide_back):
         for place in run.tiles:
             if run.guard.outcome is not None:
                 break
             yield _visit(run, place)
-    except ForeignMove:
-        is_taken_over = True  # a person has the microscope in hand: nothing more is moved
-        raise
-    finally:
-        if not is_taken_over:
-            run.bring_slide_back()
     yield run.finish()
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 
-from napari_autofocus.errors import ForeignMove, FrameError, MoveRefused
+from napari_autofocus.errors import FrameError, MoveRefused
 from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.microscope.protocol import Microscope
+from napari_autofocus.routines.run_end import slide_comes_back
 from napari_autofocus.routines.survey_config import Place, SurveyConfig, SurveyStep, SweepSurveyConfig
 from napari_autofocus.routines.survey_looking import Look, ModelLook
 from napari_autofocus.routines.survey_record import SurveyRecord
@@ -118,20 +119,14 @@ def _carry_out(run: SurveyRun, look: Look, keep: Keep | None, *, again: Look | N
 def _visit_all(run: SurveyRun, look: Look, again: Look | None) -> Steps:
     """One place after the other, doubtful ones again in the end, then back to where the slide stood."""
     run.guard.check_start()
-    is_taken_over, number = False, 0
-    try:
+    number = 0
+    with slide_comes_back(run.bring_slide_back):
         for number in run.numbers():
             yield from _visit(run, number, look)
         if again is not None:
             for number in run.doubtful():
                 yield from _revisit(run, number, again)
         yield run.step("surface", number, surface=run.fitted())
-    except ForeignMove:
-        is_taken_over = True  # a person has the microscope in hand: nothing more is moved
-        raise
-    finally:
-        if not is_taken_over:
-            run.bring_slide_back()
 
 
 def _visit(run: SurveyRun, number: int, look: Look) -> Steps:

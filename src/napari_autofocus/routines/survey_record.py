@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
-from napari_autofocus.routines.acquire_config import RunEnd
+from napari_autofocus.routines.run_end import RunEnd
 from napari_autofocus.routines.survey_config import Place
 from napari_autofocus.slide.focus_map import FocusMap, FocusPoint, Surface, fit_focus_map
 

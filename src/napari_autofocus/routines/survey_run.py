@@ -14,7 +14,7 @@ from typing import Any
 from napari_autofocus.errors import DriveHalted, FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame, Microscope, SlideMicroscope
 from napari_autofocus.records import FocusRecord
-from napari_autofocus.routines.acquire_config import RunEnd
+from napari_autofocus.routines.run_end import RunEnd, cut_short
 from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.survey_config import AnySurveyConfig, Place, SurveyPhase, SurveyStep
 from napari_autofocus.routines.survey_record import LOST, WITH_FOCUS, SurveyRecord, share_lost
@@ -28,7 +28,6 @@ FEWEST_LOST = 3
 """A survey is not refused for fewer points without focus (ours)."""
 FIT_GROWTH = 1.25
 """The surface is not fitted again before there are so many times as many points (ours)."""
-_ENDS: dict[str, RunEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 
 
 class SurveyRun:
@@ -277,13 +276,10 @@ class SurveyRun:
         )
 
     def _end(self) -> tuple[RunEnd, tuple[str, ...]]:
-        reasons = tuple(self.guard.reasons)
-        if self.taken_over:
-            reasons = (f"{self.taken_over} points were taken over from an earlier survey.", *reasons)
-        if self.guard.outcome is not None:
-            return _ENDS.get(self.guard.outcome, "failed"), reasons
-        if self.guard.interrupted_by is not None:
-            return "failed", (str(self.guard.interrupted_by), *reasons)
+        known = [f"{self.taken_over} points were taken over from an earlier survey."] if self.taken_over else []
+        if (ended := cut_short(self.guard, *known)) is not None:
+            return ended
+        reasons = (*known, *self.guard.reasons)
         lost, holding = share_lost(list(self.settled.values()))
         out = sum(point.outcome == "out_of_reach" for point in self.settled.values())
         if lost or out:

@@ -14,10 +14,10 @@ from typing import Literal
 
 from napari_autofocus.errors import InputError, MoveRefused
 from napari_autofocus.microscope.protocol import FocusDrive, Frame, Microscope
+from napari_autofocus.routines.run_end import cut_short
 from napari_autofocus.routines.run_guard import RunGuard
 
 TwoPlanesEnd = Literal["taken", "refused", "cancelled", "timed_out", "failed"]
-_ENDS: dict[str, TwoPlanesEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,5 @@ class _Run:
         )
 
     def _outcome(self) -> TwoPlanesEnd:
-        outcome = self.guard.outcome
-        if outcome is not None:
-            return _ENDS.get(outcome, "failed")
-        return "failed" if self.guard.interrupted_by is not None else "taken"
+        ended = cut_short(self.guard)
+        return "taken" if ended is None else ended[0]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Sequence
 
-from napari_autofocus.errors import ForeignMove, FrameError, InputError, MoveRefused
+from napari_autofocus.errors import FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Microscope, SlideMicroscope
 from napari_autofocus.routines.acquire import Finder
 from napari_autofocus.routines.acquire_config import Place
+from napari_autofocus.routines.run_end import slide_comes_back
 from napari_autofocus.routines.virtual_scan_config import (
     ScanStep,
     TakenTile,
@@ -100,17 +101,10 @@ def virtual_scan(
 def _scan(run: VirtualScanRun, write: TileWriter, find: Finder) -> Steps:
     """Focus, then one tile after the other, then back to where the slide stood."""
     run.guard.check_start(run.config.dz_um)
-    is_taken_over = False
-    try:
+    with slide_comes_back(run.bring_slide_back):
         yield from _find_first_focus(run, find)
         for number in run.numbers():
             yield from _visit(run, number, write, find)
-    except ForeignMove:
-        is_taken_over = True  # a person has the microscope in hand: nothing more is moved
-        raise
-    finally:
-        if not is_taken_over:
-            run.bring_slide_back()
 
 
 def _find_first_focus(run: VirtualScanRun, find: Finder) -> Steps:

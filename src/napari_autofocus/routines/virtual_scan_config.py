@@ -9,7 +9,8 @@ from typing import Literal
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame
-from napari_autofocus.routines.acquire_config import Place, RunEnd
+from napari_autofocus.routines.acquire_config import Place
+from napari_autofocus.routines.run_end import RunEnd
 
 ScanPhase = Literal["find", "shot", "tile"]
 TileEnd = Literal["written", "empty", "out_of_reach", "failed"]

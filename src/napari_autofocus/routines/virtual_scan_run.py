@@ -12,7 +12,8 @@ from napari_autofocus.errors import DriveHalted, FrameError, InputError, MoveRef
 from napari_autofocus.focus.glass import shows_detail
 from napari_autofocus.microscope.protocol import Frame, SlideMicroscope
 from napari_autofocus.records import FocusRecord
-from napari_autofocus.routines.acquire_config import Place, RunEnd
+from napari_autofocus.routines.acquire_config import Place
+from napari_autofocus.routines.run_end import RunEnd, cut_short
 from napari_autofocus.routines.run_guard import RunGuard
 from napari_autofocus.routines.virtual_scan_config import (
     ScanPhase,
@@ -30,7 +31,6 @@ FAILURES_IN_A_ROW = 3
 """After so many tiles in succession that failed, the run ends: it is the camera, not the tile (ours)."""
 MOST_SEARCHES = 5
 """Tiles with something to see at which focus is looked for in vain, after which the run ends (ours)."""
-_ENDS: dict[str, RunEnd] = {"cancelled": "cancelled", "timed_out": "timed_out", "refused": "refused"}
 _FOUND = ("focused", "already_in_focus")
 
 
@@ -200,11 +200,9 @@ class VirtualScanRun:
         )
 
     def _end(self) -> tuple[RunEnd, tuple[str, ...]]:
+        if (ended := cut_short(self.guard)) is not None:
+            return ended
         reasons = tuple(self.guard.reasons)
-        if self.guard.outcome is not None:
-            return _ENDS.get(self.guard.outcome, "failed"), reasons
-        if self.guard.interrupted_by is not None:
-            return "failed", (str(self.guard.interrupted_by), *reasons)
         lacking = [each for each in self.results if each.state in ("out_of_reach", "failed")]
         if lacking:
             return "done_in_part", (f"{len(lacking)} of {len(self.left)} tiles could not be taken.", *reasons)
