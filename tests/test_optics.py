@@ -37,8 +37,6 @@ def test_resolution_and_sampling_of_a_20x() -> None:
     assert objective.pixel_size_um == pytest.approx(0.325)
     assert objective.airy_radius_um() == pytest.approx(0.61 * 0.55 / 0.75)
     assert objective.nyquist_pixel_um() == pytest.approx(0.55 / 3)
-    assert objective.is_undersampled()
-    assert not objective.with_pixel_size(0.18).is_undersampled()
 
 
 def test_pixel_size_can_be_set() -> None:

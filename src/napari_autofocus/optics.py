@@ -118,10 +118,6 @@ class Objective:
         """Largest pixel that records every detail the objective passes in incoherent light: λ/(4·NA), µm."""
         return wavelength_um / (4 * self.na)
 
-    def is_undersampled(self, wavelength_um: float = DEFAULT_WAVELENGTH_UM) -> bool:
-        """Whether the camera's pixel is larger than :meth:`nyquist_pixel_um`."""
-        return self.pixel_size_um > self.nyquist_pixel_um(wavelength_um)
-
     def with_pixel_size(self, pixel_size_um: float) -> Objective:
         """The same objective in front of a camera whose pixels measure ``pixel_size_um`` in the sample."""
         return replace(self, camera_pixel_um=pixel_size_um * self.magnification)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import PatchPrediction
-from napari_autofocus.focus.shot_pairs import moved_prediction, pair_likeness, suggested_dz_um
+from napari_autofocus.focus.shot_pairs import moved_prediction, pair_likeness
 
 WHOLE = [(slice(0, 128), slice(0, 128))]
 
@@ -19,13 +18,6 @@ def _content(seed: int = 0) -> np.ndarray:
 
 def _noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 2, (128, 128))
-
-
-def test_two_micrometres_are_suggested_at_a_depth_of_field_of_one() -> None:
-    assert suggested_dz_um(1.0) == 2.0
-    assert suggested_dz_um(10.0) == 20.0
-    with pytest.raises(InputError, match="positive number of µm; found 0"):
-        suggested_dz_um(0.0)
 
 
 def test_shots_of_one_field_that_differ_are_not_doubted() -> None:

@@ -60,17 +60,12 @@ def test_several_areas_follow_each_other_from_the_nearer_end_and_share_no_place(
     assert math.dist(places[8], places[9]) == pytest.approx(100)
 
 
-@pytest.mark.parametrize(("area", "expected_mm2"), [(SQUARE, 100), (L_SHAPE, 7), (Area.around((5, 5), 2000, 500), 1)])
-def test_how_much_of_the_slide_it_is(area: Area, expected_mm2: float) -> None:
-    assert area.area_mm2 == pytest.approx(expected_mm2)
-
-
 def test_inside_a_hollow_shape_and_on_its_outline() -> None:
     x, y = np.array([500, 2000, 3000, 4000, 4001]), np.array([3000, 2000, 500, 1000, 1000])
     assert L_SHAPE.inside(x, y).tolist() == [True, False, True, True, False]
     assert L_SHAPE.inside(0, 0) is True
     assert L_SHAPE.inside(math.nan, 0) is False
-    assert L_SHAPE.bounds == L_SHAPE.bounds_um == (0, 0, 4000, 4000)
+    assert L_SHAPE.bounds_um == L_SHAPE.bounds_um == (0, 0, 4000, 4000)
 
 
 def test_far_from_the_origin_an_area_is_as_exact() -> None:

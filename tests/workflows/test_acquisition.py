@@ -172,11 +172,6 @@ def test_a_stack_of_somebody_else_is_not_overwritten(rig: SimulatedRig, tmp_path
         run(acquire_stacks(rig.microscope, plan, tmp_path / "mine"))
 
 
-def test_a_plan_estimates_space_and_time() -> None:
-    assert PLAN.bytes_wanted(1000) == 3 * 9 * 1000
-    assert 3 < PLAN.seconds_wanted(25.0) < 30
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusPredictor, PairPredictor, PatchPrediction
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Window = tuple[slice, slice]
 
-DISTANCE_DOF = 2.0
-"""Distance of the two shots in depths of field: Rai Dastidar takes 2 µm where it is 1 µm."""
 LEAST_TRACE = 0.05
 """Below this share of structure, the difference of two shots is noise: the stage did not move."""
 LEAST_LIKENESS = 0.5
@@ -39,19 +36,6 @@ _REDUCTION = 8
 def takes_two_shots(predictor: FocusPredictor | PairPredictor) -> TypeIs[PairPredictor]:
     """Whether a predictor is asked about two shots, not one."""
     return hasattr(predictor, "estimate_pair")
-
-
-def suggested_dz_um(dof_um: float) -> float:
-    """How far apart to take two shots, µm: more than the depth of field, yet so little that the image stays alike.
-
-    Raises
-    ------
-    InputError
-        If the depth of field is not a positive number.
-    """
-    if not (math.isfinite(dof_um) and dof_um > 0):
-        raise InputError(f"A depth of field is a positive number of µm; found {dof_um}.")
-    return DISTANCE_DOF * dof_um
 
 
 @dataclass(frozen=True)

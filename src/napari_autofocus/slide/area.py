@@ -57,13 +57,6 @@ class Area:
         (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
         return float(x0), float(y0), float(x1), float(y1)
 
-    bounds = bounds_um
-
-    @property
-    def area_mm2(self) -> float:
-        """How much of the slide it encloses, mm²."""
-        return _surface(np.asarray(self.corners, np.float64)) / 1e6
-
     def inside(self, x_um: npt.ArrayLike, y_um: npt.ArrayLike) -> Any:
         """Whether places lie inside, or on the outline: a bool for one, an array for arrays of them."""
         x, y = np.broadcast_arrays(np.asarray(x_um, np.float64), np.asarray(y_um, np.float64))

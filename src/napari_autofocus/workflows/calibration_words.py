@@ -8,9 +8,8 @@ from typing import Any
 
 from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.models.metrics import accuracy
-from napari_autofocus.workflows.calibration_record import CalibrationRecord, Proof, Trust
+from napari_autofocus.workflows.calibration_record import CalibrationRecord, Proof
 
-TRUST_WORDS: dict[Trust, str] = {"trust": "Trust", "care": "Trust with care", "no": "Do not trust"}
 ENDED_WORDS = {"in_focus": "in focus", "missed": "missed", "declined": "declined, went back"}
 NONE = "–"
 

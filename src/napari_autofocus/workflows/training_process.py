@@ -55,11 +55,6 @@ class TrainingProcess:
         """Of the process."""
         return self._process.pid
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the process is gone."""
-        return self._process.poll() is not None
-
     def steps(self) -> Generator[TrainingStep, None, TrainingEnd]:
         """What it tells, as it comes. Closing this pauses the work.
 

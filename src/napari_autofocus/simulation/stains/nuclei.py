@@ -54,10 +54,6 @@ class NucleusInk:
             within = 1 - np.float32(open_chromatin) * stamp.coverage(0.9, inset_um=RIM_UM)
             stamp.raise_to(self.dye, inside * within * stamp.pick(amount))
 
-    def textured(self, grain: FloatImage) -> FloatImage:
-        """The dye with chromatin texture, shape (Y, X)."""
-        return np.asarray(self.dye * grain, np.float32)
-
 
 def chromatin(view: View, layer: Layer, strength: float = 1.0) -> FloatImage:
     """Amount of DNA relative to a nucleus's mean: granules of 0.5 to 1.5 µm and a nucleolus here and there."""
