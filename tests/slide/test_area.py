@@ -65,7 +65,7 @@ def test_inside_a_hollow_shape_and_on_its_outline() -> None:
     assert L_SHAPE.inside(x, y).tolist() == [True, False, True, True, False]
     assert L_SHAPE.inside(0, 0) is True
     assert L_SHAPE.inside(math.nan, 0) is False
-    assert L_SHAPE.bounds_um == L_SHAPE.bounds_um == (0, 0, 4000, 4000)
+    assert L_SHAPE.bounds_um == (0, 0, 4000, 4000)
 
 
 def test_far_from_the_origin_an_area_is_as_exact() -> None:
