@@ -5,19 +5,18 @@
     python examples/beside_napari_micromanager.py --run          focuses the demo devices, tells what came of it, ends
 
 By hand: open *Plugins > napari-micromanager* and load a configuration there; then open *Plugins > Autofocus >
-Microscope*, choose "Running core of another plugin" and connect. Disconnecting leaves the core to them, all loaded.
+Microscope*, choose "Running core of another plugin" and connect. Disconnecting leaves the core to them, as it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import napari
 from napari_micromanager.main_window import MainWindow
-from qtpy.QtWidgets import QApplication
+from qtpy.QtTest import QTest
 
 from napari_autofocus.widgets.autofocus import AutofocusPanel
 from napari_autofocus.widgets.connecting import RUNNING
@@ -27,8 +26,7 @@ from napari_autofocus.widgets.session import Session
 def wait(until: Callable[[], bool]) -> None:
     """Let napari work until something is so."""
     while not until():
-        QApplication.processEvents()
-        time.sleep(0.01)
+        QTest.qWait(10)
 
 
 def focus_by_sweep(session: Session, panel: AutofocusPanel) -> None:
@@ -56,20 +54,20 @@ def main() -> None:
     viewer.window.add_dock_widget(theirs, name="Micro-Manager", area="top")
     _, microscope = viewer.window.add_plugin_dock_widget("napari-autofocus", "Microscope")
     dock, autofocus = viewer.window.add_plugin_dock_widget("napari-autofocus", "Autofocus", tabify=True)
-    dock.raise_()
     microscope.form.source_box.setCurrentIndex(RUNNING)
     microscope.form.connect_button.click()
     if not wanted.run:
         napari.run()
         return
     session = Session.of(viewer)
-    wait(lambda: session.connection is not None)
+    wait(lambda: session.connection is not None and session.focus.model is not None)  # chosen for this camera
     print(f"one core: {session.microscope.core is theirs.core}")
+    dock.raise_()
     focus_by_sweep(session, autofocus)
     if wanted.picture:
         viewer.window.resize(1366, 860)
-        end_s = time.monotonic() + 6  # napari's own messages have gone by then
-        wait(lambda: time.monotonic() > end_s)
+        QTest.qWait(2000)
+        viewer.reset_view()
         viewer.screenshot(str(wanted.picture), canvas_only=False, flash=False)
     microscope.form.connect_button.click()  # disconnect
     print(f"still theirs: camera {theirs.core.getCameraDevice()}, stage {theirs.core.getFocusDevice()}")
