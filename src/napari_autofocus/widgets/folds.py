@@ -32,6 +32,9 @@ class Fold(QCollapsible):
         The controls, below each other.
     """
 
+    # What superqt falls back on: a null icon is false to PySide, and then not taken.
+    _expanded_icon = _collapsed_icon = QIcon()
+
     def __init__(self, title: str, tip: str, *parts: QLayout | QWidget) -> None:
         # The arrow is written into the title: as an icon it would not wear the colours of napari's theme.
         super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())
