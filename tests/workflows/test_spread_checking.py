@@ -12,7 +12,7 @@ from napari_autofocus.models.disturbed_frames import Disturbance
 from napari_autofocus.models.pair_predictor import load_focus_model
 from napari_autofocus.models.simulated_checks import CheckSettings
 from napari_autofocus.models.simulated_evaluation import SimulatedEvaluation, evaluate_simulated
-from napari_autofocus.workflows import spread_checking
+from napari_autofocus.workflows import spread_models
 from napari_autofocus.workflows.spread import HERE, Finished, Workers
 from napari_autofocus.workflows.spread_checking import spread_check
 from tiny_models import tiny_file
@@ -44,7 +44,7 @@ def test_workers_answer_as_one_process_does(tmp_path: Path, monkeypatch: pytest.
 
     model = tiny_file(tmp_path)
     here = run(model, HERE)
-    monkeypatch.setattr(spread_checking, "spread", backwards)
+    monkeypatch.setattr(spread_models, "spread", backwards)
     there = run(model, Workers(count=2))
     timeless = [[replace(result, seconds=0.0) for result in each.evaluation.results] for each in (here, there)]
     assert timeless[0] == timeless[1]

@@ -13,7 +13,7 @@ from napari_autofocus.io import write_stack
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation, EvaluationSettings, evaluate_dataset
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.optics import PRESETS
-from napari_autofocus.workflows import spread_evaluating
+from napari_autofocus.workflows import spread_models
 from napari_autofocus.workflows.spread import HERE, Finished, Workers
 from napari_autofocus.workflows.spread_evaluating import spread_judge
 
@@ -49,7 +49,7 @@ def test_workers_answer_as_one_process_does(folder: Path, monkeypatch: pytest.Mo
         return (Finished(number, function(items[number])) for number in reversed(range(len(items))))
 
     here = run(folder, HERE)
-    monkeypatch.setattr(spread_evaluating, "spread", backwards)
+    monkeypatch.setattr(spread_models, "spread", backwards)
     there = run(folder, Workers(count=2))
     timeless = [[replace(result, seconds=0.0) for result in each.evaluation.results] for each in (here, there)]
     assert timeless[0] == timeless[1]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset_evaluation import FrameJudged
 from napari_autofocus.models.evaluation import Evaluation, evaluate
 from napari_autofocus.models.simulated_checks import CheckSettings
 from napari_autofocus.models.simulated_evaluation import CheckedPredictor, FrameSource, judge_places, known_frames
 from napari_autofocus.steps import run_to_end
-from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
-from napari_autofocus.workflows.spread_models import name_for_workers, worker_model
+from napari_autofocus.workflows.spread import Workers
+from napari_autofocus.workflows.spread_models import name_for_workers, share_frames, worker_model
 
 _BYTES_A_PIXEL = 3
 
@@ -57,7 +56,15 @@ def spread_check(model: str, predictor: CheckedPredictor, workers: Workers) -> F
             return (yield from judge_places(predictor, settings))
         name = name_for_workers(model)
         jobs = [CheckJob(name, settings, *place) for place in settings.places]
-        parts = yield from _shared(jobs, weights, workers)
+        parts = yield from share_frames(
+            check_job,
+            jobs,
+            weights,
+            workers,
+            frames=settings.frames,
+            name=lambda job: f"simulated slide {job.number}, {job.density}",
+            judged=lambda part: len(part.results),
+        )
         return replace(
             parts[0],
             results=tuple(result for part in parts for result in part.results),
@@ -71,20 +78,4 @@ def check_job(job: CheckJob) -> Evaluation:
     """What a worker does with a field."""
     predictor = worker_model(job.model)
     frames = known_frames(predictor, job.settings, job.density, job.number)
-    judging = evaluate(predictor, frames, insist=job.settings.insist)
-    return run_to_end(judging)
-
-
-def _shared(
-    jobs: list[CheckJob], weights: list[float], workers: Workers
-) -> Generator[FrameJudged, None, list[Evaluation]]:
-    found: dict[int, Evaluation] = {}
-    done, of = 0, ""
-    for step in spread(check_job, jobs, weights, workers):
-        if isinstance(step, Unfinished):
-            raise InputError(step.reason)
-        if not isinstance(step, Waiting):
-            found[step.number] = step.result
-            done, of = done + len(step.result.results), step.result.results[0].source
-        yield FrameJudged(of, done, jobs[0].settings.frames)
-    return [found[number] for number in sorted(found)]
+    return run_to_end(evaluate(predictor, frames, insist=job.settings.insist))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_autofocus.errors import InputError
 from napari_autofocus.io import open_stack
 from napari_autofocus.models.dataset_evaluation import (
     EvaluationSettings,
@@ -22,8 +21,8 @@ from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.steps import run_to_end
 from napari_autofocus.workflows.focus_book import state_of
-from napari_autofocus.workflows.spread import Unfinished, Waiting, Workers, spread
-from napari_autofocus.workflows.spread_models import name_for_workers, worker_model
+from napari_autofocus.workflows.spread import Workers
+from napari_autofocus.workflows.spread_models import name_for_workers, share_frames, worker_model
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,15 @@ def spread_judge(model: str, predictor: ModelPredictor | PairModelPredictor, wor
             return (yield from judge_with(predictor)(dataset, settings))
         name = name_for_workers(model)
         jobs = [_job(name, stack, settings) for stack in dataset.stacks]
-        found = yield from _shared(jobs, sizes, workers, count_known(predictor, dataset))
+        found = yield from share_frames(
+            judge_job,
+            jobs,
+            sizes,
+            workers,
+            frames=count_known(predictor, dataset),
+            name=lambda job: str(job.path),
+            judged=lambda part: len(part[0].results),
+        )
         parts = [evaluation for evaluation, _ in found]
         warnings = dict.fromkeys(warning for part in parts for warning in part.warnings)
         results = tuple(result for part in parts for result in part.results)
@@ -86,19 +93,3 @@ def judge_job(job: EvaluationJob) -> Judged:
 def _job(model: str, stack: LabelledStack, settings: EvaluationSettings) -> EvaluationJob:
     facts = stack.path, stack.best_z_um, stack.slide, stack.stain, stack.density
     return EvaluationJob(model, *facts, settings)
-
-
-def _shared(
-    jobs: Sequence[EvaluationJob], sizes: Sequence[float], workers: Workers, frames: int
-) -> Generator[FrameJudged, None, list[Judged]]:
-    found: dict[int, Judged] = {}
-    done, path = 0, str(jobs[0].path)
-    for step in spread(judge_job, jobs, sizes, workers):
-        if isinstance(step, Unfinished):
-            stack = str(jobs[step.number].path)
-            raise InputError(step.reason if stack in step.reason else f"{stack}: {step.reason}")
-        if not isinstance(step, Waiting):
-            found[step.number] = step.result
-            path, done = str(jobs[step.number].path), done + len(step.result[0].results)
-        yield FrameJudged(path, done, frames)
-    return [found[number] for number in sorted(found)]
