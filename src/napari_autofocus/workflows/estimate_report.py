@@ -14,7 +14,6 @@ import numpy as np
 
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.io.frames import Frame
-from napari_autofocus.io.writing import replacing
 from napari_autofocus.workflows.estimate_layout import Layout
 from napari_autofocus.workflows.frame_panels import (
     HALO,
@@ -28,6 +27,7 @@ from napari_autofocus.workflows.frame_panels import (
     reduced,
     tick,
 )
+from napari_autofocus.workflows.pictures import save_png
 from napari_autofocus.workflows.report import DOUBTED, FAINT, INK, report_name
 
 if TYPE_CHECKING:
@@ -63,13 +63,7 @@ def save_estimate_report(
     Path
         Of the PNG.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / report_name(path, taken)
-    with replacing(target) as unfinished:
-        FigureCanvasAgg(draw_estimate(path, frame, estimate, dof_um=dof_um)).figure.savefig(unfinished, format="png")
-    return target
+    return save_png(draw_estimate(path, frame, estimate, dof_um=dof_um), folder / report_name(path, taken))
 
 
 def draw_estimate(path: str, frame: Frame, estimate: FocusEstimate, *, dof_um: float) -> Figure:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.workflows.estimate_layout import MUTED
 from napari_autofocus.workflows.evaluation_panels import (
@@ -23,6 +22,7 @@ from napari_autofocus.workflows.evaluation_panels import (
     draw_scatter,
     share_refused,
 )
+from napari_autofocus.workflows.pictures import save_png
 from napari_autofocus.workflows.report import CURVE, DOUBTED, INK
 
 if TYPE_CHECKING:
@@ -54,12 +54,7 @@ def save_evaluation_report(evaluation: Evaluation, folder: Path, *, of: str = ""
     InputError
         If the folder cannot be made or written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    make_folder(folder)
-    with replacing(folder / PICTURE) as unfinished:
-        FigureCanvasAgg(draw_evaluation(evaluation, of=of)).figure.savefig(unfinished, format="png")
-    return folder / PICTURE
+    return save_png(draw_evaluation(evaluation, of=of), folder / PICTURE)
 
 
 def draw_evaluation(evaluation: Evaluation, *, of: str = "") -> Figure:

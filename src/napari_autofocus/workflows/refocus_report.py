@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.models.refocus_dataset import RefocusEvaluation
 from napari_autofocus.workflows.estimate_layout import MUTED
+from napari_autofocus.workflows.pictures import save_png
 from napari_autofocus.workflows.report import CURVE, DOUBTED, INK, TRUSTED
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ def save_refocus_report(found: RefocusEvaluation, folder: Path) -> Path:
     InputError
         If the folder cannot be made or written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    make_folder(folder)
-    with replacing(folder / PICTURE) as unfinished:
-        FigureCanvasAgg(draw_refocus(found)).figure.savefig(unfinished, format="png")
-    return folder / PICTURE
+    return save_png(draw_refocus(found), folder / PICTURE)
 
 
 def draw_refocus(found: RefocusEvaluation) -> Figure:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.focus.zstack import FocusCurve, StackFocus, ZStack
-from napari_autofocus.io.writing import replacing
+from napari_autofocus.workflows.pictures import save_png
 from napari_autofocus.workflows.tables import VERDICT_WORDS
 
 if TYPE_CHECKING:
@@ -51,13 +51,7 @@ def save_report(path: str, stack: ZStack, focus: StackFocus, folder: Path, taken
     Path
         Of the PNG.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / report_name(path, taken)
-    with replacing(target) as unfinished:
-        FigureCanvasAgg(draw_report(path, stack, focus)).figure.savefig(unfinished, format="png")
-    return target
+    return save_png(draw_report(path, stack, focus), folder / report_name(path, taken))
 
 
 def report_name(path: str, taken: Container[str] = ()) -> str:

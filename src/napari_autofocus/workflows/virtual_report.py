@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.focus.likeness import error_map
 from napari_autofocus.io.frames import Frame
 from napari_autofocus.workflows.cell_counts import TRUE, outlines
 from napari_autofocus.workflows.frame_panels import colour_bar, draw_frame, draw_scale_bar, reduced
+from napari_autofocus.workflows.pictures import save_png
 from napari_autofocus.workflows.report import DOUBTED, INK, THUMBNAIL_PX, TRUSTED, report_name
 from napari_autofocus.workflows.virtual_images import FIRST, RECOVERED, SECOND, RecoveredFiles
 
@@ -56,13 +56,7 @@ def save_virtual_report(found: RecoveredFiles, folder: Path) -> Path:
     InputError
         If it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    make_folder(folder)
-    target = folder / report_name(found.first.source).replace(".png", "_virtual.png")
-    with replacing(target) as unfinished:
-        FigureCanvasAgg(draw_virtual(found)).figure.savefig(unfinished, format="png")
-    return target
+    return save_png(draw_virtual(found), folder / report_name(found.first.source).replace(".png", "_virtual.png"))
 
 
 def draw_virtual(found: RecoveredFiles) -> Figure:
