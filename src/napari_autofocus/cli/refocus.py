@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_autofocus.routines.sweep_config import SweepConfig
 
     Model = ModelPredictor | PairModelPredictor
+    Steps = Generator[Any, None, Any]
 
 METHOD = "Method"
 
@@ -132,6 +133,11 @@ def refocus(
             "timeout_s": timeout_s,
             "dz_um": dz_um,
         }
+
+        def routine_of(predictor: Model, optics: ImageOptics | None) -> Callable[[Microscope], Steps]:
+            config = RefocusConfig(optics=optics, sweep=_sweep(predictor, sweep, timeout_s), **settings)
+            return _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
+
         ended: list[tuple[Any, dict[str, Any]]]
         if model is None and stand.is_simulated:
             model = fitting_model(simulated_sight(stand, slide.stain, slide.camera))
@@ -141,16 +147,14 @@ def refocus(
             seen = lens_of(stand, predictor.card.optics)
             assert seen is not None
             slides = slide.slides(stand, seen, stains=predictor.card.stains)
-            config = RefocusConfig(optics=ImageOptics(seen), sweep=_sweep(predictor, sweep, timeout_s), **settings)
-            routine = _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
+            routine = routine_of(predictor, ImageOptics(seen))
             ended = runs_on_simulated(stand, slides, routine, within_um=predictor.card.range_um)
         else:
             # Connected first: what is wrong with the microscope matters more than what is missing for the model.
             with connected(stand, moves=not propose) as real:
                 optics = real_optics(stand, real)
                 predictor = predictor or load_focus_model(fitting_model(real_sight(real, optics)))
-                config = RefocusConfig(optics=optics, sweep=_sweep(predictor, sweep, timeout_s), **settings)
-                routine = _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
+                routine = routine_of(predictor, optics)
                 ended = [_looked_at(real, routine)] if propose else runs_on_real(real, stand, routine)
         if propose:
             tell_proposals(ended, predictor.card.dof_um, as_json)
@@ -185,7 +189,7 @@ def _fallback(predictor: Model, name: str | None, propose: bool) -> PairModelPre
 
 def _routine(
     predictor: Model, pair: PairModelPredictor | None, config: RefocusConfig, propose: bool
-) -> Callable[[Microscope], Generator[Any, None, Any]]:
+) -> Callable[[Microscope], Steps]:
     """What to run: a refocus by one shot or by two, or what only says where it would go."""
     from napari_autofocus.models.optics_check import check_optics
     from napari_autofocus.models.pair_predictor import PairModelPredictor

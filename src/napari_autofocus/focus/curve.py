@@ -136,16 +136,8 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
             f"The highest sample rises {significance:.1f} times the noise over the others;"
             f" {SIGNIFICANT:g} times is needed.",
         )
-    edge = _edge_reason(z, s, top, noise)
-    if edge:
-        return verdict("peak_at_edge", edge, guess=float(z[top]))
-    rival = _rival(s, top, noise)
-    if rival is not None:
-        return verdict(
-            "several_peaks",
-            f"Two peaks, at {z[top]:.2f} and {z[rival]:.2f} µm: content at two depths, or a phase object.",
-            guess=float(z[top]),
-        )
+    if (doubt := _doubt_where(z, s, top, noise)) is not None:
+        return verdict(*doubt, guess=float(z[top]))
     narrow = _narrow_verdict(z, s, top, noise, dof_um)
     peak = fit_peak(z, s, noise)
     if narrow:
@@ -162,6 +154,16 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
         f"One peak, {significance:.0f} times the noise high and {peak.width_um:.2f} µm wide.",
         peak,
     )
+
+
+def _doubt_where(z: FloatArray, s: FloatArray, top: int, noise: float) -> tuple[CurveVerdict, str] | None:
+    """Why a significant maximum does not say where focus is; None where it may."""
+    if edge := _edge_reason(z, s, top, noise):
+        return "peak_at_edge", edge
+    if (rival := _rival(s, top, noise)) is not None:
+        where = f"{z[top]:.2f} and {z[rival]:.2f} µm"
+        return "several_peaks", f"Two peaks, at {where}: content at two depths, or a phase object."
+    return None
 
 
 def _centroid(z: FloatArray, s: FloatArray, top: int) -> float:

@@ -26,16 +26,12 @@ from napari_autofocus.routines.track_books import Place, RestWatch, RunningBest
 from napari_autofocus.routines.track_config import HoldState, TrackConfig, TrackStep
 from napari_autofocus.routines.track_misses import Misses, is_usable, why_not_used
 from napari_autofocus.routines.track_sharpness import SharpnessWatch
+from napari_autofocus.routines.track_side import likely_defocus_um
 from napari_autofocus.routines.track_way import WayWatch
 from napari_autofocus.routines.watch import WatchedDrive
 
 RESTING_LOOKS = 3
 """Looks that are taken while a stage has to rest."""
-
-SPREAD_DOF = 0.3
-"""How far best focus is expected to lie from its running average, in depths of field (ours)."""
-LEAST_LIKELY = 0.85
-"""Probability of a side that model and history together must reach for a frame near focus to count (ours)."""
 
 Told = tuple[HoldState, str]
 
@@ -233,25 +229,14 @@ class TrackRun:
         """
         why = why_not_used(estimate)
         if estimate.verdict == "unsure" and self._sharpness.vouches_for(frame.image, estimate):
-            if (likely_um := self._likely_um(frame.z_um, estimate)) is not None:
+            likely_um = likely_defocus_um(frame.z_um, estimate, self._best.z_um, self._direction, self._dof_um)
+            if likely_um is not None:
                 self._misses.clear()
                 return self._learn(frame, likely_um)
             self._misses.excuse()
             return "missed", f"Near focus and still sharp, but on which side is not clear. {why}"
         self._misses.add_estimate(estimate)
         return self._missed(why)
-
-    def _likely_um(self, z_um: float, estimate: FocusEstimate) -> float | None:
-        """Defocus on the side that the model and what is known of best focus agree on; None where they do not."""
-        known_um, value = self._best.z_um, estimate.defocus_um or 0.0
-        if known_um is None:
-            return None
-        said_um, other_um = (refocus_z_um(z_um, side, self._direction) for side in (value, -value))
-        history = ((other_um - known_um) ** 2 - (said_um - known_um) ** 2) / (2 * (SPREAD_DOF * self._dof_um) ** 2)
-        odds = _log_odds(estimate.direction_probability) + history
-        if abs(odds) < _log_odds(LEAST_LIKELY):
-            return None
-        return math.copysign(value, odds * value)
 
     def _missed(self, why: str) -> Told:
         if (verdict := self._misses.verdict) is not None:
@@ -349,8 +334,3 @@ def _known(value_um: float) -> float | None:
 
 def _signed(value_um: float) -> str:
     return f"{value_um:+.2f} µm".replace("-", "−")
-
-
-def _log_odds(probability: float) -> float:
-    inside = min(max(probability, 0.5), 0.999)
-    return math.log(inside / (1 - inside))
