@@ -27,7 +27,9 @@ LENS = "Lens"
 
 
 def calibrate_lens(
-    out: Annotated[Path, typer.Option(help="File for the curve; refocus and sweep take it as --lens.")],
+    out: Annotated[
+        Path, typer.Option(help="File for the curve; refocus, sweep, survey and acquire take it as --lens.")
+    ],
     *,
     device: Annotated[
         str, typer.Option(help="Label of the device that drives the lens.", rich_help_panel=LENS)
