@@ -1,0 +1,1 @@
+"""The panels of napari: the only room that knows Qt, magicgui and napari; no logic of its own."""
