@@ -31,7 +31,7 @@ UNDERSTOOD = {
 
 SMALLER = {
     "acquire": {"--positions": "random:1", "--range-um": "3", "--shape": "256x320"},
-    "calibrate-lens": {"--step": "60", "--shape": "96x128"},
+    "calibrate-lens": {"--step": "80", "--shape": "96x128"},
     "evaluate": {"--fields": "1", "--draws": "1"},
     "mda": {"--shape": "256x320"},
     "refocus": {"--runs": "1", "--shape": "256x320"},
