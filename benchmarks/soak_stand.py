@@ -16,6 +16,7 @@ from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.widgets.session import Connection, Session
+from napari_autofocus.workflows.run_log import RunLog
 
 OBJECTIVE = "20x/0.75"
 MODELS = ("brightfield-20x", "two-shot-small-20x")
@@ -26,6 +27,8 @@ STEP_UM = 0.25
 DRIFT_UM_S = 0.05
 FARTHEST_DRIFT_UM = 2.0
 HOLD_EVERY_S = 0.5
+RUNS_KEPT = 8
+"""Of at most 500 in a session; with so many it would take hours until the log of runs grows no more."""
 PLUGIN = "napari-autofocus"
 _QUIET_S = 0.4
 _PATIENCE_S = 120.0
@@ -118,6 +121,7 @@ class Stand:
         self.rig: SimulatedRig | None = None
         self.failures: list[str] = []
         self._planes = planes()
+        session.runs = RunLog(most=RUNS_KEPT)
         session.failed.connect(self._on_failed)
         self.dock: Any = None
         self.panel: Any = None
