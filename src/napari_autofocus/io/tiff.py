@@ -19,6 +19,7 @@ from napari_autofocus.io.limits import check_count, check_size
 from napari_autofocus.io.ome import OmeImage, parse_ome
 from napari_autofocus.io.reading import reading
 from napari_autofocus.io.tiff_opening import check_page, is_of_a_set, opened_tiff, series_of
+from napari_autofocus.io.tiff_parts import check_parts
 
 SUFFIXES = (".tif", ".tiff")
 _WHAT = "a TIFF"
@@ -81,6 +82,7 @@ def read_page(path: Path) -> Plane:
             raise InputError(f"{path} holds {len(tif.pages)} planes among files of one plane each; open it on its own.")
         page = tif.pages.first
         check_page(page, path)
+        check_parts(page, path)
         return _colour_last(page.asarray(), page.axes)
 
 
@@ -161,6 +163,7 @@ def read_series_page(page: Any, path: Path, axes: str, lock: threading.Lock) -> 
         check_page(page.keyframe, path)
         file.open()
         try:
+            check_parts(page, path)
             return _colour_last(page.asarray(), axes)
         finally:
             file.close()
