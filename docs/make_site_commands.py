@@ -61,6 +61,8 @@ def default(option: Any) -> str:
     value = option.default
     if option.show_default is False or value is None or value is False or value in ("", (), []):
         return ""
+    if value is True:
+        return "on"
     value = getattr(value, "value", value)
     return f"`{' '.join(map(str, value)) if isinstance(value, tuple | list) else value}`"
 
