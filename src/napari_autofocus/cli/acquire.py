@@ -114,7 +114,7 @@ def acquire(
     Examples:
 
         napari-autofocus acquire --positions random:8 --range-um 10 --step-um 0.5 --out stacks
-        napari-autofocus acquire --microscope my.cfg --objective 20x/0.75 --limits-um 90 130 --positions here --out stacks
+        napari-autofocus acquire --microscope my.cfg --objective 20x/0.75 --limits-um 0 90 --positions here --out stacks
     """
     with reserved_stdout(as_json):
         lens = lens_of(stand)
