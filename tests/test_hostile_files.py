@@ -269,6 +269,18 @@ def test_measurements_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path) 
     assert peak < 2**26
 
 
+@pytest.mark.parametrize("flag", [1, 32])
+def test_measurements_that_are_encrypted_or_patched_are_measured_again(tmp_path: Path, flag: int) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.npy", b"")
+    packed = bytearray(path.read_bytes())
+    packed[6] |= flag
+    packed[packed.index(b"PK\1\2") + 8] |= flag
+    path.write_bytes(packed)
+    assert read_focus(path) is None
+
+
 def test_measurements_that_announce_terabytes_are_measured_again(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("header.npy", "w") as member:

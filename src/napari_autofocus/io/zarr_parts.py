@@ -29,7 +29,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.io import limits
 from napari_autofocus.io.unpacking import PACKERS, UnpacksToMore, stated_size, unpacked
 
-MOST_PARTS = 100_000
+MOST_PARTS = 25_000
 """Parts that are read at once; each takes a tenth of a millisecond and two kilobytes, whether it is there or not."""
 _WIDEST = 16  # bytes of the widest number, which a filter may have made of a byte
 _HARMLESS = (

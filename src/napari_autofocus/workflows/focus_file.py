@@ -22,7 +22,7 @@ LARGEST_UNPACKED = 256 * 2**20
 """Bytes that all of a file may unpack to; a thousand planes of four thousand patches have 32 MB."""
 _DAMAGED = (
     *(OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, RuntimeError),  # the last for what is encrypted, or packed in unknown ways
 )
 
 
