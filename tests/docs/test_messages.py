@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 SOURCE = ROOT / "src" / "napari_autofocus"
 HOLE = "…"
+HARDWARE = ("MoveRefused", "MicroscopeTaken", "HardwareError", "FrameError", "ForeignMove", "DriveHalted")
+"""Errors of whom every sentence is on the page."""
+
+ONLY_TOURS = ("sparsity_demo.py",)
 
 
 def said() -> list[str]:
@@ -58,6 +63,24 @@ def test_every_quoted_message_is_said_by_the_program(sentences: set[str]) -> Non
 
     assert quoted()
     assert missing == []
+
+
+def raised(*kinds: str) -> Iterator[str]:
+    """What errors of some kinds say, each as the source spells it."""
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in kinds:
+                text = sentence(node.args[0])
+                if re.search(r"\w", text) and path.name not in ONLY_TOURS:
+                    yield text
+
+
+def test_every_refusal_of_a_move_and_every_failure_of_a_device_is_quoted() -> None:
+    quotes = quoted()
+    told = set(raised(*HARDWARE))
+
+    assert len(told) > 40
+    assert sorted(text for text in told if not any(says(text, quote) for quote in quotes)) == []
 
 
 def test_a_sentence_that_nobody_says_is_found(sentences: set[str]) -> None:
