@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,10 @@ def forked(work: Callable[[], Any]) -> int:
         cv2.setNumThreads(1)
         work()
         code = 0
+    except Exception:  # noqa: BLE001 (told to whoever reads what this process says)
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

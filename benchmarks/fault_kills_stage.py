@@ -127,8 +127,12 @@ def survey_check(folder: Path, notes: list[str], is_done: bool) -> Iterator[str]
 
 
 def calibrate_work(folder: Path, note: Note, _: int) -> None:
-    """Calibrate a model; stacks and proofs are noted once they were told."""
+    """Calibrate a model; stacks and proofs are noted once they were told.
+
+    Whoever goes on has focused roughly again, as a calibration asks: a kill may have left the drive far from focus.
+    """
     stand = resumed(folder, note)
+    walk_to(stand.rig.microscope.focus, stand.start_um)
     for step in calibrate(stand, lambda ended: note(f"ended {ended.reasons[0]}")):
         result, proof = getattr(step.step, "result", None), getattr(step.step, "proof", None)
         if result is not None and result.state == "written":

@@ -76,7 +76,7 @@ def course(name: str) -> Course:
     """Of a run without a fault, once for each routine."""
     with tempfile.TemporaryDirectory() as folder:
         stand, hardware, ending, disk = _carried_out(name, Fault("none"), Path(folder), (1,))
-        stand.rig.close()
+        stand.close()
     if ending.error is not None:
         raise ending.error
     return Course({**hardware.log.calls, "step": ending.steps}, disk.written)
@@ -100,8 +100,7 @@ def run(name: str, kind: str, number: int, seed: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         stand, hardware, ending, disk = _carried_out(name, fault, Path(folder), words)
         found = violations(Done(name, ROUTINES[name], stand, hardware, ending))
-        with contextlib.suppress(RuntimeError):
-            stand.rig.close()
+        stand.close()
     struck = bool(hardware.log.struck or disk.struck or ending.closed)
     word = ending.word(ROUTINES[name])
     seconds = round(time.monotonic() - began_s, 3)

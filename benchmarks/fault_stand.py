@@ -6,6 +6,7 @@ spoiled one with anything: an answer that is wrong and sure, or no number at all
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,13 @@ HOME_UM = (8.0, -6.0)
 EXPOSURE_MS = 10.0
 TIMEOUT_S = 1.0
 DOF_UM = 1.0
+_PUT_IN_PLACE = (
+    "getImage",
+    "setProperty",
+    "isSequenceRunning",
+    "stopSequenceAcquisition",
+    "startContinuousSequenceAcquisition",
+)
 
 
 class ReadableSlide:
@@ -181,6 +189,13 @@ class Stand:
             core.getAutoShutter(),
             self.rig.shutter.get_open(),
         )
+
+    def close(self) -> None:
+        """Close the rig and take back what was put in its place: a core that refers to itself keeps its threads."""
+        with contextlib.suppress(RuntimeError):
+            self.rig.close()
+        for name in _PUT_IN_PLACE:
+            vars(self.rig.core).pop(name, None)
 
     def reader(self) -> Reader:
         """A model of one shot."""

@@ -145,12 +145,26 @@ def print_table(found: dict[str, Any], say: Callable[[str], None] = print) -> No
     say(f"{'routine':22} {'runs':>5} {'struck':>6} {'violations':>10}  how they ended")
     for name, kinds in found["table"].items():
         runs, struck, broken = (sum(cell[key] for cell in kinds.values()) for key in ("runs", "struck", "violations"))
-        ends: Counter[str] = sum((Counter(cell["outcomes"]) for cell in kinds.values()), Counter())
-        told = ", ".join(f"{word} {count}" for word, count in ends.most_common())
-        say(f"{name:22} {runs:5} {struck:6} {broken:10}  {told}")
+        say(f"{name:22} {runs:5} {struck:6} {broken:10}  {_ends(kinds)}")
     for each in found["violations"]:
         say(f"VIOLATION {each['routine']} / {each['kind']} #{each['number']}: {each['what']}")
     say(f"{found['runs']} runs, {len(found['violations'])} violations, {found['seconds']} s")
+
+
+def markdown(found: dict[str, Any]) -> list[str]:
+    """The lines of the table in ``docs/faults.md``."""
+    lines = ["| routine | runs | the fault struck | how they ended | violations |", "| --- | --- | --- | --- | --- |"]
+    for name, kinds in found["table"].items():
+        runs, struck, broken = (sum(cell[key] for cell in kinds.values()) for key in ("runs", "struck", "violations"))
+        lines.append(f"| {name} | {runs} | {struck} | {_ends(kinds)} | {broken} |")
+    totals = f"**{found['runs']}** | **{found['struck']}** | | **{len(found['violations'])}**"
+    return [*lines, f"| **all** | {totals} |"]
+
+
+def _ends(kinds: dict[str, Any]) -> str:
+    """How the runs of a routine ended, the most frequent end first."""
+    ends: Counter[str] = sum((Counter(cell["outcomes"]) for cell in kinds.values()), Counter())
+    return ", ".join(f"{word} {count}" for word, count in ends.most_common())
 
 
 def main() -> int:

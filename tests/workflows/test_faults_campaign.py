@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -172,3 +173,10 @@ def test_a_campaign_goes_on_where_it_was(campaign: dict[str, ModuleType], tmp_pa
     said: list[str] = []
     faults.print_table(found, said.append)
     assert said[-1].startswith("3 runs, 0 violations")
+
+
+def test_the_page_tells_what_the_campaign_found(campaign: dict[str, ModuleType]) -> None:
+    found = json.loads((BENCHMARKS / "results" / "faults.json").read_text(encoding="utf-8"))
+    page = (BENCHMARKS.parent / "docs" / "faults.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in campaign["faults"].markdown(found) if line not in page] == []
+    assert found["runs"] == sum(cell["runs"] for kinds in found["table"].values() for cell in kinds.values()) >= 2000

@@ -158,7 +158,7 @@ def test_what_must_not_be_is_found(campaign: SimpleNamespace, tmp_path: Path, wh
     plant, sentence = PLANTED[what]
     plant(done)
     assert sentence in judged(campaign, done)
-    done.stand.rig.close()
+    done.stand.close()
 
 
 def test_a_lens_that_is_not_put_back_is_found(campaign: SimpleNamespace, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_lens_that_is_not_put_back_is_found(campaign: SimpleNamespace, tmp_pat
     assert judged(campaign, done) == ""
     done.hardware.lens_value = lambda: 30.0
     assert "the lens is at 30" in judged(campaign, done)
-    done.stand.rig.close()
+    done.stand.close()
 
 
 def test_a_point_out_of_focus_and_a_point_that_is_not_in_the_file_are_found(
@@ -182,7 +182,7 @@ def test_a_point_out_of_focus_and_a_point_that_is_not_in_the_file_are_found(
     assert "8 points were told, 8 are in the file" in found
     (tmp_path / "survey.json").unlink()
     assert "8 points were told, 0 are in the file" in judged(campaign, done)
-    done.stand.rig.close()
+    done.stand.close()
 
 
 def test_a_stack_that_is_lost_changed_or_forgotten_is_found(campaign: SimpleNamespace, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_stack_that_is_lost_changed_or_forgotten_is_found(campaign: SimpleName
     assert f"{second} cannot be read" in found
     assert f"{third} was told as written and is not in the book" in found
     assert "half-written files are left: ['x.part']" in found
-    done.stand.rig.close()
+    done.stand.close()
 
 
 def test_a_frame_that_is_lost_or_changed_is_found(campaign: SimpleNamespace, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_frame_that_is_lost_or_changed_is_found(campaign: SimpleNamespace, tmp
     found = judged(campaign, done)
     assert f"{len(lines)} frames were told as acquired, {len(lines) - 1} are on the disk" in found
     assert "is not what the camera delivered" in found
-    done.stand.rig.close()
+    done.stand.close()
 
 
 def test_a_tile_that_is_lost_is_found(campaign: SimpleNamespace, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_run_that_turns_in_circles_without_asking_the_hardware_is_broken_off(
     monkeypatch.setitem(campaign.fault_routines.ROUTINES, "refocus", routine)
     done = done_by(campaign, "refocus", tmp_path)
     assert judged(campaign, done).startswith("hang: more than 0.2 s in ")
-    done.stand.rig.close()
+    done.stand.close()
 
 
 # what is done with files
