@@ -19,6 +19,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
+    from napari_autofocus.focus.estimate import ImageOptics
     from napari_autofocus.microscope.protocol import Microscope
     from napari_autofocus.models.pair_predictor import PairModelPredictor
     from napari_autofocus.models.predictor import ModelPredictor
@@ -119,8 +120,6 @@ def refocus(
         napari-autofocus refocus --model brightfield-20x --fallback two-shot-20x --stain ihc --runs 5
         napari-autofocus refocus --model brightfield-20x --microscope MMConfig.cfg --objective 20x/0.75 --range-um 20
     """
-    from napari_autofocus.focus.estimate import ImageOptics
-    from napari_autofocus.models.pair_predictor import load_focus_model
     from napari_autofocus.routines.refocus_config import RefocusConfig
 
     with reserved_stdout(as_json):
@@ -138,30 +137,42 @@ def refocus(
             config = RefocusConfig(optics=optics, sweep=_sweep(predictor, sweep, timeout_s), **settings)
             return _routine(predictor, _fallback(predictor, fallback, propose), config, propose)
 
-        ended: list[tuple[Any, dict[str, Any]]]
-        if model is None and stand.is_simulated:
-            model = fitting_model(simulated_sight(stand, slide.stain, slide.camera))
-        predictor = None if model is None else load_focus_model(model)
-        if stand.is_simulated:
-            assert predictor is not None
-            seen = lens_of(stand, predictor.card.optics)
-            assert seen is not None
-            slides = slide.slides(stand, seen, stains=predictor.card.stains)
-            routine = routine_of(predictor, ImageOptics(seen))
-            ended = runs_on_simulated(stand, slides, routine, within_um=predictor.card.range_um)
-        else:
-            # Connected first: what is wrong with the microscope matters more than what is missing for the model.
-            with connected(stand, moves=not propose) as real:
-                optics = real_optics(stand, real)
-                predictor = predictor or load_focus_model(fitting_model(real_sight(real, optics)))
-                routine = routine_of(predictor, optics)
-                ended = [_looked_at(real, routine)] if propose else runs_on_real(real, stand, routine)
+        predictor, ended = _run(stand, slide, model, routine_of, propose)
         if propose:
             tell_proposals(ended, predictor.card.dof_um, as_json)
             return
         tell_runs(ended, f"Refocusing by {predictor.name}", predictor.card.dof_um, records, as_json)
     if any(record.outcome == "failed" for record, _ in ended):
         raise typer.Exit(DONE_IN_PART)
+
+
+def _run(
+    stand: Stand,
+    slide: TrialSlide,
+    model: str | None,
+    routine_of: Callable[[Model, ImageOptics | None], Callable[[Microscope], Steps]],
+    propose: bool,
+) -> tuple[Model, list[tuple[Any, dict[str, Any]]]]:
+    """The model that was named or fits, and every run by it."""
+    from napari_autofocus.focus.estimate import ImageOptics
+    from napari_autofocus.models.pair_predictor import load_focus_model
+
+    if model is None and stand.is_simulated:
+        model = fitting_model(simulated_sight(stand, slide.stain, slide.camera))
+    predictor = None if model is None else load_focus_model(model)
+    if stand.is_simulated:
+        assert predictor is not None
+        seen = lens_of(stand, predictor.card.optics)
+        assert seen is not None
+        slides = slide.slides(stand, seen, stains=predictor.card.stains)
+        routine = routine_of(predictor, ImageOptics(seen))
+        return predictor, runs_on_simulated(stand, slides, routine, within_um=predictor.card.range_um)
+    # Connected first: what is wrong with the microscope matters more than what is missing for the model.
+    with connected(stand, moves=not propose) as real:
+        optics = real_optics(stand, real)
+        predictor = predictor or load_focus_model(fitting_model(real_sight(real, optics)))
+        routine = routine_of(predictor, optics)
+        return predictor, [_looked_at(real, routine)] if propose else runs_on_real(real, stand, routine)
 
 
 def _sweep(predictor: Model, wanted: bool, timeout_s: float) -> SweepConfig | None:
