@@ -210,7 +210,9 @@ def connect_while_alive(owner: QWidget, pairs: Pairs) -> None:
 
     def disconnect(*_: object) -> None:
         for signal, slot in kept:
-            with suppress(TypeError):  # the garbage collector may have taken the slot before Qt deletes the owner
+            # The garbage collector may have taken the slot before Qt deletes the owner; to PySide the owner is gone by
+            # now, and with it the connection.
+            with suppress(TypeError, RuntimeError, SystemError):
                 signal.disconnect(slot)
 
     owner.destroyed.connect(disconnect)
