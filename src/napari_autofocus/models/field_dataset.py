@@ -18,7 +18,7 @@ from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import as_stored
 from napari_autofocus.models.samples import FieldSample
-from napari_autofocus.models.shards import finished_shards, read_array, read_names, write_names, writing_shard
+from napari_autofocus.models.shards import Rows, finished_shards, joined, read_names, write_names, writing_shard
 
 _FORMAT = 1
 
@@ -109,10 +109,10 @@ class FieldDataset:
     def __init__(self, folder: Path) -> None:
         found = finished_shards(folder)
         names = [read_names(path, _FORMAT) for path in found]
-        self._frames = [read_array(path / "frames.npy", mapped=True) for path in found]
+        self._frames = Rows(found, "frames.npy")
         kinds = {
             (part.shape[1:], told["patch_px"], told["stride_px"])
-            for part, told in zip(self._frames, names, strict=True)
+            for part, told in zip(self._frames.parts, names, strict=True)
         }
         if len(kinds) != 1:
             raise InputError(
@@ -120,16 +120,15 @@ class FieldDataset:
             )
         (_, height, width, _), patch_px, stride_px = next(iter(kinds))
         self.grid = PatchGrid((height, width), patch_px, stride_px)
-        self.defocus_um = np.concatenate([read_array(path / "defocus_um.npy") for path in found])
-        self.importance = np.concatenate([read_array(path / "importance.npy") for path in found])
-        self.signed = np.concatenate([read_array(path / "signed.npy") for path in found])
+        self.defocus_um = joined(found, "defocus_um.npy")
+        self.importance = joined(found, "importance.npy")
+        self.signed = joined(found, "signed.npy")
         self.slides, self.stains, self.densities = (
             np.concatenate([np.array(told[name], np.str_) for told in names]) for name in _COLUMNS
         )
-        self._starts = np.cumsum([0] + [len(part) for part in self._frames])
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self._frames)
 
     @property
     def planes(self) -> int:
@@ -139,12 +138,11 @@ class FieldDataset:
     @property
     def channels(self) -> int:
         """Channels of a frame."""
-        return int(self._frames[0].shape[-1])
+        return int(self._frames.parts[0].shape[-1])
 
     def plane(self, index: int, plane: int) -> FieldPlane:
         """One plane of a field."""
-        shard = int(np.searchsorted(self._starts, index, side="right")) - 1
-        stored = self._frames[shard][index - self._starts[shard], plane]
+        stored = self._frames[index][plane]
         return FieldPlane(
             np.asarray(stored, np.float32) / np.float32(np.iinfo(stored.dtype).max),
             self.grid,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.models.shards import finished_shards, read_array, read_names, write_names, writing_shard
+from napari_autofocus.models.shards import Rows, finished_shards, joined, read_names, write_names, writing_shard
 
 FULL_SCALE = 65535
 _FORMAT = 1
@@ -83,17 +83,16 @@ class RefocusDataset:
     def __init__(self, folder: Path) -> None:
         found = finished_shards(folder)
         names = [read_names(path, _FORMAT) for path in found]
-        self._truths = [read_array(path / "truths.npy", mapped=True) for path in found]
-        self._shots = [read_array(path / "shots.npy", mapped=True) for path in found]
-        self.half_um = np.concatenate([read_array(path / "half_um.npy") for path in found])
-        self.error_um = np.concatenate([read_array(path / "error_um.npy") for path in found])
-        self.noisy = np.concatenate([read_array(path / "noisy.npy") for path in found])
+        self._truths = Rows(found, "truths.npy")
+        self._shots = Rows(found, "shots.npy")
+        self.half_um = joined(found, "half_um.npy")
+        self.error_um = joined(found, "error_um.npy")
+        self.noisy = joined(found, "noisy.npy")
         self.slides = np.concatenate([np.array(each["slides"]) for each in names])
         self.stains = np.concatenate([np.array(each["stains"]) for each in names])
-        self._starts = np.cumsum([0] + [len(part) for part in self._truths])
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self._truths)
 
     @property
     def pairs(self) -> int:
@@ -103,15 +102,13 @@ class RefocusDataset:
     @property
     def side_px(self) -> int:
         """Side of a stored place, px."""
-        return int(self._truths[0].shape[1])
+        return int(self._truths.parts[0].shape[1])
 
     @property
     def channels(self) -> int:
         """Channels of a shot."""
-        return int(self._truths[0].shape[-1])
+        return int(self._truths.parts[0].shape[-1])
 
     def place(self, index: int, pair: int) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
         """The image in focus (Y, X, C) and two shots (2, Y, X, C) of a place, on disk still."""
-        shard = int(np.searchsorted(self._starts, index, side="right")) - 1
-        at = index - self._starts[shard]
-        return self._truths[shard][at], self._shots[shard][at, pair]
+        return self._truths[index], self._shots[index][pair]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,3 +80,29 @@ def read_array(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
         return np.asarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{path} is no readable array ({error}); delete its folder and make it again.") from error
+
+
+def joined(shards: Sequence[Path], file: str) -> npt.NDArray[Any]:
+    """The arrays of one name of all shards, one after the other, in memory. Raises InputError as they are read."""
+    return np.concatenate([read_array(path / file) for path in shards])
+
+
+class Rows:
+    """The arrays of one name of all shards as one sequence of rows, left on disk.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read.
+    """
+
+    def __init__(self, shards: Sequence[Path], file: str) -> None:
+        self.parts = [read_array(path / file, mapped=True) for path in shards]
+        self._starts = np.cumsum([0] + [len(part) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, index: int) -> npt.NDArray[Any]:
+        shard = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return np.asarray(self.parts[shard][index - self._starts[shard]])
