@@ -12,13 +12,11 @@ import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.focus.decision_settings import Pooling
 from napari_autofocus.focus.estimate import DecisionSettings
 from napari_autofocus.focus.selection import SelectionSettings
@@ -40,6 +38,7 @@ from napari_autofocus.models.simulated_fields import (
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, Taught, TeachingPlan, teach
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.shipped_command import exit_code, reader, target_of
 from napari_autofocus.workflows.shipped_data import ShardWritten, check_fields, shard_of, write_shards
 from napari_autofocus.workflows.shipped_pairs import PAIR_RECIPES, make_pair_model
 
@@ -287,28 +286,13 @@ def _words(step: ShardWritten | StageProgress | FrameSeen) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make models by name; progress goes to standard error."""
-    parser = argparse.ArgumentParser(prog="make models", description="Make the models that ship.")
-    parser.add_argument("names", nargs="*", default=sorted(NAMES), help="which; all unless named")
-    parser.add_argument("--work", type=Path, default=Path("build/models"), help="folder that earlier runs are found in")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the packages; the shipped ones' unless given")
-    parser.add_argument("--device", default="cpu", help="that training runs on: cpu, cuda, mps")
-    parser.add_argument("--processes", type=int, default=2, help="that simulate at the same time")
-    wanted = parser.parse_args(arguments)
-    try:
-        _make(wanted)
-    except AutofocusError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(_make, reader("Make the models that ship.", NAMES).parse_args(arguments))
 
 
 def _make(wanted: argparse.Namespace) -> None:
-    out = wanted.out or Path(str(files("napari_autofocus.models"))) / "shipped"
     for name in wanted.names:
-        if name not in NAMES:
-            raise InputError(f"There is no recipe for {name}; choose among {', '.join(sorted(NAMES))}.")
+        target = target_of(name, wanted, NAMES)
         how = {"device": wanted.device, "processes": wanted.processes}
-        target = out / f"{name}.zip"
         if name in PAIR_RECIPES:
             recipe = PAIR_RECIPES[name]
             steps = make_pair_model(recipe, wanted.work / recipe.folder, target, **how)

@@ -14,12 +14,10 @@ import sys
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from napari_autofocus import __version__
-from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import CardOptics, TrainingRecord, VirtualCard, VirtualPackage
 from napari_autofocus.models.package.writing import write_virtual_package
@@ -30,6 +28,7 @@ from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_p
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings
 from napari_autofocus.models.tsva import METHODS, Method, TsvaSettings
 from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.shipped_command import exit_code, reader, target_of
 from napari_autofocus.workflows.shipped_data import ShardWritten, check_fields, shard_of, write_shards
 
 FIELDS_A_SHARD = 16
@@ -214,29 +213,16 @@ def _words(step: RefocusProgress) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make refocusers by name; progress goes to standard error."""
-    parser = argparse.ArgumentParser(prog="make models", description="Make the virtual refocusers that ship.")
-    parser.add_argument("names", nargs="*", default=sorted(RECIPES), help="which; all unless named")
-    parser.add_argument("--work", type=Path, default=Path("build/models"), help="folder that earlier runs are found in")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the packages; the shipped ones' unless given")
-    parser.add_argument("--device", default="cpu", help="that training runs on: cpu, cuda, mps")
-    parser.add_argument("--processes", type=int, default=2, help="that simulate at the same time")
+    parser = reader("Make the virtual refocusers that ship.", RECIPES)
     parser.add_argument("--compare", action="store_true", help="teach the networks it is compared with as well")
-    wanted = parser.parse_args(arguments)
-    try:
-        _make(wanted)
-    except AutofocusError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(_make, parser.parse_args(arguments))
 
 
 def _make(wanted: argparse.Namespace) -> None:
-    out = wanted.out or Path(str(files("napari_autofocus.models"))) / "shipped"
     for name in wanted.names:
-        if name not in RECIPES:
-            raise InputError(f"There is no recipe for {name}; choose among {', '.join(sorted(RECIPES))}.")
+        target = target_of(name, wanted, RECIPES)
         making = Making(RECIPES[name], wanted.work / name, wanted.device, wanted.processes)
-        _tell(name, make_refocuser(making, out / f"{name}.zip"))
+        _tell(name, make_refocuser(making, target))
         for method in METHODS if wanted.compare else ():
             if method != RECIPES[name].network.method:
                 _tell(f"{name} {method}", making.teach(method))
