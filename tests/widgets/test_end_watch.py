@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.widgets import end_watch
 from napari_autofocus.widgets.end_watch import EndWatch
 from napari_autofocus.widgets.session import Connection, Session
 
@@ -46,6 +47,14 @@ def test_live_mode_ends_with_a_window_that_is_closed(live_viewer: Any) -> None:
     window.close()
     assert session.is_closed
     assert not session.view.running
+
+
+@pytest.mark.gui
+def test_a_window_that_is_open_when_python_ends_is_closed(live_viewer: Any) -> None:
+    session = Session.of(live_viewer)
+    end_watch._end_all()
+    assert session.is_closed
+    assert not hasattr(live_viewer.window, "_qt_window")  # so napari tells that it has been closed
 
 
 def test_napari_shuts_its_slicer_down_all_the_same(viewer: ViewerModel) -> None:

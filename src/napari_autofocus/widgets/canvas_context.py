@@ -31,5 +31,6 @@ def _make_current(viewer: ViewerModel) -> None:
     # napari offers no public way to its canvas; a bare model has none.
     qt_viewer = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
     if qt_viewer is not None:
-        with suppress(RuntimeError):  # Qt has deleted the window, and everything of the canvas with it
+        # Qt has deleted the window, and the canvas with it; or another napari calls its canvas by another name.
+        with suppress(RuntimeError, AttributeError):
             qt_viewer.canvas._scene_canvas.set_current()

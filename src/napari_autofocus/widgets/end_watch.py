@@ -1,11 +1,22 @@
-"""When a viewer ends: its window is closed, by the user or by a program, or the application quits."""
+"""When a viewer ends: it is closed, by the user or by a program, or the application quits, or Python itself ends."""
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
+from weakref import WeakSet
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
+
+_listening: WeakSet[EndWatch] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Python ends and windows are still open, as where somebody leaves IPython: left to Qt, it would crash."""
+    for watch in list(_listening):
+        watch.end_viewer()
 
 
 class EndWatch(QObject):
@@ -25,6 +36,7 @@ class EndWatch(QObject):
 
     def __init__(self, viewer: ViewerModel, ended: Callable[[], None]) -> None:
         super().__init__()
+        self._viewer = viewer
         self._ended = ended
         self._asked = False
         # napari offers no public event for this; without a window (a bare model) its owner closes the session.
@@ -32,22 +44,35 @@ class EndWatch(QObject):
         if self._window is not None:
             self._window.installEventFilter(self)
         # Nor one before viewer.close() takes the layers away: to shut its slicer down is the first thing that it does.
-        self._slicer = viewer._layer_slicer
-        self._slicer.shutdown = self._on_shutdown  # type: ignore[method-assign]
+        self._slicer = getattr(viewer, "_layer_slicer", None)
+        if self._slicer is not None:
+            self._slicer.shutdown = self._on_shutdown
         if (application := QCoreApplication.instance()) is not None:
-            application.aboutToQuit.connect(self._on_quit)
+            application.aboutToQuit.connect(self.end)
+        _listening.add(self)
 
     def detach(self) -> None:
         """Listen no more."""
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None
-        self._slicer.__dict__.pop("shutdown", None)
+        if self._slicer is not None:
+            self._slicer.__dict__.pop("shutdown", None)
         if (application := QCoreApplication.instance()) is not None:
-            application.aboutToQuit.disconnect(self._on_quit)
+            application.aboutToQuit.disconnect(self.end)
+        _listening.discard(self)
 
-    def _on_quit(self) -> None:
+    def end(self) -> None:
+        """Call it now."""
         self._ended()
+
+    def end_viewer(self) -> None:
+        """Call it now, and close the viewer's window where it has one."""
+        has_window = self._window is not None
+        self.end()
+        if has_window:
+            self._viewer.close()  # type: ignore[attr-defined]
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
     def _on_shutdown(self) -> None:
         try:

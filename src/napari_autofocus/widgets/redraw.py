@@ -32,7 +32,8 @@ REMOVE_EVERY_MS = 100
 def remove_in_turn(viewer: ViewerModel, layers: Sequence[Layer]) -> None:
     """Take layers out of a viewer: the first at once, each other once the canvas has been drawn without the last one.
 
-    napari 0.9.2 (vispy 0.17) crashes at the next resize of its window if several go between two redraws.
+    For each napari collects garbage, which stops the window for a moment: it goes on in between. What must be so for
+    napari to survive it, one at a time or not, is in ``canvas_context.py``.
     """
     left = [layer for layer in layers if layer in viewer.layers]
     if not left:
