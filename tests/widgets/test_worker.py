@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QObject, Signal
 
 from napari_autofocus.errors import HardwareError, InputError
 from napari_autofocus.widgets.worker import Worker
@@ -98,3 +99,21 @@ def test_work_that_comes_while_python_ends_is_refused(worker: Worker) -> None:
     worker._pool.shutdown()
     with pytest.raises(HardwareError, match="viewer has been closed"):
         worker.call(lambda: None)
+
+
+def test_what_ends_after_its_widget_has_gone_is_told_to_nobody(worker: Worker, qtbot: QtBot) -> None:
+    class Listening(QObject):
+        stepped = Signal(object)
+        done = Signal(object)
+
+    release, log, heard = threading.Event(), [], []
+    listening = Listening()
+    listening.done.connect(heard.append)
+    worker.run(counting(log, release), step=listening.stepped, done=listening.done)
+    with qtbot.waitSignal(listening.destroyed):
+        listening.deleteLater()
+    release.set()
+    qtbot.waitUntil(lambda: not worker.busy)
+
+    assert log == ["put back"]
+    assert heard == []

@@ -82,7 +82,7 @@ class AcquireWork(QObject):
         self.is_ours = True
         model = wish.model if wish else self._session.focus.model
         work = _acquiring(microscope, folder, wish, model, self)
-        self._session.start_run(work, step=self.stepped.emit, failed=self.failed.emit)
+        self._session.start_run(work, step=self.stepped, failed=self.failed)
 
     def stop(self) -> None:
         """Halt the drive and close the run, which puts everything back."""

@@ -89,7 +89,7 @@ class SurveyWork(QObject):
 
     def _start(self, what: What, work: object) -> None:
         self.doing = what
-        self._session.start_run(work, step=self._on_step, failed=self.failed.emit)  # type: ignore[arg-type]
+        self._session.start_run(work, step=self._on_step, failed=self.failed)  # type: ignore[arg-type]
 
     def _on_step(self, step: SurveyStep) -> None:
         if step.frame is not None:

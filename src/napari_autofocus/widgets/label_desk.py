@@ -82,7 +82,7 @@ class AtDesk(QObject):
         self._worker.call(
             lambda: LabellingDesk(folder, annotator, settings=settings),
             done=lambda desk: self._on_opened(desk, at, opinion),
-            failed=self.failed.emit,
+            failed=self.failed,
         )
 
     def _on_opened(self, desk: LabellingDesk, at: Path | None, opinion: Opinion | None) -> None:
@@ -152,7 +152,7 @@ class AtDesk(QObject):
         if desk is None or self._looking or self._worker.busy:
             return
         self._looking = True
-        self._worker.call(desk.refresh, done=self._on_looked, failed=self.failed.emit, ended=self._on_look_ended)
+        self._worker.call(desk.refresh, done=self._on_looked, failed=self.failed, ended=self._on_look_ended)
 
     def _on_looked(self, paths: Any) -> None:
         if paths and self.desk is not None:

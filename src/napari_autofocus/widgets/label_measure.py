@@ -93,15 +93,16 @@ class MeasureSection(QWidget):
         self.progress.setRange(0, max(total, 1))
         self.progress.setValue(0)
         self.progress.setFormat("plane %v of %m")
-        job = self._worker.run(
+        # Signals and methods of this widget, of which Qt lets go together with it: a lambda would still be called when
+        # napari has deleted the widget, and crash it.
+        self._job = self._worker.run(
             work,
             step=self._on_step,
-            done=self.done.emit,
-            failed=self.failed.emit,
-            cancelled=self.stopped.emit,
-            ended=lambda: self._on_ended(job),
+            done=self.done,
+            failed=self.failed,
+            cancelled=self.stopped,
+            ended=self._on_ended,
         )
-        self._job = job
         self._show_running(True)
 
     def cancel(self) -> None:
@@ -118,8 +119,8 @@ class MeasureSection(QWidget):
             self.progress.setValue(step.done)
         self.stepped.emit(step)
 
-    def _on_ended(self, job: Job) -> None:
-        if job is self._job:  # another one may have been started since it was stopped
+    def _on_ended(self) -> None:
+        if self.sender() is self._job:  # another one may have been started since it was stopped
             self._job = None
             self._show_running(False)
 

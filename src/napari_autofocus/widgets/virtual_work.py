@@ -85,7 +85,7 @@ class RefocusWork(QObject):
         if self._job is None:
             self._job = self._worker.run(
                 recovering(order),
-                step=self.stepped.emit,
+                step=self.stepped,
                 done=self._on_done,
                 failed=self._on_failed,
                 cancelled=self._on_cancelled,

@@ -10,12 +10,12 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Signal, SignalInstance
 
 from napari_autofocus.errors import AutofocusError, HardwareError
 
 Work = Generator[Any, None, Any]
-Listener = Callable[[Any], None]
+Listener = Callable[[Any], None] | SignalInstance
 
 _CLOSED = "The viewer has been closed; nothing more can be started."
 _STEPS_AHEAD = 2
@@ -122,9 +122,10 @@ class Worker(QObject):
         ----------
         work : generator
             Yields progress, returns its result.
-        step, done, failed, cancelled, ended : callable, optional
+        step, done, failed, cancelled, ended : callable or signal, optional
             Told of each progress record, the result, the error (an :class:`AutofocusError`), the cancelling, and the
-            end whatever it was.
+            end whatever it was. Signals and methods of a QObject are let go of when Qt deletes it; a bound ``emit`` or
+            a lambda would still be called then, and crash.
 
         Raises
         ------
