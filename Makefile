@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: demo test lint types tests wheel bench benchmarks models clean system
+.PHONY: demo test lint types tests wheel docs bench benchmarks fuzz lowest models clean system
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/napari-autofocus demo --out demo
@@ -24,6 +24,10 @@ tests: $(VENV)/.test
 
 wheel: $(VENV)/.test
 	PYTHON=$(PYTHON) .ci/wheel-check
+
+# The site, into build/site; nothing is fetched.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 # How fast it is, beside the alternatives: ten minutes on two quiet cores, one table, and docs/speed.md made from it.
 bench: $(VENV)/.test
@@ -73,5 +77,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt napari.yaml | $(VENV)/bin/python s
 # torch first, from the constraints: an unpinned torch would bring gigabytes of CUDA along.
 $(VENV)/.test: pyproject.toml constraints.txt napari.yaml | $(VENV)/bin/python system
 	$(PIP) torch
-	$(PIP) -e ".[napari,dev]"
+	$(PIP) -e ".[napari,dev,docs,interop]"
 	touch $@
