@@ -14,6 +14,13 @@ from napari_autofocus.optics import Objective
 from napari_autofocus.plain_json import rebuilt
 from napari_autofocus.routines.acquire_config import AcquireConfig, Place
 
+SECONDS_A_FIELD = 2.0
+"""For moving the slide and writing, beside the frames (ours)."""
+SECONDS_A_MOVE = 0.12
+"""For a small move of the focus drive with settling and a frame's transfer (ours)."""
+FRAMES_TO_FIND = 18
+"""Frames of a sweep that finds a field's focus (ours, as measured)."""
+
 
 @dataclass(frozen=True)
 class AcquisitionPlan:
@@ -113,6 +120,12 @@ class AcquisitionPlan:
         if mine["positions"] != theirs["positions"]:
             told.append(f"{len(other.positions)} positions there, {len(self.positions)} others here")
         return told
+
+
+def seconds_of_stacks(stacks: int, planes: int, exposure_ms: float, *, find: bool) -> float:
+    """A rough time for so many stacks, with or without a search for focus before each, s."""
+    frames = planes + (FRAMES_TO_FIND if find else 0)
+    return stacks * (SECONDS_A_FIELD + frames * (SECONDS_A_MOVE + exposure_ms / 1000))
 
 
 def _flat(plan: AcquisitionPlan) -> dict[str, Any]:
