@@ -17,7 +17,7 @@ import numpy as np
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io.fused import DEPTH, FUSED, FusedOrigin
-from napari_autofocus.io.lazy import to_um
+from napari_autofocus.io.lazy import even_steps, to_um
 from napari_autofocus.io.made_tiff import write_made_tiff
 from napari_autofocus.io.napari_layers import LAYER_ENTRY, METADATA_KEY, LayerPlace
 from napari_autofocus.io.virtual import VIRTUAL, VirtualOrigin
@@ -73,7 +73,8 @@ def _stack(data: Any, attributes: Mapping[str, Any]) -> ZStack:
     if z_um is None or len(z_um) != len(data):
         if scale_um[0] is None:
             raise InputError("The layer does not say its z step in µm; set its scale and units first.")
-        z_um = np.arange(len(data)) * scale_um[0] + (_in_um(attributes, "translate", 3)[0] or 0.0)
+        start_um = _in_um(attributes, "translate", 3)[0] or 0.0
+        z_um = even_steps(len(data), scale_um[0]) + start_um
     return ZStack.from_unsorted(
         data,
         z_um,
