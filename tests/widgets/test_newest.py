@@ -89,3 +89,9 @@ def test_nothing_is_done_after_closing(qtbot: QtBot) -> None:
     thread.ask(done.set)
     assert not any(each.name == "napari-autofocus closed" for each in threading.enumerate())
     assert not done.is_set()
+
+
+def test_nothing_is_begun_once_python_takes_no_more_work(thread: NewestOnly, heard: list[object]) -> None:
+    thread._pool.shutdown()  # as Python does with every pool when it ends
+    thread.ask(lambda: "too late")
+    assert heard == []

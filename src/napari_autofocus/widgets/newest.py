@@ -66,7 +66,10 @@ class NewestOnly(QObject):
         return at_rest
 
     def _start(self, era: int, task: Task) -> None:
-        self._under_way = self._pool.submit(task)
+        try:
+            self._under_way = self._pool.submit(task)
+        except RuntimeError:  # Python is about to end, and this was never closed
+            return
         self._under_way.add_done_callback(lambda done: self._on_done(era, done))
 
     def _on_done(self, era: int, done: Future[Any]) -> None:
