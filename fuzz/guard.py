@@ -202,7 +202,8 @@ def _limits(cpu_s: float) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, earlier)
+        # One that is still under way to another thread would end the process by default.
+        signal.signal(signal.SIGPROF, signal.SIG_IGN if earlier == signal.SIG_DFL else earlier)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 

@@ -16,11 +16,13 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from typer.testing import CliRunner
 
 from napari_autofocus.cli import app
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import open_stack
+from napari_autofocus.io.frames import open_frame
 from napari_autofocus.io.limits import is_below, is_plain_name
 from napari_autofocus.io.positions import read_positions
 from napari_autofocus.io.stacks import find_stacks
@@ -245,6 +247,20 @@ def test_a_table_with_an_endless_cell_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "z_um.csv").write_text(f'file,z_um\n"{"A" * 200_000}",1\n')
     with pytest.raises(InputError, match="cannot be read as a table"):
         open_stack(find_stacks([tmp_path])[0])
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.png", "a.jpg"])
+@pytest.mark.parametrize("place", [18, 22])
+def test_a_bmp_that_says_it_is_larger_than_its_file_does_not_end_the_process(
+    tmp_path: Path, name: str, place: int
+) -> None:
+    path = tmp_path / "a.bmp"
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(path)
+    data = bytearray(path.read_bytes())
+    data[place : place + 4] = struct.pack("<I", 16400)
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match="cannot be read as an image"):
+        open_frame(tmp_path / name)
 
 
 def test_a_model_whose_names_are_no_text_is_one_sentence(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from napari_autofocus.io.reading import reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
 SIDECAR = "z_um.csv"
-_CODECS: list[Any] = ["png", "bmp", "jpeg8"]  # the library would try every format that it knows
+_CODECS: list[Any] = ["png", "jpeg8"]  # the library would try every format that it knows
 _MOST_CHANNELS = 4
 _Z_IN_NAME = re.compile(
     r"(?<![a-z])(?:z|defocus)[ _=]?(?P<z>[+-]?\d+(?:\.\d+)?)[ _]?(?P<unit>um|µm|μm|micron|nm)(?![a-z])", re.I
@@ -190,8 +190,9 @@ def read_plane(file: Path) -> Plane:
 
 
 def _decode(file: Path) -> Plane:
-    if file.suffix.lower() in (".jpg", ".jpeg"):
-        with Image.open(file) as image:  # imagecodecs fills what is missing of a JPEG with grey, without a word
-            return np.array(image)
+    with Image.open(file) as image:
+        # imagecodecs fills what is missing of a JPEG with grey, without a word, and reads on behind the end of a BMP.
+        if image.format in ("BMP", "DIB") or file.suffix.lower() in (".jpg", ".jpeg"):
+            return np.array(image.convert({"P": "RGB", "1": "L"}.get(image.mode, image.mode)))
     decoded: Plane = imagecodecs.imread(file, codec=_CODECS)
     return decoded
