@@ -32,6 +32,7 @@ from napari_autofocus.plain_json import read_plain_json
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.workflows.focus_file import read_focus
 from napari_autofocus.workflows.mda import read_sequence
+from napari_autofocus.workflows.simulate import prepare_folder
 
 PLANES = np.arange(3 * 8 * 8, dtype=np.uint16).reshape(3, 8, 8)
 BOMB = "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9))
@@ -159,6 +160,21 @@ def test_a_label_stores_own_programs_do_not_run(tmp_path: Path, statement: str, 
     connection.close()
     with pytest.raises(InputError, match="no label store has"):
         LabelStore(path, read_only=read_only)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_label_store_whose_own_words_are_no_text_is_one_sentence(tmp_path: Path, read_only: bool) -> None:
+    path = tmp_path / "labels.db"
+    LabelStore(path).close()
+    path.write_bytes(path.read_bytes().replace(b"entries", b"entri\xff("))
+    with pytest.raises(InputError):
+        LabelStore(path, read_only=read_only)
+
+
+def test_an_earlier_simulation_with_an_impossible_name_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "simulation.json").write_text(json.dumps({"stacks": [{"path": "A" * 5000}]}))
+    with pytest.raises(InputError, match="cannot be removed"):
+        prepare_folder(tmp_path, overwrite=True)
 
 
 def test_an_entry_that_is_no_json_is_one_sentence(tmp_path: Path) -> None:

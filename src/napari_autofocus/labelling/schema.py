@@ -76,6 +76,13 @@ def connect(path: Path, *, wait_s: float, read_only: bool = False) -> sqlite3.Co
     sqlite3.Error
         If it cannot be opened or is damaged; see :func:`translated`.
     """
+    try:
+        return _connected(path, wait_s, read_only)
+    except UnicodeDecodeError as error:  # SQLite complains in words of the file's, which are no text
+        raise sqlite3.DatabaseError("it is damaged") from error
+
+
+def _connected(path: Path, wait_s: float, read_only: bool) -> sqlite3.Connection:
     connection = _reading(path, wait_s) if read_only else _plain(str(path), wait_s)
     try:
         version = _checked_version(connection, path)

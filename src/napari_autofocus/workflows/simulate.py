@@ -189,4 +189,7 @@ def _earlier_stacks(folder: Path) -> list[str]:
 def _remove(folder: Path, stacks: Sequence[str]) -> None:
     """Remove a simulation's own files, the truth first."""
     for name in [LABELS, SETTINGS, *stacks]:
-        (folder / name).unlink(missing_ok=True)
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder / name} cannot be removed ({error.strerror}); name another folder.") from error
