@@ -17,6 +17,7 @@ from napari_autofocus.io.zarr import own_facts
 from napari_autofocus.io.zarr_slide import open_slide
 from napari_autofocus.routines.virtual_scan import VirtualScanConfig
 from napari_autofocus.slide.stitching import serpentine
+from napari_autofocus.workflows import virtual_scan, virtual_scan_tiles
 from napari_autofocus.workflows.virtual_scan import ScannedSlide, ScanPlan, scan_slide
 from napari_autofocus.workflows.virtual_slide import SlideSettings
 from rigs import RigMaker
@@ -149,6 +150,29 @@ def test_a_slide_is_not_taken_twice_and_a_model_may_come_later(make_rig: RigMake
     assert again.recovered is not None
     with pytest.raises(InputError, match=r"is another slide \(2 tiles there, 6 others here\)"):
         finished(scan_slide(rig.microscope, plan_of(), tmp_path / "s.zarr"))
+
+
+@pytest.mark.parametrize("moment", ["flush_folder", "clear_tiles"])
+def test_a_scan_that_is_killed_while_it_gives_its_slide_a_name_has_lost_nothing(
+    make_rig: RigMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Just before the slide bears its name, and just after."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    rig = make_rig(SlideScene())
+    module = virtual_scan if moment == "flush_folder" else virtual_scan_tiles
+    with monkeypatch.context() as patched:
+        patched.setattr(module, moment, killed)
+        with pytest.raises(KeyboardInterrupt):
+            finished(scan_slide(rig.microscope, plan_of(2, 1), tmp_path / "s.zarr"))
+    again = finished(scan_slide(rig.microscope, plan_of(2, 1), tmp_path / "s.zarr"))
+
+    assert (again.record, len(again.tiles)) == (None, 2)
+    assert read(tmp_path / "s.zarr" / "a").any()
+    assert read(tmp_path / "s.zarr" / "b").any()
+    assert not (tmp_path / "s.zarr" / "tiles").exists()
 
 
 def test_another_plan_does_not_go_on_with_a_scan(make_rig: RigMaker, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from napari_autofocus.routines.virtual_scan import ScanStep, TileResult, Virtual
 from napari_autofocus.steps import relay
 from napari_autofocus.workflows.virtual_scan_plan import ScanPlan
 from napari_autofocus.workflows.virtual_scan_stitching import Stitched, StitchStep, placed, stitch
-from napari_autofocus.workflows.virtual_scan_tiles import SHOTS, ScanTiles
+from napari_autofocus.workflows.virtual_scan_tiles import SHOTS, ScanTiles, clear_tiles
 from napari_autofocus.workflows.virtual_slide import SlideSettings, SlideStep, VirtualSlide, refocus_slide
 from napari_autofocus.workflows.virtual_slide_tiles import TileRefocuser
 
@@ -192,6 +192,7 @@ def _finished(out: Path, plan: ScanPlan) -> ScannedSlide | None:
     if facts is None or differences:
         told = f" ({'; '.join(differences)})" if differences else ""
         raise InputError(f"{out} exists and is another slide{told}; choose another name, or move it away.")
+    clear_tiles(out)  # left there if the scan was killed at its very end
     found = dict(facts["stitched"])
     tiles = tuple(TileResult(**each) for each in facts["tiles"])
     height, width = found.pop("shape")
@@ -258,7 +259,6 @@ def _give_name(tiles: ScanTiles, stitched: Stitched, out: Path) -> None:
         "tiles": [asdict(each) for each in tiles.results],
         "stitched": _told(stitched),
     }
-    tiles.clear_away()
     with writing(out):
         group = zarr.open_group(str(part), mode="a", zarr_format=3)
         group.attrs.update({"ome": {"version": VERSION, "bioformats2raw.layout": 3}, OWN_KEY: {SCAN: facts}})
@@ -266,6 +266,8 @@ def _give_name(tiles: ScanTiles, stitched: Stitched, out: Path) -> None:
         flush_folder(part)
         part.rename(out)
         flush_path(out.absolute().parent)
+    # Not before: killed in between, the scan would have neither its tiles nor a slide that bears its name.
+    tiles.clear_away(out)
     tiles.forget()
 
 

@@ -141,12 +141,17 @@ class ScanTiles:
     def _read(self, shot: str, number: int) -> Image:
         return np.asarray(self._array(shot)[number])
 
-    def clear_away(self) -> None:
-        """The tiles are part of the slide now."""
+    def clear_away(self, slide: Path) -> None:
+        """The tiles are part of the slide now, and lie in it."""
         self.read.cache_clear()
         self._arrays.clear()
-        shutil.rmtree(self.part / "tiles", ignore_errors=True)
+        clear_tiles(slide)
 
     def forget(self) -> None:
         """The slide lies under its name: the journal goes."""
         self._book.remove()
+
+
+def clear_tiles(slide: Path) -> None:
+    """Take away the tiles of a slide that is whole."""
+    shutil.rmtree(slide / "tiles", ignore_errors=True)
