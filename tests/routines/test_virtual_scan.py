@@ -11,7 +11,7 @@ from acquired import sweeping
 from fake_microscope import FakeMicroscope, peak_at, run_to_end
 
 from napari_autofocus.errors import FrameError, InputError, MoveRefused
-from napari_autofocus.microscope.protocol import Frame
+from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.routines.virtual_scan import TakenTile, VirtualScanConfig, VirtualScanRecord, virtual_scan
 
 BEST_UM = 1.3
@@ -195,3 +195,22 @@ def test_settings_that_make_no_sense_are_refused() -> None:
             VirtualScanConfig(**wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="finite stage positions"):
         scan(Slide(), tiles=[])
+
+
+def test_a_drive_that_a_search_has_left_elsewhere_is_told() -> None:
+    """Stopped on its way home, say; it may have been a person as well, so that nothing is moved."""
+    slide, told, kept = Slide(), list[VirtualScanRecord](), list[TakenTile]()
+
+    def halted(microscope: Microscope) -> Any:
+        microscope.focus.move_to(3.0)
+        yield next(sweeping(microscope))
+        raise AssertionError("nobody asks for more")
+
+    steps = virtual_scan(slide, CONFIG, kept.append, tiles=TILES, find=halted, keep=told.append)
+    while slide.focus.z_um != 3.0:
+        next(steps)
+    steps.close()
+
+    assert slide.focus.z_um == 3.0
+    assert told[0].outcome == "cancelled"
+    assert "The drive started at 0.00 µm and was last seen at 3.00 µm." in told[0].reasons

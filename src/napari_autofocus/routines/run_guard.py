@@ -60,6 +60,7 @@ class RunGuard:
     def __init__(self, microscope: Microscope, what: str, *, same_place_um: float, timeout_s: float) -> None:
         self.microscope = microscope
         self._what = what
+        self._same_place_um = same_place_um
         self._timeout_s = timeout_s
         self.drive = WatchedDrive(microscope.focus, same_place_um)
         self.start_um = self.home_um = self.drive.last_um
@@ -244,7 +245,10 @@ class RunGuard:
 
     def _settle(self) -> None:
         """Home, unless the drive stands where it belongs, was moved by a person or never moved."""
-        if self.stay or self.drive.moves == 0:
+        if self.stay:
+            return
+        if self.drive.moves == 0:
+            self._tell_if_elsewhere()
             return
         try:
             self._go_home()
@@ -258,6 +262,12 @@ class RunGuard:
         else:
             what = "where it started" if self.home_um == self.start_um else "the best place that was verified"
             self.reasons.append(f"The drive is back at {self.drive.last_um:.2f} µm, {what}.")
+
+    def _tell_if_elsewhere(self) -> None:
+        """A search within this run may have been halted on its way home; whose move it was is not known: it is told."""
+        self.drive.look_again()
+        if not abs(self.drive.last_um - self.start_um) <= self._same_place_um:
+            self.reasons.append(self._seen())
 
     def _go_home(self) -> None:
         """A drive that has just failed or been halted, or a single Ctrl-C, does not end the way home."""
@@ -274,5 +284,7 @@ class RunGuard:
     def _note_astray(self, outcome: Outcome, why: str) -> None:
         self.drive.look_again()
         self.outcome = outcome
-        seen_um = self.drive.last_um
-        self.reasons.append(f"{why} It started at {self.start_um:.2f} µm and was last seen at {seen_um:.2f} µm.")
+        self.reasons.append(f"{why} {self._seen('It')}")
+
+    def _seen(self, what: str = "The drive") -> str:
+        return f"{what} started at {self.start_um:.2f} µm and was last seen at {self.drive.last_um:.2f} µm."
