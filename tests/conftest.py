@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from pymmcore_plus import CMMCorePlus
 
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.microscope.clock import VirtualClock
+from napari_autofocus.microscope.cores import own_core, release_core
 from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from rigs import RigMaker, TextureScene
 from stacks import blurred_stack
@@ -68,6 +70,16 @@ def real_data() -> Path:
 def make_stack() -> Callable[..., ZStack]:
     """Make small z-stacks whose focus is known."""
     return blurred_stack
+
+
+@pytest.fixture
+def demo_core() -> Iterator[CMMCorePlus]:
+    """A real Micro-Manager core of its own with the demo devices."""
+    with own_core():
+        made = CMMCorePlus()
+    made.loadSystemConfiguration()
+    yield made
+    release_core(made)
 
 
 @pytest.fixture

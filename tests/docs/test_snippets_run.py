@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pymmcore_plus import CMMCorePlus
 
 from documented import snippets
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.io import open_stack
-from napari_autofocus.microscope.cores import own_core, release_core
 from napari_autofocus.optics import Objective
 from napari_autofocus.slide.focus_map import FocusPoint
 from rigs import RigMaker
@@ -41,15 +39,6 @@ def kitchen(pantry: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def core() -> Iterator[CMMCorePlus]:
-    with own_core():
-        made = CMMCorePlus()
-    made.loadSystemConfiguration()
-    yield made
-    release_core(made)
-
-
-@pytest.fixture
 def given(make_rig: RigMaker, request: pytest.FixtureRequest) -> Callable[[str], Given]:
     """What the text around the snippets of a page speaks of."""
 
@@ -57,7 +46,7 @@ def given(make_rig: RigMaker, request: pytest.FixtureRequest) -> Callable[[str],
         if page == "focus_map.md":
             return a_survey(make_rig)
         if page == "one_owner.md":
-            return {"core": request.getfixturevalue("core")}
+            return {"core": request.getfixturevalue("demo_core")}
         if page == "two_shot.md":
             stack = open_stack(Path("my_stack.ome.tif"))
             return {"first": stack.plane(4), "second": stack.plane(8), "optics": OPTICS}

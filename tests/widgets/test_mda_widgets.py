@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from napari.components import ViewerModel
 from pymmcore_plus import CMMCorePlus
@@ -12,22 +10,12 @@ from qtpy.QtWidgets import QMessageBox
 from useq import AxesBasedAF, MDASequence
 
 from mda_finders import scripted_finder
-from napari_autofocus.microscope.cores import own_core, release_core
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.widgets.mda_focus import MdaFocusPanel
 from napari_autofocus.widgets.session import Connection, Session
 from napari_autofocus.workflows.mda import MdaFocusConfig
 
 pymmcore_widgets = pytest.importorskip("pymmcore_widgets")
-
-
-@pytest.fixture
-def core() -> Iterator[CMMCorePlus]:
-    with own_core():
-        made = CMMCorePlus()
-    made.loadSystemConfiguration()
-    yield made
-    release_core(made)
 
 
 @pytest.fixture(autouse=True)
@@ -51,14 +39,14 @@ def run_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_mda_widget_acquires_with_autofocus(
     session: Session,
     viewer: ViewerModel,
-    core: CMMCorePlus,
+    demo_core: CMMCorePlus,
     qtbot: QtBot,
     has_plan: bool,
 ) -> None:
-    microscope = CoreMicroscope(core, focus_direction=1, limits_um=(-60, 60), backlash_um=0)
+    microscope = CoreMicroscope(demo_core, focus_direction=1, limits_um=(-60, 60), backlash_um=0)
     session.connect(Connection("demo", microscope, microscope.close, dof_um=1.0))
     panel = MdaFocusPanel(viewer)
-    widget = pymmcore_widgets.MDAWidget(mmcore=core)
+    widget = pymmcore_widgets.MDAWidget(mmcore=demo_core)
     for made in (panel, widget):
         qtbot.addWidget(made)
     plan = MDASequence(
@@ -70,7 +58,7 @@ def test_the_mda_widget_acquires_with_autofocus(
     widget.setValue(plan)
     panel.arming.arm(scripted_finder(lambda _: 3.0), MdaFocusConfig(axes=() if has_plan else ("p",)), None)
     heights: list[float] = []
-    core.mda.events.frameReady.connect(lambda image, event, metadata: heights.append(event.z_pos))
+    demo_core.mda.events.frameReady.connect(lambda image, event, metadata: heights.append(event.z_pos))
 
     with qtbot.waitSignal(panel.arming.ended, timeout=30_000):
         widget.run_mda()
@@ -80,4 +68,4 @@ def test_the_mda_widget_acquires_with_autofocus(
     assert len(panel.record.events) == 2
     assert heights[:3] == pytest.approx([11.0, 13.0, 15.0])
     panel.arming.disarm()
-    assert type(core.mda.engine).__name__ == "MDAEngine"
+    assert type(demo_core.mda.engine).__name__ == "MDAEngine"

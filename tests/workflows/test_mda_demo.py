@@ -11,7 +11,6 @@ from useq import AxesBasedAF, MDASequence
 
 from mda_finders import scripted_finder
 from napari_autofocus.errors import InputError
-from napari_autofocus.microscope.cores import own_core, release_core
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.workflows.mda import FocusChannel, MdaFocusConfig, acquire_with_autofocus, sweep_finder
@@ -20,15 +19,11 @@ AF = AxesBasedAF(axes=("t", "p"))
 
 
 @pytest.fixture
-def microscope() -> Iterator[CoreMicroscope]:
-    with own_core():
-        core = CMMCorePlus()
-    core.loadSystemConfiguration()
-    core.setProperty("Camera", "Mode", "Fluorescent Beads")
-    made = CoreMicroscope(core, focus_direction=1, limits_um=(-60, 60), backlash_um=0, reject_repeats=False)
+def microscope(demo_core: CMMCorePlus) -> Iterator[CoreMicroscope]:
+    demo_core.setProperty("Camera", "Mode", "Fluorescent Beads")
+    made = CoreMicroscope(demo_core, focus_direction=1, limits_um=(-60, 60), backlash_um=0, reject_repeats=False)
     yield made
     made.close()
-    release_core(core)
 
 
 def test_beads_are_focused_by_a_sweep_and_stacked_around_their_focus(microscope: CoreMicroscope) -> None:

@@ -8,18 +8,14 @@ from typing import Any
 
 from pymmcore_plus import CMMCorePlus
 
-from napari_autofocus.microscope.cores import own_core, release_core
 from napari_autofocus.workflows.mda import read_frames
 
 PAGE = Path(__file__).parents[2] / "docs" / "mda.md"
 
 
-def test_the_scripts_of_the_page_run(tmp_path: Path) -> None:
-    with own_core():
-        core = CMMCorePlus()
-    core.loadSystemConfiguration()
-    core.setProperty("Camera", "Mode", "Fluorescent Beads")
-    known: dict[str, Any] = {"core": core, "folder": tmp_path / "run"}
+def test_the_scripts_of_the_page_run(demo_core: CMMCorePlus, tmp_path: Path) -> None:
+    demo_core.setProperty("Camera", "Mode", "Fluorescent Beads")
+    known: dict[str, Any] = {"core": demo_core, "folder": tmp_path / "run"}
 
     for script in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S):
         exec(compile(script, PAGE.name, "exec"), known)
@@ -28,4 +24,3 @@ def test_the_scripts_of_the_page_run(tmp_path: Path) -> None:
     assert [event.outcome for event in known["record"].events] == ["focused", "focused"]
     assert known["finder"].name == "brightfield-20x"
     known["microscope"].close()
-    release_core(core)
