@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from own_process import run_alone
 
 CHECK = Path(__file__).with_name("napari_micromanager_core.py")
 ATTEMPTS = 6
@@ -22,9 +22,8 @@ def test_the_core_of_napari_micromanager_is_shared() -> None:
     """
     pytest.importorskip("mm_test_adapters")
     pytest.importorskip("napari_micromanager")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:logging", str(CHECK)]
     for _ in range(ATTEMPTS):
-        ran = subprocess.run(command, cwd=CHECK.parents[2], capture_output=True, text=True, timeout=120)
+        ran = run_alone(CHECK)
         if ran.returncode != -signal.SIGSEGV:
             break
     else:

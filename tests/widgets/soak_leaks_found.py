@@ -1,0 +1,55 @@
+"""The books of ``benchmarks/soak.py`` find what leaks; ``test_soak.py`` runs it in a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from napari.components import ViewerModel
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+CYCLES = 12
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.fixture
+def leaks(load: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
+    made = load("soak_leaks")
+    yield made
+    made.mend()
+
+
+def counted(load: Callable[[str], ModuleType], leak: Callable[[Any], None] | None) -> dict[str, str]:
+    books_module = load("soak_books")
+    books = books_module.Books(ViewerModel())
+    for _ in range(CYCLES):
+        if leak is not None:
+            leak(books.viewer)
+        books.sample()
+    return {name: each["verdict"] for name, each in books_module.slopes(books.samples).items()}
+
+
+@pytest.mark.usefixtures("qapp")
+def test_every_kind_of_leak_is_found(load: Callable[[str], ModuleType], leaks: ModuleType) -> None:
+    def leak(viewer: Any) -> None:
+        for each in leaks.LEAKS.values():
+            each(viewer)
+
+    found = counted(load, leak)
+    named = {name: found[name] for name in leaks.LEAKS}
+    assert named == dict.fromkeys(named, "grows")
+    assert found["heap_mb"] == "grows"
+
+
+@pytest.mark.usefixtures("qapp")
+def test_nothing_is_found_where_nothing_leaks(load: Callable[[str], ModuleType]) -> None:
+    assert "grows" not in counted(load, None).values()
