@@ -75,8 +75,7 @@ def make_stack() -> Callable[..., ZStack]:
 @pytest.fixture
 def demo_core() -> Iterator[CMMCorePlus]:
     """A real Micro-Manager core of its own with the demo devices."""
-    with own_core():
-        made = CMMCorePlus()
+    made = own_core(CMMCorePlus)
     made.loadSystemConfiguration()
     yield made
     release_core(made)

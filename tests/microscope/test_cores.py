@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -96,3 +97,54 @@ def test_a_process_that_forgets_to_close_ends_cleanly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_beside_qt_what_an_acquisition_tells_arrives_in_the_thread_of_the_widgets() -> None:
+    """Also where the core was made in a thread that has ended; our own books are told at once all the same."""
+    code = """
+import threading, useq
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+app = QApplication([])
+from napari_autofocus.microscope.cores import load_core, release_core
+from napari_autofocus.microscope.ownership import Ownership
+from napari_autofocus.microscope.simulated import simulated_rig
+from rigs import TextureScene
+
+def elsewhere(work):
+    made = []
+    thread = threading.Thread(target=lambda: made.append(work()))
+    thread.start()
+    thread.join()
+    return made[0]
+
+class Panel(QWidget):
+    def __init__(self):
+        super().__init__()
+        self.told_in = []
+    def on_started(self, *_):
+        self.told_in.append(threading.current_thread())
+
+rig = elsewhere(lambda: simulated_rig(TextureScene(), exposure_ms=1.0))
+for core in (rig.core, elsewhere(lambda: load_core("MMConfig_demo.cfg"))):
+    panel, frames_in, owners = Panel(), [], []
+    core.mda.events.sequenceStarted.connect(panel.on_started)
+    core.mda.events.frameReady.connect(lambda *_: frames_in.append(threading.current_thread()))
+    exec_event = core.mda.engine.exec_event
+    ownership = Ownership.of(core)
+    def take(event):
+        owners.append(ownership.owner)
+        return exec_event(event)
+    core.mda.engine.exec_event = take
+    elsewhere(lambda: core.mda.run(useq.MDASequence(stage_positions=[(0, 0)])))
+    assert owners and all(owners) and ownership.owner is None, owners
+    QTest.qWait(100)
+    here = threading.main_thread()
+    assert panel.told_in == [here] and frames_in == [here], (core, panel.told_in, frames_in)
+release_core(core)
+rig.close()
+"""
+    tests = Path(__file__).resolve().parents[1]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tests, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -328,9 +328,8 @@ import threading
 from rigs import TextureScene
 from qtpy.QtWidgets import QApplication
 app = QApplication([])
-from contextlib import nullcontext
 from napari_autofocus.microscope import simulated
-simulated.own_core = nullcontext  # as a core that somebody else made beside Qt
+simulated.own_core = lambda make: make()  # as a core that somebody else made beside Qt
 simulated_rig = simulated.simulated_rig
 with simulated_rig(TextureScene(), exposure_ms=1.0) as rig:
     assert "QCoreSignaler" in type(rig.core.events).__name__

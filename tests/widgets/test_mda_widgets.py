@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from napari.components import ViewerModel
 from pymmcore_plus import CMMCorePlus
@@ -11,6 +13,7 @@ from useq import AxesBasedAF, MDASequence
 
 from mda_finders import scripted_finder
 from napari_autofocus.microscope.mmcore import CoreMicroscope
+from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.widgets.mda_focus import MdaFocusPanel
 from napari_autofocus.widgets.session import Connection, Session
 from napari_autofocus.workflows.mda import MdaFocusConfig
@@ -69,3 +72,21 @@ def test_the_mda_widget_acquires_with_autofocus(
     assert heights[:3] == pytest.approx([11.0, 13.0, 15.0])
     panel.arming.disarm()
     assert type(demo_core.mda.engine).__name__ == "MDAEngine"
+
+
+@pytest.mark.filterwarnings("ignore:Error fetching icon")
+def test_the_mda_widget_on_a_core_of_ours_is_changed_in_its_own_thread(rig: SimulatedRig, qtbot: QtBot) -> None:
+    """Qt aborts where an acquisition's thread does it."""
+    changed_in: list[threading.Thread] = []
+
+    class Watched(pymmcore_widgets.MDAWidget):  # type: ignore[misc]
+        def _enable_widgets(self, enable: bool) -> None:
+            changed_in.append(threading.current_thread())
+            super()._enable_widgets(enable)
+
+    widget = Watched(mmcore=rig.core)
+    qtbot.addWidget(widget)
+    widget.setValue(MDASequence(stage_positions=[(0, 0, 1)]))
+    widget.run_mda()
+    qtbot.waitUntil(lambda: len(changed_in) == 2, timeout=30_000)
+    assert changed_in == [threading.main_thread()] * 2

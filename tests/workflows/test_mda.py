@@ -14,6 +14,7 @@ from useq import AxesBasedAF, MDASequence
 from made_estimates import empty_estimate, made_estimate
 from mda_finders import scripted_finder, truthful_finder
 from napari_autofocus.errors import HardwareError, InputError
+from napari_autofocus.microscope.edge import connect_directly
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.routines.refocus_config import RefocusConfig
@@ -51,7 +52,7 @@ def watch(rig: SimulatedRig) -> list[Taken]:
         here_um = rig.microscope.focus.position_um()
         taken.append(Taken(index, here_um, rig.true_defocus_um(), metadata["autofocus"]))
 
-    rig.core.mda.events.frameReady.connect(on_frame)
+    connect_directly(rig.core.mda, "frameReady", on_frame)
     return taken
 
 
@@ -182,7 +183,7 @@ def test_drift_is_followed_and_the_next_search_starts_where_it_leads(make_rig: R
     def drift(event: Any) -> None:
         scene.best_um = 1.0 + 0.5 * event.index.get("t", 0)
 
-    rig.core.mda.events.eventStarted.connect(drift)
+    connect_directly(rig.core.mda, "eventStarted", drift)
     plan = sequence(time_plan={"interval": 0, "loops": 4})
     record = acquire_with_autofocus(rig.microscope, plan, truthful_finder(rig))
 
@@ -211,7 +212,7 @@ def test_focusing_when_needed_waits_until_a_frame_is_out_of_focus(make_rig: RigM
     def drift(event: Any) -> None:
         scene.best_um = 1.0 + 0.3 * event.index.get("t", 0)
 
-    rig.core.mda.events.eventStarted.connect(drift)
+    connect_directly(rig.core.mda, "eventStarted", drift)
     plan = sequence(stage_positions=[(0, 0, 1)], time_plan={"interval": 0, "loops": 6})
     record = acquire_with_autofocus(
         rig.microscope, plan, truthful_finder(rig), MdaFocusConfig(when="needed", needed_um=0.5)

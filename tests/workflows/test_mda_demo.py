@@ -11,6 +11,7 @@ from useq import AxesBasedAF, MDASequence
 
 from mda_finders import scripted_finder
 from napari_autofocus.errors import InputError
+from napari_autofocus.microscope.edge import connect_directly
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.workflows.mda import FocusChannel, MdaFocusConfig, acquire_with_autofocus, sweep_finder
@@ -30,7 +31,7 @@ def test_beads_are_focused_by_a_sweep_and_stacked_around_their_focus(microscope:
     """The beads blur with distance from 0."""
     heights: list[float] = []
     core = microscope.core
-    core.mda.events.frameReady.connect(lambda *_: heights.append(core.getPosition("Z")))
+    connect_directly(core.mda, "frameReady", lambda *_: heights.append(core.getPosition("Z")))
     plan = MDASequence(
         channels=["DAPI"], stage_positions=[(0, 0, 3), (300, 0, -2)], z_plan={"range": 2, "step": 1}, autofocus_plan=AF
     )
@@ -50,7 +51,7 @@ def test_a_hardware_triggered_stack_gets_the_correction(microscope: CoreMicrosco
     told: list[Any] = []
     load = core.loadStageSequence
     monkeypatch.setattr(core, "loadStageSequence", lambda stage, z_um: (loaded.append(tuple(z_um)), load(stage, z_um)))
-    core.mda.events.frameReady.connect(lambda image, event, metadata: told.append((event.z_pos, metadata)))
+    connect_directly(core.mda, "frameReady", lambda image, event, metadata: told.append((event.z_pos, metadata)))
     plan = MDASequence(stage_positions=[(0, 0, 10)], z_plan={"range": 4, "step": 2}, autofocus_plan=AF)
 
     record = acquire_with_autofocus(microscope, plan, scripted_finder(lambda _: 3.0))
@@ -79,7 +80,7 @@ def test_focusing_in_another_channel_leaves_the_acquired_one_set(microscope: Cor
     core.setConfig("Channel", "Cy5")
     seen: list[str] = []
     while_focusing: list[tuple[str, float]] = []
-    core.mda.events.frameReady.connect(lambda *_: seen.append(core.getCurrentConfig("Channel")))
+    connect_directly(core.mda, "frameReady", lambda *_: seen.append(core.getCurrentConfig("Channel")))
 
     def look(_: int) -> float:
         while_focusing.append((core.getCurrentConfig("Channel"), core.getExposure()))

@@ -14,6 +14,7 @@ from useq import MDASequence
 
 from mda_finders import scripted_finder
 from napari_autofocus.errors import MicroscopeTaken
+from napari_autofocus.microscope.edge import connect_directly
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.records import SweepRecord, TrackRecord
@@ -46,7 +47,7 @@ def acquiring(rig: SimulatedRig, pool: ThreadPoolExecutor) -> Iterator[Future[No
         started.set()
         go_on.wait(PATIENT_S)
 
-    rig.core.mda.events.frameReady.connect(on_frame)
+    connect_directly(rig.core.mda, "frameReady", on_frame)
     running = pool.submit(rig.core.mda.run, PLACES)
     assert started.wait(PATIENT_S)
     try:
@@ -70,7 +71,7 @@ def swept(microscope: CoreMicroscope) -> SweepRecord:
 def frames_of(rig: SimulatedRig) -> list[float]:
     """Where each frame of an acquisition is taken from now on, µm."""
     taken: list[float] = []
-    rig.core.mda.events.frameReady.connect(lambda *_: taken.append(rig.core.getPosition()))
+    connect_directly(rig.core.mda, "frameReady", lambda *_: taken.append(rig.core.getPosition()))
     return taken
 
 
@@ -155,7 +156,7 @@ def test_an_acquisition_that_fails_frees_the_microscope(rig: SimulatedRig) -> No
 def test_a_routine_inside_an_acquisition_of_its_own_thread_is_the_acquisition_s(rig: SimulatedRig) -> None:
     """Whoever writes an engine of their own may focus in it."""
     records: list[SweepRecord] = []
-    rig.core.mda.events.eventStarted.connect(lambda _: records.append(swept(rig.microscope)))
+    connect_directly(rig.core.mda, "eventStarted", lambda _: records.append(swept(rig.microscope)))
     rig.core.mda.run(MDASequence(stage_positions=[(0, 0)]))
     assert [record.outcome != "refused" and record.moves > 0 for record in records] == [True]
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pymmcore_plus import CMMCorePlus
 from pymmcore_plus.core import _mmcore_plus
+from pymmcore_plus.mda import MDARunner
 
 from napari_autofocus.errors import HardwareError, InputError
-from napari_autofocus.microscope.edge import DEVICE_ERRORS, translated
+from napari_autofocus.microscope.edge import DEVICE_ERRORS, send_to_main_thread, translated
 
 _LONGEST_REASON = 240
 _EVENTS_BY = "PYMM_SIGNALS_BACKEND"
 _CLAIM = "_instance"
+Core = TypeVar("Core", bound=CMMCorePlus)
 _known: weakref.WeakSet[CMMCorePlus] = weakref.WeakSet()
 
 
@@ -39,19 +42,39 @@ def prompt_events() -> Iterator[None]:
             os.environ[_EVENTS_BY] = before
 
 
-@contextmanager
-def own_core() -> Iterator[None]:
-    """Make cores in here that are ours alone, with prompt events.
+def own_core(make: Callable[[], Core]) -> Core:
+    """A core that is ours alone: its own events are prompt, those of its acquisitions reach widgets in their thread.
 
     The first core of a process becomes ``CMMCorePlus.instance()``, which other plugins take for theirs: they would load
     devices into a core that we unload, and :func:`shared_core` would find our own.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the core, of CMMCorePlus or a class of its kind.
     """
     before = getattr(_mmcore_plus, _CLAIM)
     try:
         with prompt_events():
-            yield
+            core = make()
     finally:
         setattr(_mmcore_plus, _CLAIM, before)
+    _tell_widgets_of_acquisitions(core)
+    return core
+
+
+def _tell_widgets_of_acquisitions(core: CMMCorePlus) -> None:
+    """Let ``core.mda`` report by the signals that pymmcore-plus would have chosen for it: Qt's beside a Qt application.
+
+    An acquisition runs in a thread of its own. Widgets such as pymmcore-widgets' MDAWidget change what they show when
+    it tells of itself, and Qt aborts where that is done in another thread than the application's.
+    """
+    runner, engine = MDARunner(), core.mda.engine
+    if engine is not None:
+        runner.set_engine(engine)
+    core_parts: Any = core
+    core_parts._mda_runner = runner
+    send_to_main_thread(runner.events)
 
 
 def shared_core(offered: Iterable[object] = ()) -> CMMCorePlus | None:
@@ -83,8 +106,7 @@ def load_core(cfg: str | Path) -> CMMCorePlus:
     InputError
         The file is missing, or one of its lines cannot be carried out: which one, and why.
     """
-    with own_core():
-        core = CMMCorePlus()
+    core = own_core(CMMCorePlus)
     silence_at_exit(core)
     path = _find(core, Path(cfg).expanduser())
     try:

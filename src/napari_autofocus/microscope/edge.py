@@ -47,11 +47,30 @@ def connect_directly(source: CMMCorePlus | MDARunner, event: str, slot: Callable
     connected them: our own moves would be reported long after, and look like somebody else's.
     """
     signal: Any = getattr(source.events, event)
-    qt_core = sys.modules.get("qtpy.QtCore")
-    if qt_core is not None and isinstance(source.events, qt_core.QObject):
+    qt_core = _qt_of(source.events)
+    if qt_core is not None:
         signal.connect(slot, type=qt_core.Qt.ConnectionType.DirectConnection)
     else:
         signal.connect(slot)
+
+
+def send_to_main_thread(events: object) -> None:
+    """Let Qt signals made in this thread belong to the application's, so that plain functions are called there.
+
+    A core may be made in a thread that ends soon, whose event loop would never deliver anything. Other signals stay as
+    they are.
+    """
+    qt_core = _qt_of(events)
+    application = qt_core and qt_core.QCoreApplication.instance()
+    if application:
+        signals: Any = events
+        signals.moveToThread(application.thread())
+
+
+def _qt_of(events: object) -> Any:
+    """Qt, where these are its signals; None otherwise."""
+    qt_core = sys.modules.get("qtpy.QtCore")
+    return qt_core if qt_core is not None and isinstance(events, qt_core.QObject) else None
 
 
 def require_positive(**values: float) -> None:

@@ -205,9 +205,8 @@ def simulated_rig(
         travel_um=travel_um,
         faults=schedule,
     )
-    with own_core():
-        # Python devices need no Micro-Manager; without a path pymmcore-plus reports its absence as an error.
-        core = SimulatedCore(mm_path=str(Path(__file__).parent))
+    # Python devices need no Micro-Manager; without a path pymmcore-plus reports its absence as an error.
+    core = own_core(lambda: SimulatedCore(mm_path=str(Path(__file__).parent)))
     xy_stage = SimulatedXYStage(clock, speed_um_s=xy_speed_um_s, acceleration_um_s2=xy_acceleration_um_s2)
     shutter, lens = SimulatedShutter(), SimulatedLens(clock)
 
