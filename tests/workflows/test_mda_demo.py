@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +105,20 @@ def test_a_focus_channel_that_does_not_exist_is_refused(microscope: CoreMicrosco
     ):
         with pytest.raises(InputError, match=message):
             acquire_with_autofocus(microscope, plan, scripted_finder(lambda _: 0.0), MdaFocusConfig(channel=channel))
+
+
+def test_a_core_without_a_shutter_acquires(tmp_path: Path) -> None:
+    """It tells of an automatic shutter all the same."""
+    path = tmp_path / "no_shutter.cfg"
+    path.write_text(
+        "Device,Camera,DemoCamera,DCam\nDevice,Z,DemoCamera,DStage\nProperty,Core,Initialize,1\n"
+        "Property,Core,Camera,Camera\nProperty,Core,Focus,Z\nProperty,Core,AutoShutter,1\n"
+    )
+    microscope = CoreMicroscope.connect(path, focus_direction=1, limits_um=(-60, 60), backlash_um=0)
+    plan = MDASequence(stage_positions=[{"z": 3}], z_plan={"range": 2, "step": 1}, autofocus_plan=AF)
+
+    record = acquire_with_autofocus(microscope, plan, scripted_finder(lambda _: 0.0))
+
+    assert (record.outcome, record.frames) == ("done", 3)
+    assert microscope.core.getAutoShutter()
+    microscope.close()

@@ -28,6 +28,7 @@ from napari_autofocus.workflows.mda.attempt import FocusAttempt
 from napari_autofocus.workflows.mda.checks import MdaMicroscope, check_sequence
 from napari_autofocus.workflows.mda.config import MapHeight, MdaFocusConfig
 from napari_autofocus.workflows.mda.finders import MdaFinder
+from napari_autofocus.workflows.mda.light import no_shutter_expected
 from napari_autofocus.workflows.mda.record import FocusEvent, MdaEnd, MdaFocusRecord
 from napari_autofocus.workflows.mda.run import MdaRun, Target
 from napari_autofocus.workflows.mda.saving import MdaFolder
@@ -123,6 +124,7 @@ class FocusEngine:
                 self._on_start()
             check_sequence(sequence, self._microscope, self._config, self._finder, has_map=self._height is not None)
             self._run.start_um = self._microscope.focus.position_um()
+            self._owning.enter_context(no_shutter_expected(self._microscope.core))
             return self.inner.setup_sequence(sequence)
 
     def event_iterator(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:

@@ -1,7 +1,7 @@
-"""The light to focus in, set for a moment and put back property by property.
+"""The light to focus in, set for a moment and put back property by property; acquiring where there is no shutter.
 
-Not by ``setConfig``: the core then takes the focus channel for the one that is set, and does not set it again when the
-next frame asks for it, although it was put back.
+A focus channel is not set by ``setConfig``: the core then takes it for the one that is set, and does not set it again
+when the next frame asks for it, although it was put back.
 """
 
 from __future__ import annotations
@@ -68,6 +68,23 @@ def focus_light(core: CMMCorePlus, channel: FocusChannel | None) -> Iterator[Non
             raise HardwareError(f"The focus channel {channel.preset} could not be set: {error}") from error
         yield
         _close(put_back, channel)
+
+
+@contextmanager
+def no_shutter_expected(core: CMMCorePlus) -> Iterator[None]:
+    """While inside, nobody opens or closes a shutter that is not there; what was set is put back on leaving.
+
+    A core tells of an automatic shutter also where it has none, and pymmcore-plus's engine then fails with
+    ``No device with label ""`` at the first frame.
+    """
+    if core.getShutterDevice() or not core.getAutoShutter():
+        yield
+        return
+    core.setAutoShutter(False)
+    try:
+        yield
+    finally:
+        core.setAutoShutter(True)
 
 
 def _close(put_back: ExitStack, channel: FocusChannel) -> None:
