@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.curve import curve_noise, judge_curve
+from napari_autofocus.focus.curve import Polarity, curve_noise, judge_curve
 from napari_autofocus.focus.peak import fit_peak
+from napari_autofocus.focus.phase import phase_evidence
 
 Z = np.arange(-10, 10.01, 0.5)
 
@@ -143,3 +144,35 @@ def test_unusable_samples_are_refused(z: list[float], s: list[float]) -> None:
 def test_negative_noise_is_refused() -> None:
     with pytest.raises(InputError, match="noise"):
         judge_curve(Z, bell(Z), noise=-1)
+
+
+@pytest.mark.parametrize("polarity", ["max", "min"])
+def test_a_curve_without_noise_is_told_in_words(polarity: Polarity) -> None:
+    """Straight on both sides of its peak: no sample lies off the line between its neighbours."""
+    triangle = np.maximum(0, 1 - np.abs(Z - 5) / 3)
+
+    curve = judge_curve(Z, triangle if polarity == "max" else 1 - triangle, noise=0.0, polarity=polarity)
+
+    assert curve.verdict == ("peak" if polarity == "max" else "phase_minimum")
+    assert "free of noise and" in curve.reasons[0]
+    assert "times" not in curve.reasons[0]
+
+
+def test_a_flat_curve_without_noise_says_that_there_is_nothing_to_focus_on() -> None:
+    curve = judge_curve(Z, np.zeros_like(Z))
+
+    assert curve.verdict == "no_peak"
+    assert curve.reasons == ("Sharpness is the same at every z: there is nothing to focus on.",)
+
+
+def test_a_contrast_minimum_without_noise_is_told_in_words() -> None:
+    """Contrast that is proportional to the distance from focus, as in a simulation without a camera."""
+    pattern = np.random.default_rng(0).normal(size=(32, 32)).astype(np.float32)
+    z_um = np.arange(-8.0, 9.0)
+    planes = [np.float32(z) * pattern for z in z_um]
+
+    evidence = phase_evidence(z_um, planes, 8.0 - np.abs(z_um))
+
+    assert evidence is not None
+    (reason,) = evidence.on(z_um, np.abs(z_um)).reasons
+    assert "flanks, free of noise);" in reason

@@ -11,8 +11,10 @@ from acquired import MemoryWriter, sweeping
 from fake_microscope import FakeMicroscope, peak_at, run_to_end
 
 from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, InputError, MoveRefused
+from napari_autofocus.focus.curve import judge_curve
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.routines.acquire import AcquireConfig, AcquireRecord, acquire
+from napari_autofocus.routines.acquire_content import ContentVerdict
 
 BEST_UM = 1.3
 SMALL = AcquireConfig(range_um=2.0, step_um=0.5, patch_px=16)
@@ -257,3 +259,10 @@ def _narrow(microscope: Any) -> Any:
 
 def _failing(_: int) -> None:
     raise FrameError("No frame.")
+
+
+def test_patches_without_noise_are_told_in_words() -> None:
+    flat = judge_curve(np.arange(9.0), np.zeros(9))
+    assert ContentVerdict(16, 1, 1e9, None, flat).in_words() == (
+        "1 of 16 patches change with focus; the strongest is free of noise."
+    )

@@ -21,6 +21,7 @@ Polarity = Literal["auto", "max", "min"]
 
 # Our own thresholds, chosen on simulated fields and checked on real stacks (docs/focus_curves.md).
 SIGNIFICANT = 6.0  # height of a peak over the noise of one sample
+NOISE_FREE = 1e6  # height over the noise above which there is no noise to speak of: simulated or averaged frames
 EDGE_FALL = 0.25  # share of its height by which a peak must fall on both sides inside the range
 RIVAL_HEIGHT = 0.5  # a second peak this high, relative to the first, makes the curve ambiguous
 SUPPORT_HEIGHT = 0.12  # planes above this share of the height carry the peak
@@ -130,6 +131,8 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
 
     if z.size < SUPPORT_PLANES:
         return verdict("undersampled", f"{z.size} planes cannot show a peak; take at least {SUPPORT_PLANES}.")
+    if np.ptp(s) == 0:
+        return verdict("no_peak", "Sharpness is the same at every z: there is nothing to focus on.")
     if significance < SIGNIFICANT:
         return verdict(
             "no_peak",
@@ -149,11 +152,8 @@ def _judge_maximum(z: FloatArray, s: FloatArray, noise: float, dof_um: float | N
             f" {peak.uncertainty_um:.2f} µm: a trend, not a peak.",
             peak,
         )
-    return verdict(
-        "peak",
-        f"One peak, {significance:.0f} times the noise high and {peak.width_um:.2f} µm wide.",
-        peak,
-    )
+    high = f"{significance:.0f} times the noise high and" if significance < NOISE_FREE else "free of noise and"
+    return verdict("peak", f"One peak, {high} {peak.width_um:.2f} µm wide.", peak)
 
 
 def _doubt_where(z: FloatArray, s: FloatArray, top: int, noise: float) -> tuple[CurveVerdict, str] | None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.curve import SIGNIFICANT, FocusCurve, curve_noise, flanks
+from napari_autofocus.focus.curve import NOISE_FREE, SIGNIFICANT, FocusCurve, curve_noise, flanks
 from napari_autofocus.focus.peak import FloatArray, baseline, fit_peak
 
 REDUCED_PX = 384  # longest side of the reduced planes
@@ -86,9 +86,10 @@ class PhaseEvidence:
         """The evidence as the verdict on a sharpness curve."""
         found = self.is_minimum
         sign = "contrast inverts across it" if self.inverts else "contrast does not visibly invert across it"
+        deep = f"{self.significance:.0f} times the noise deep" if self.significance < NOISE_FREE else "free of noise"
         reason = (
-            f"Contrast is least at {self.best_z_um:.2f} µm ({100 * self.depth:.0f} % of that on its flanks,"
-            f" {self.significance:.0f} times the noise deep); {sign}."
+            f"Contrast is least at {self.best_z_um:.2f} µm ({100 * self.depth:.0f} % of that on its flanks, {deep});"
+            f" {sign}."
         )
         return FocusCurve(
             z_um,

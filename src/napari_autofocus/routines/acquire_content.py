@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.curve import SIGNIFICANT, FocusCurve, judge_curve
+from napari_autofocus.focus.curve import NOISE_FREE, SIGNIFICANT, FocusCurve, judge_curve
 from napari_autofocus.focus.noise_free import noise_of_brenner, split_brenner
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.microscope.protocol import Frame
@@ -50,10 +50,11 @@ class ContentVerdict:
 
     def in_words(self) -> str:
         """The numbers behind it, a sentence."""
-        return (
-            f"{self.changing} of {self.patches} patches change with focus; the strongest by {self.strongest:.1f} times"
-            f" its noise, {SIGNIFICANT:g} is needed."
-        )
+        if self.strongest >= NOISE_FREE:
+            strongest = "the strongest is free of noise"
+        else:
+            strongest = f"the strongest by {self.strongest:.1f} times its noise, {SIGNIFICANT:g} is needed"
+        return f"{self.changing} of {self.patches} patches change with focus; {strongest}."
 
 
 class ContentMeter:
