@@ -17,6 +17,9 @@ Image = npt.NDArray[Any]
 BoolImage = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
+_LARGE_PATCH_PX = 96 * 96
+"""Side times stride, px, from which a call for each patch is faster than sums over rows of patches."""
+
 
 class Sum(NamedTuple):
     """A sum over the region, or over each patch, and how many terms it has; shapes () or (rows, columns)."""
@@ -54,15 +57,40 @@ class Region:
 
     def squared_differences(self, down: int, right: int) -> Sum:
         """Σ [s(i + down, j + right) − s(i, j)]², one of the steps being 0, counts²; exact for integer images."""
-        self._require(down + 1, right + 1)
-        first, second = self.grey[: self._height - down, : self._width - right], self.grey[down:, right:]
         footprint = np.zeros((down + 1, right + 1), np.bool_)
         footprint[0, 0] = footprint[-1, -1] = True
-        if self.grid is not None:
-            return self.sum(_squared_difference(first, second), footprint)
-        usable = None if self.valid is None else self._usable(footprint).view(np.uint8)
-        terms = first.size if usable is None else cv2.countNonZero(usable)
-        return Sum(np.asarray(cv2.norm(first, second, cv2.NORM_L2SQR, usable)), np.asarray(terms, np.float64))
+        return self.squares_apart((down, right), footprint)
+
+    def squares_apart(self, apart: tuple[int, int], footprint: BoolImage) -> Sum:
+        """Σ [s(i + down, j + right) − s(i, j)]² over the footprints that lie wholly inside, as :meth:`sum`.
+
+        Parameters
+        ----------
+        apart : tuple of int
+            (down, right), px.
+        footprint : np.ndarray, shape (h, w), bool
+            True at the pixels that have to count.
+        """
+        self._require(*footprint.shape)
+        if self.grid is None:
+            usable = None if self.valid is None else self._usable(footprint).view(np.uint8)
+            terms = self._area(footprint) if usable is None else cv2.countNonZero(usable)
+            total = cv2.norm(*_pair(self.grey, apart, footprint), cv2.NORM_L2SQR, usable)
+            return Sum(np.asarray(total), np.asarray(terms, np.float64))
+        if self.valid is None and self.grid.size * self.grid.step >= _LARGE_PATCH_PX:
+            return Sum(self._apart_by_patch(self.grid, apart, footprint), np.asarray(self._area(footprint), np.float64))
+        return self.sum(_squared_difference(*_pair(self.grey, apart, footprint)), footprint)
+
+    def _apart_by_patch(self, grid: PatchGrid, apart: tuple[int, int], footprint: BoolImage) -> FloatArray:
+        """A call for each patch: its squares are added up as they are read, and never written."""
+        width = grid.size - footprint.shape[1] + 1
+        totals = np.empty(grid.shape)
+        for row, y in enumerate(grid.row_starts):
+            first, second = _pair(self.grey[y : y + grid.size], apart, footprint)
+            totals[row] = [
+                cv2.norm(first[:, x : x + width], second[:, x : x + width], cv2.NORM_L2SQR) for x in grid.column_starts
+            ]
+        return totals
 
     def sum(self, values: Image, footprint: BoolImage) -> Sum:
         """Sum of a quantity computed from the pixels under a footprint, where all of those pixels count.
@@ -114,11 +142,6 @@ class Region:
         if self.valid is None:
             return np.stack([measure(row, None) for row in grey])
         return np.stack([measure(row, usable) for row, usable in zip(grey, self.grid.cut(self.valid), strict=True)])
-
-    @property
-    def whole_u8(self) -> bool:
-        """Whether this is an image of 8 bits to be measured as one: sums of its whole numbers are exact and fast."""
-        return self.grid is None and self.grey.dtype == np.uint8
 
     @property
     def _height(self) -> int:
@@ -182,6 +205,13 @@ class Measure:
     gain: float
     citation: str
     function: Callable[[Region], FloatArray]
+
+
+def _pair(grey: Image, apart: tuple[int, int], footprint: BoolImage) -> tuple[Image, Image]:
+    """The first and the second pixel of each pair ``apart``, both of shape (Y − h + 1, X − w + 1)."""
+    (down, right), (height, width) = apart, footprint.shape
+    rows, columns = grey.shape[0] - height + 1, grey.shape[1] - width + 1
+    return grey[:rows, :columns], grey[down : down + rows, right : right + columns]
 
 
 def _square(values: Image) -> Image:

@@ -23,7 +23,7 @@ _TRIPLE = np.ones((1, 3), np.bool_)
 
 def standard_deviation(region: Region) -> FloatArray:
     """√ of the mean of (s − ŝ)² (Groen et al. 1985)."""
-    return np.sqrt(_variance(region))
+    return np.sqrt(_variance_and_mean(region)[0])
 
 
 def normalised_variance(region: Region) -> FloatArray:
@@ -34,7 +34,7 @@ def normalised_variance(region: Region) -> FloatArray:
     InputError
         If a mean is not positive: a background was subtracted, and the formula has no meaning.
     """
-    variance, mean = _variance(region), _mean(region)
+    variance, mean = _variance_and_mean(region)
     if np.any((mean <= 0) & (variance > 0)):
         raise InputError(
             f"The normalised variance needs a positive mean; found {np.nanmin(mean):.4g} counts."
@@ -49,20 +49,22 @@ def vollath_f4(region: Region) -> FloatArray:
     Both products are summed over the same pixels, x up to the last but two. The published limits give the first sum
     one product more a row, which makes a flat grey image as sharp as it is bright.
     """
-    if region.whole_u8:
-        s = region.grey
-        one, two = (_products(region, s[:, :-2], other, _TRIPLE) for other in (s[:, 1:-1], s[:, 2:]))
-        return one.mean - two.mean
-    s = region.grey.astype(np.float64)
-    return region.sum(s[:, :-2] * (s[:, 1:-1] - s[:, 2:]), _TRIPLE).mean
+    if not _squares_are_exact(region):
+        s = region.grey.astype(np.float64)
+        return region.sum(s[:, :-2] * (s[:, 1:-1] - s[:, 2:]), _TRIPLE).mean
+    # a·b − a·c = [b² − c² − (a − b)² + (a − c)²]/2: squares are what is fast, and exact for whole numbers.
+    near, far = (region.squares_apart((0, x), _TRIPLE) for x in (1, 2))
+    return Sum((_second_less_third(region) - near.total + far.total) / 2, near.terms).mean
 
 
 def vollath_f5(region: Region) -> FloatArray:
     """Mean of s(y, x)·s(y, x+1), less ŝ² (Vollath 1987, F5)."""
-    if region.whole_u8:
-        return _products(region, region.grey[:, :-1], region.grey[:, 1:], _PAIR).mean - _mean(region) ** 2
-    s = region.grey.astype(np.float64)
-    return region.sum(s[:, :-1] * s[:, 1:], _PAIR).mean - _mean(region) ** 2
+    if not _squares_are_exact(region):
+        s = region.grey.astype(np.float64)
+        return region.sum(s[:, :-1] * s[:, 1:], _PAIR).mean - _mean(region) ** 2
+    # a·b = [a² + b² − (a − b)²]/2, as for F4
+    apart = region.squares_apart((0, 1), _PAIR)
+    return Sum((_first_and_second(region) - apart.total) / 2, apart.terms).mean - _mean(region) ** 2
 
 
 def entropy(region: Region) -> FloatArray:
@@ -74,24 +76,57 @@ def entropy(region: Region) -> FloatArray:
     return region.each(_entropy)
 
 
-def _products(region: Region, first: Image, second: Image, footprint: BoolImage) -> Sum:
-    """Σ first · second = (Σ first² + Σ second² − Σ (first − second)²) / 2, exact for u8: squares are what is fast."""
-    ones, others, apart = (
-        region.sum_of_squares(values, footprint) for values in (first, second, cv2.absdiff(first, second))
-    )
-    return Sum((ones.total + others.total - apart.total) / 2, ones.terms)
+def _squares_are_exact(region: Region) -> bool:
+    """Whether sums of squares may be taken off each other: below a mask, OpenCV adds floats in single precision."""
+    return region.grid is None and (region.valid is None or region.grey.dtype.kind == "u")
+
+
+def _second_less_third(region: Region) -> FloatArray:
+    """Σ s(y, x+1)² − s(y, x+2)² over all triples of a row; where all pixels count, only the ends of the rows are left.
+
+    Parameters
+    ----------
+    region : Region
+        Without a grid, at least 3 px wide.
+    """
+    s = region.grey
+    second, third = (s[:, 1:2], s[:, -1:]) if region.valid is None else (s[:, 1:-1], s[:, 2:])
+    if region.valid is None:
+        return np.asarray(_squares(second) - _squares(third))
+    return region.sum_of_squares(second, _TRIPLE).total - region.sum_of_squares(third, _TRIPLE).total
+
+
+def _first_and_second(region: Region) -> FloatArray:
+    """Σ s(y, x)² + s(y, x+1)² over all pairs of a row; where all pixels count, that is all twice but for the ends."""
+    s = region.grey
+    if region.valid is None:
+        return np.asarray(2 * _squares(s) - _squares(s[:, :1]) - _squares(s[:, -1:]))
+    return region.sum_of_squares(s[:, :-1], _PAIR).total + region.sum_of_squares(s[:, 1:], _PAIR).total
+
+
+def _squares(values: Image) -> float:
+    return float(cv2.norm(values, cv2.NORM_L2SQR))
 
 
 def _mean(region: Region) -> FloatArray:
     return region.sum(region.grey, _PIXEL).mean
 
 
-def _variance(region: Region) -> FloatArray:
-    if region.whole_u8:
-        return np.maximum(region.sum_of_squares(region.grey, _PIXEL).mean - _mean(region) ** 2, 0)
+def _variance_and_mean(region: Region) -> tuple[FloatArray, FloatArray]:
+    if region.grid is None and region.grey.dtype.kind == "u":
+        return _of_whole_numbers(region)
     # About a value near the mean, so that a small variance on a bright ground keeps its digits.
     centred = region.grey - np.float64(region.grey.flat[0])
-    return np.maximum(region.sum(centred**2, _PIXEL).mean - region.sum(centred, _PIXEL).mean ** 2, 0)
+    variance = region.sum(centred**2, _PIXEL).mean - region.sum(centred, _PIXEL).mean ** 2
+    return np.maximum(variance, 0), _mean(region)
+
+
+def _of_whole_numbers(region: Region) -> tuple[FloatArray, FloatArray]:
+    """Variance and mean of an image of whole numbers, by arithmetic in whole numbers: no digit is lost."""
+    squares, values = region.sum_of_squares(region.grey, _PIXEL), region.sum(region.grey, _PIXEL)
+    terms, square, value = (int(number) for number in (values.terms, squares.total, values.total))
+    variance = max(terms * square - value**2, 0) / terms**2 if terms else np.nan
+    return np.asarray(variance, np.float64), values.mean
 
 
 def _entropy(grey: Image, valid: BoolImage | None) -> FloatArray:
@@ -108,20 +143,25 @@ def _entropy(grey: Image, valid: BoolImage | None) -> FloatArray:
 def _bits(values: npt.NDArray[Any]) -> float:
     if values.size == 0:
         return float("nan")
+    counts = None
+    if values.dtype == np.uint8 or (values.dtype == np.uint16 and values.size >= 2**16):
+        values, counts = _levels(values)
     low, high = float(values.min()), float(values.max())
     if low == high:
         return 0.0
-    counts = None
-    if values.dtype == np.uint8:  # as many pixels as there are, 256 grey levels: each is put into its bin once
-        counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [ENTROPY_LEVELS], [0, ENTROPY_LEVELS]).ravel()
-        values = np.arange(ENTROPY_LEVELS)
-        inside = (values >= low) & (values <= high)
-        values, counts = values[inside], counts[inside].astype(np.float64)
     bins = ((values - low) * ((ENTROPY_LEVELS - 1) / (high - low)) + 0.5).astype(np.uint8)
     found = np.bincount(bins, counts)
     share = found / found.sum()
     share = share[share > 0]
     return float(-(share * np.log2(share)).sum())
+
+
+def _levels(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], FloatArray]:
+    """The grey levels that occur, and how many pixels have each: few numbers to be put into bins in place of many."""
+    most = np.iinfo(values.dtype).max + 1
+    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [most], [0, most]).ravel()
+    present = np.flatnonzero(counts)
+    return present, counts[present].astype(np.float64)
 
 
 _GROEN = "Groen, Young & Ligthart 1985, Cytometry 6:81"
