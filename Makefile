@@ -57,8 +57,8 @@ lowest: | system
 # Hours of two CPU cores; goes on where it was stopped. With a GPU: make models DEVICE=cuda
 DEVICE ?= cpu
 models: $(VENV)/.test
-	$(VENV)/bin/python -m napari_autofocus.workflows.shipped_models --work build/models --device $(DEVICE)
-	$(VENV)/bin/python -m napari_autofocus.workflows.shipped_refocusers --work build/models --device $(DEVICE)
+	$(VENV)/bin/python -m napari_autofocus.workflows.shipped.models --work build/models --device $(DEVICE)
+	$(VENV)/bin/python -m napari_autofocus.workflows.shipped.refocusers --work build/models --device $(DEVICE)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

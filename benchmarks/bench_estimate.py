@@ -14,15 +14,15 @@ import torch
 
 from bench_machine import Machine, work_of
 from bench_rows import Findings, Growth, Limit, Row, Times, take_turns
-from napari_autofocus.focus.decision import decide
+from napari_autofocus.focus.deciding.decision import decide
+from napari_autofocus.focus.deciding.selection import choose_patches
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.focus.selection import choose_patches
-from napari_autofocus.models.engines import TorchEngine
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.package import ModelPackage
 from napari_autofocus.models.package.members import DEFOCUS_GRAPH, IMPORTANCE_GRAPH
 from napari_autofocus.models.predictor import ModelPredictor, every_patch
+from napari_autofocus.models.seeing.engines import TorchEngine
+from napari_autofocus.models.seeing.frame import ModelFrame
 from single_shot_networks import package_of, predictor_of
 from single_shot_speed import make_frame
 

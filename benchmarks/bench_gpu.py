@@ -7,8 +7,8 @@ import torch
 
 from bench_rows import Findings, Growth, Row, take_turns
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.engines import TorchEngine
 from napari_autofocus.models.predictor import ModelPredictor, every_patch
+from napari_autofocus.models.seeing.engines import TorchEngine
 from single_shot_networks import package_of, predictor_of
 from single_shot_speed import make_frame
 

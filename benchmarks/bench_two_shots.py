@@ -17,16 +17,16 @@ from skimage import restoration
 from bench_machine import Machine, work_of
 from bench_rows import MS, Findings, Growth, Limit, Row, Times, take_turns
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.engines import OnnxEngine
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.package.members import DEFOCUS_GRAPH, IMPORTANCE_GRAPH, REFOCUS_GRAPH
 from napari_autofocus.models.package.reading import open_virtual_package
 from napari_autofocus.models.pair_predictor import PairModelPredictor, load_pair_model
-from napari_autofocus.models.patch_reading import every_patch
-from napari_autofocus.models.refocus_engines import OnnxRefocusEngine, TorchRefocusEngine
-from napari_autofocus.models.refocus_tiles import spans
+from napari_autofocus.models.refocus.engines import OnnxRefocusEngine, TorchRefocusEngine
+from napari_autofocus.models.refocus.tiles import spans
 from napari_autofocus.models.refocuser import TILE_PX, VirtualRefocuser
-from napari_autofocus.models.simulated_pairs import SimulatedPairs, simulate_pairs
+from napari_autofocus.models.seeing.engines import OnnxEngine
+from napari_autofocus.models.seeing.patches import every_patch
+from napari_autofocus.models.simulated.pairs import SimulatedPairs, simulate_pairs
 from single_shot_networks import package_of, predictor_of
 
 PAIR_MODEL, SMALL_MODEL, ONE_SHOT, TSVA = "two-shot-20x", "two-shot-small-20x", "brightfield-20x", "tsva-20x"

@@ -37,16 +37,16 @@ import torch
 
 from end_to_end_arms import ARMS, REFERENCE, Networks, learned_from, taught
 from end_to_end_fields import FIELDS, LEFT, TRAINING_SEED, VALIDATION_SEED, Shot, name_of, shots_of
-from napari_autofocus.focus.decision import decide
-from napari_autofocus.focus.decision_settings import DecisionSettings, Pooling
+from napari_autofocus.focus.deciding.decision import decide
+from napari_autofocus.focus.deciding.settings import DecisionSettings, Pooling
 from napari_autofocus.focus.estimate import PatchPrediction
 from napari_autofocus.models.evaluation import KnownFrame, result_of
-from napari_autofocus.models.field_samples import ShownFields
-from napari_autofocus.models.frame import ModelFrame
+from napari_autofocus.models.field.samples import ShownFields
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.metrics import FieldResult, accuracy
 from napari_autofocus.models.package import ModelCard, ModelPackage, open_package
-from napari_autofocus.models.patch_reading import PatchReader
+from napari_autofocus.models.seeing.frame import ModelFrame
+from napari_autofocus.models.seeing.patches import PatchReader
 from napari_autofocus.models.teaching import networks_of
 from single_shot_fields import DENSITIES, Field
 from single_shot_networks import fingerprint

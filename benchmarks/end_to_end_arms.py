@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from end_to_end_fields import TRAINING_SEED, VALIDATION_SEED, fields_in
+from napari_autofocus.models.field.network import SoftChoice
+from napari_autofocus.models.field.samples import ShownFields
+from napari_autofocus.models.field.task import FieldErrors
 from napari_autofocus.models.field_dataset import FieldDataset
-from napari_autofocus.models.field_network import SoftChoice
-from napari_autofocus.models.field_samples import ShownFields
-from napari_autofocus.models.field_task import FieldErrors
 from napari_autofocus.models.field_teaching import TogetherPlan, teach_together
 from napari_autofocus.models.package import ModelPackage
 from napari_autofocus.models.tasks import Holding

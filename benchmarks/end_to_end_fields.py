@@ -18,11 +18,11 @@ import numpy as np
 
 from napari_autofocus.files import replacing
 from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.models.field.samples import with_few_left
 from napari_autofocus.models.field_dataset import FieldDataset, FieldPlane, write_field_shard
-from napari_autofocus.models.field_samples import with_few_left
-from napari_autofocus.models.simulated_fields import SimulatedFields, patch_focus, simulate_fields
+from napari_autofocus.models.simulated.fields import SimulatedFields, patch_focus, simulate_fields
 from napari_autofocus.simulation.layers import has_content
-from napari_autofocus.workflows.shipped_data import check_fields, shard_of, write_shards
+from napari_autofocus.workflows.shipped.data import check_fields, shard_of, write_shards
 from single_shot_fields import Field, draws_of, placed
 
 FIELDS = SimulatedFields(planes=7)

@@ -17,10 +17,10 @@ from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.metrics import FieldResult
 from napari_autofocus.models.package import CardOptics, open_package
+from napari_autofocus.workflows.calibration.record import MODEL, Taught
+from napari_autofocus.workflows.calibration.steps import CalibrationStep
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan
-from napari_autofocus.workflows.calibration_record import MODEL, Taught
-from napari_autofocus.workflows.calibration_steps import CalibrationStep
-from napari_autofocus.workflows.cross_validation import ErrorEstimate
+from napari_autofocus.workflows.own.cross_validation import ErrorEstimate
 
 PLAN = CalibrationPlan(LENS, stacks=4, range_um=3.0, step_um=1.0, folds=0, proofs=1, base="reader", area_um=60.0)
 _SHIPPED = "brightfield-20x"
@@ -81,7 +81,7 @@ def _no_comparison(*_: Any) -> Generator[CalibrationStep, None, Evaluation]:
 
 def unfinished(folder: Path) -> SimpleNamespace:
     """What lies in the folder of a calibration: its record and how many stacks."""
-    from napari_autofocus.workflows.calibration_record import STACKS, read_record
+    from napari_autofocus.workflows.calibration.record import STACKS, read_record
 
     home = folder / "mine.calibration"
     return SimpleNamespace(record=read_record(home), stacks=len(list((home / STACKS).glob("*.zarr"))))

@@ -20,9 +20,9 @@ from napari_autofocus.errors import AutofocusError
 from napari_autofocus.files import replacing
 from napari_autofocus.io import open_stack
 from napari_autofocus.microscope.protocol import walk_to
-from napari_autofocus.routines.survey_record import SETTLED
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
-from napari_autofocus.workflows.calibration_record import STACKS
+from napari_autofocus.routines.surveying.record import SETTLED
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
+from napari_autofocus.workflows.calibration.record import STACKS
 from napari_autofocus.workflows.run_log import RunLog, read_json
 from napari_autofocus.workflows.survey import WRITTEN_EVERY, read_record, survey_slide
 

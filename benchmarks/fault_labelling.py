@@ -13,8 +13,8 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
 from napari_autofocus.labelling.opinions import BRENNER, Opinion
-from napari_autofocus.workflows.labelling_brenner import StackMeasured
-from napari_autofocus.workflows.labelling_desk import LabellingDesk
+from napari_autofocus.workflows.labels.brenner import StackMeasured
+from napari_autofocus.workflows.labels.desk import LabellingDesk
 
 STACKS, PLANES, SIDE_PX = 4, 7, 48
 

@@ -27,7 +27,7 @@ from napari_autofocus.routines.virtual_scan import VirtualScanConfig
 from napari_autofocus.slide.area import Area
 from napari_autofocus.slide.stitching import serpentine
 from napari_autofocus.workflows.acquisition import AcquisitionPlan, acquire_stacks
-from napari_autofocus.workflows.calibration_record import STACKS
+from napari_autofocus.workflows.calibration.record import STACKS
 from napari_autofocus.workflows.mda import MdaFocusConfig, acquire_with_autofocus, model_finder
 from napari_autofocus.workflows.mda.record import MdaEnd
 from napari_autofocus.workflows.survey import survey_slide

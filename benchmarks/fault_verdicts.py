@@ -17,7 +17,7 @@ from fault_routines import Routine, folder_of
 from fault_stand import DOF_UM, HOME_UM, LARGEST_STEP_UM, LIMITS_UM, PLAY_UM, XY_LIMITS_UM, Stand
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.io import open_stack
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
 from napari_autofocus.workflows.mda import read_frames
 from napari_autofocus.workflows.survey import read_record
 

@@ -169,8 +169,8 @@ def _label(scene: Scene) -> None:
 
 def _labels_left(scene: Scene) -> Iterator[str]:
     from napari_autofocus.labelling.opinions import BRENNER, Opinion
-    from napari_autofocus.workflows.labelling_brenner import StackMeasured
-    from napari_autofocus.workflows.labelling_desk import LabellingDesk
+    from napari_autofocus.workflows.labels.brenner import StackMeasured
+    from napari_autofocus.workflows.labels.desk import LabellingDesk
 
     measured = {step.path.name for step in scene.told if isinstance(step, StackMeasured)}
     with LabellingDesk(scene.folder / "labelled", "eve") as desk:
@@ -198,7 +198,7 @@ def _train(scene: Scene) -> None:
 def _training_left(scene: Scene) -> Iterator[str]:
     from safetensors import safe_open
 
-    from napari_autofocus.workflows.training_request import TrainingFolder
+    from napari_autofocus.workflows.training.request import TrainingFolder
 
     run = scene.told[0]
     if not run.following.process.wait(ENDED_S):

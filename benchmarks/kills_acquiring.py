@@ -34,9 +34,9 @@ from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import simulated_rig
 from napari_autofocus.optics import Objective
 from napari_autofocus.routines.acquire_config import AcquireConfig
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
+from napari_autofocus.workflows.acquire.plan import AcquisitionPlan
 from napari_autofocus.workflows.acquisition import acquire_stacks
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
-from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
 
 RESULTS = Path(__file__).parent / "results" / "kills_acquiring.json"
 SHAPE = (64, 80)

@@ -33,10 +33,10 @@ from napari_autofocus.io import write_stack
 from napari_autofocus.labelling.opinions import BRENNER, Opinion
 from napari_autofocus.labelling.painting import Painting
 from napari_autofocus.labelling.store import STORE_NAME
-from napari_autofocus.workflows.focus_book import BESIDE
-from napari_autofocus.workflows.focus_file import read_focus
-from napari_autofocus.workflows.labelling_brenner import StackMeasured
-from napari_autofocus.workflows.labelling_desk import LabellingDesk
+from napari_autofocus.workflows.labels.brenner import StackMeasured
+from napari_autofocus.workflows.labels.desk import LabellingDesk
+from napari_autofocus.workflows.labels.focus_book import BESIDE
+from napari_autofocus.workflows.labels.focus_file import read_focus
 
 RESULTS = Path(__file__).parent / "results" / "kills_labelling.json"
 STACKS, PLANES, SIDE_PX = 6, 9, 64

@@ -36,7 +36,7 @@ from napari_autofocus.microscope.protocol import walk_to
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.estimating import LiveEstimator
 from napari_autofocus.widgets.overlays import FocusOverlays
 from napari_autofocus.widgets.session import Connection, Session
 

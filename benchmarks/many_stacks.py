@@ -169,7 +169,7 @@ def killed(folder: Path, kills: int, stacks: int, workers: int) -> dict[str, Any
 
 
 def _is_whole(file: Path) -> bool:
-    from napari_autofocus.workflows.focus_file import read_focus
+    from napari_autofocus.workflows.labels.focus_file import read_focus
 
     return read_focus(file) is not None
 

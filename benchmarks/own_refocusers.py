@@ -25,8 +25,8 @@ import numpy as np
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.io import open_stack, write_stack
 from napari_autofocus.optics import Objective
+from napari_autofocus.workflows.own.settings import OwnSettings
 from napari_autofocus.workflows.own_models import OwnRefocuser, train_own
-from napari_autofocus.workflows.own_settings import OwnSettings
 from napari_autofocus.workflows.simulate import simulate_stacks
 from napari_autofocus.workflows.simulation_settings import SimulationSettings
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_autofocus.cli.options import parse_shape
+from napari_autofocus.cli.parts.options import parse_shape
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.simulated import simulated_rig

@@ -6,7 +6,7 @@ A picture is drawn 25 times a second; three layers come, are hidden and go, one 
     xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/removed_layers.py --kept
 
 Each ends with the number of rounds it has survived, or in a crash of the process. What happens is told in
-``widgets/canvas_context.py``.
+``widgets/layers/canvas_context.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_autofocus.widgets.canvas_context import keep_context
+from napari_autofocus.widgets.layers.canvas_context import keep_context
 
 SIDE_PX = 256
 FRAME_EVERY_MS = 40

@@ -1,7 +1,7 @@
 """The simulated fields of ``robustness.py``, and all that befalls them: names, strengths and how each is done.
 
 What the optics or the camera do is done by the simulated optics and camera, on the light of one and the same frame;
-what befalls a frame afterwards by ``models/disturbed_frames.py``. Slides have seeds from 30,000,000 on; training uses
+what befalls a frame afterwards by ``models/disturbed/frames.py``. Slides have seeds from 30,000,000 on; training uses
 seeds below 1,000,000, and ``single_shot.py`` others.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_autofocus.models.disturbed_frames import KINDS, Disturbance, disturbed_image
+from napari_autofocus.models.disturbed.frames import KINDS, Disturbance, disturbed_image
 from napari_autofocus.models.package import ModelCard
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation import Camera, Optics, Scene, Specimen, Topography

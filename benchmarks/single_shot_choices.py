@@ -37,8 +37,8 @@ import torch
 
 from backbones import cpu_ms
 from crops import DATA, Budget, Crops, teach_on_crops
-from napari_autofocus.focus.decision_settings import Pooling
-from napari_autofocus.focus.pooling import pool
+from napari_autofocus.focus.deciding.pooling import pool
+from napari_autofocus.focus.deciding.settings import Pooling
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusSettings
 from single_shot_choices_run import SIZES, AnySize, Asker, answers_of, patches_of

@@ -19,13 +19,13 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from napari_autofocus.focus.deciding.reading import Reading
+from napari_autofocus.focus.deciding.selection import SelectionSettings, choose_patches
 from napari_autofocus.focus.estimate import PatchPrediction
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.focus.reading import Reading
-from napari_autofocus.focus.selection import SelectionSettings, choose_patches
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.package import ModelCard, ModelPackage
 from napari_autofocus.models.package.members import DEFOCUS_GRAPH
+from napari_autofocus.models.seeing.frame import ModelFrame
 from single_shot_fields import Field, draws_of
 from single_shot_networks import predictor_of
 

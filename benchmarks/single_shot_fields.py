@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.simulated_checks import LEAST_CONTENT_UM2, USUAL_CONTENT_UM2, place_with_content
-from napari_autofocus.models.simulated_fields import cover_glass_waves, drawn_exposure, off_nominal
+from napari_autofocus.models.simulated.checks import LEAST_CONTENT_UM2, USUAL_CONTENT_UM2, place_with_content
+from napari_autofocus.models.simulated.fields import cover_glass_waves, drawn_exposure, off_nominal
 from napari_autofocus.simulation import Camera, Optics, Scene, Specimen
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.topography import Topography

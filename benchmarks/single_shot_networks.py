@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from napari_autofocus.models.engines import OnnxEngine
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.package import ModelPackage, open_package
 from napari_autofocus.models.predictor import ModelPredictor, every_patch
+from napari_autofocus.models.seeing.engines import OnnxEngine
 
 BASELINES = ("mean of all patches", "median of all patches", "whole image resized")
 

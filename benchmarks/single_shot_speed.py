@@ -32,10 +32,10 @@ import torch
 
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.models.engines import TorchEngine
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.package import ModelPackage
 from napari_autofocus.models.predictor import ModelPredictor, every_patch
+from napari_autofocus.models.seeing.engines import TorchEngine
+from napari_autofocus.models.seeing.frame import ModelFrame
 from napari_autofocus.simulation.scene import Scene
 from single_shot_networks import fingerprint, package_of, predictor_of
 

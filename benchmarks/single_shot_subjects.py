@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_autofocus.models.package import ModelCard
-from napari_autofocus.models.simulated_checks import DIMMEST, CheckSettings, check_lens, check_stains
-from napari_autofocus.models.simulated_fields import Colour
+from napari_autofocus.models.simulated.checks import DIMMEST, CheckSettings, check_lens, check_stains
+from napari_autofocus.models.simulated.fields import Colour
 from napari_autofocus.optics import PRESETS, Objective
 
 DENSITIES = ("dense", "sparse", "extremely-sparse")

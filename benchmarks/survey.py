@@ -47,7 +47,7 @@ from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.simulation.camera import Camera
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.topography import Topography
-from napari_autofocus.workflows.survey_figures import (
+from napari_autofocus.workflows.reports.survey_figures import (
     TrueSurface,
     map_of,
     point_errors_um,

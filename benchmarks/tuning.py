@@ -29,11 +29,11 @@ import numpy as np
 
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.training import TrainingSettings, judged, train
+from napari_autofocus.workflows.tune.data import tuning_on_shards
+from napari_autofocus.workflows.tune.member import TuningJob, task_of
+from napari_autofocus.workflows.tune.plan import Start, TuningSettings, Values
 from napari_autofocus.workflows.tuning import tune
-from napari_autofocus.workflows.tuning_data import tuning_on_shards
 from napari_autofocus.workflows.tuning_found import Found
-from napari_autofocus.workflows.tuning_member import TuningJob, task_of
-from napari_autofocus.workflows.tuning_plan import Start, TuningSettings, Values
 
 RESULTS = Path(__file__).parent / "results" / "tuning.json"
 OTHER_SEED = 101

@@ -26,7 +26,7 @@ from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.models.evaluation import KnownPair
 from napari_autofocus.models.pair_predictor import PairModelPredictor, load_pair_model
 from napari_autofocus.models.predictor import load_model
-from napari_autofocus.models.simulated_pairs import PairOptics, SimulatedPairs, simulate_pairs
+from napari_autofocus.models.simulated.pairs import PairOptics, SimulatedPairs, simulate_pairs
 
 RESULTS = Path(__file__).parent / "results" / "two_shot.json"
 FIRST_SEED = 910_000

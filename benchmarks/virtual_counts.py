@@ -25,9 +25,9 @@ import numpy.typing as npt
 
 from napari_autofocus.focus.counting import count_cells
 from napari_autofocus.focus.likeness import psnr_db
-from napari_autofocus.models.refocus_evaluation import KnownShots, as_light, sharper_of
+from napari_autofocus.models.refocus.evaluation import KnownShots, as_light, sharper_of
 from napari_autofocus.models.refocuser import VirtualImage, VirtualRefocuser, load_refocuser
-from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_shots
+from napari_autofocus.models.simulated.places import SimulatedPlaces, simulate_shots
 from napari_autofocus.optics import Objective
 
 RESULTS = Path(__file__).parent / "results" / "virtual_counts.json"

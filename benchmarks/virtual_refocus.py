@@ -5,7 +5,7 @@
 Simulated slides never trained on: two shots at F ± ΔD, F missing focus by N(0, 1) µm, ΔD = 0.5, 1, 1.5, 2, 3 µm. PSNR
 is taken against the light in focus, and against a camera's frame of it, whose own noise sets a bound. The networks
 ``two-shot`` (the one that ships), ``one-shot`` and ``burst`` are taught alike, by
-``python -m napari_autofocus.workflows.shipped_refocusers --compare``.
+``python -m napari_autofocus.workflows.shipped.refocusers --compare``.
 
 Richardson-Lucy and unsupervised Wiener (scikit-image) are told the true point image of each colour at the true defocus;
 they sharpen the sharper shot, and what they give is seen through the point image in focus, as the truth is. ``best
@@ -30,7 +30,7 @@ import scipy.fft
 import scipy.signal
 from skimage import restoration
 
-from napari_autofocus.models.refocus_evaluation import (
+from napari_autofocus.models.refocus.evaluation import (
     KnownShots,
     ShotsResult,
     as_light,
@@ -38,8 +38,8 @@ from napari_autofocus.models.refocus_evaluation import (
     sharper_of,
     shots_result,
 )
-from napari_autofocus.models.refocus_teaching import recovering
-from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_shots
+from napari_autofocus.models.refocus.teaching import recovering
+from napari_autofocus.models.simulated.places import SimulatedPlaces, simulate_shots
 from napari_autofocus.models.tsva import METHODS, Method
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.psf import Optics
@@ -48,7 +48,7 @@ from napari_autofocus.simulation.transfer import (
     frequency_grid,
     incoherent_transfer,
 )
-from napari_autofocus.workflows.shipped_refocusers import RECIPES, Making
+from napari_autofocus.workflows.shipped.refocusers import RECIPES, Making
 
 Float32 = npt.NDArray[np.float32]
 Recover = Callable[[KnownShots], Float32]

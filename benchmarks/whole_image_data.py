@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
-from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
-from napari_autofocus.models.simulated_fields import SimulatedFields, simulate_field
+from napari_autofocus.models.seeing.overview import overview_of
+from napari_autofocus.models.simulated.fields import SimulatedFields, simulate_field
 
 FIRST_SEED = 300_000
 """Of fields simulated anew: neither those of shipped models (from 0), nor those measured on (from 10,000,000)."""

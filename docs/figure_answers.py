@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 
 from napari_autofocus import load_model
 from napari_autofocus.models.evaluation import FieldResult
-from napari_autofocus.models.simulated_checks import CheckSettings
-from napari_autofocus.models.simulated_evaluation import evaluate_simulated
+from napari_autofocus.models.simulated.checks import CheckSettings
+from napari_autofocus.models.simulated.evaluation import evaluate_simulated
 from napari_autofocus.steps import run_to_end
 
 ASKED = CheckSettings(fields=8, draws=8, seed=5)

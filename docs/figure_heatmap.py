@@ -13,7 +13,7 @@ from napari_autofocus import load_model
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.workflows.frame_panels import (
+from napari_autofocus.workflows.reports.frame_panels import (
     colour_bar,
     colour_limit_um,
     diverging,

@@ -22,7 +22,7 @@ from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.topography import Topography
 from napari_autofocus.steps import run_to_end
-from napari_autofocus.workflows.survey_figures import TrueSurface, true_surface
+from napari_autofocus.workflows.reports.survey_figures import TrueSurface, true_surface
 
 SIDE_MM, POINTS, SEED = 10.0, 12, 12
 COLOURS = {"found": "white", "nearby": "#ffd27f", "empty": "none"}

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.widgets.labelling import LabellingPanel
-from napari_autofocus.workflows.labelling_desk import LabellingDesk
+from napari_autofocus.workflows.labels.desk import LabellingDesk
 from napari_autofocus.workflows.simulate import simulate_stacks
 from napari_autofocus.workflows.simulation_settings import SimulationSettings
 

@@ -21,7 +21,7 @@ import atheris
 with atheris.instrument_imports(include=["napari_autofocus"]):
     from fuzz.registry import TARGETS
     from fuzz.run import SMALL_PLANE
-    from napari_autofocus.io import limits
+    from napari_autofocus.io.care import limits
 
 
 class Found(Exception):

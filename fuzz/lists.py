@@ -20,7 +20,7 @@ from fuzz.targets import Target, as_file
 from made_calibration import record as calibration_record
 from made_lenses import made_curve
 from made_records import hold_record, refocus_record, sweep_record
-from napari_autofocus.cli.lens_slide import read_steps
+from napari_autofocus.cli.parts.lens_slide import read_steps
 from napari_autofocus.focus.lens_curve import LensCurve
 from napari_autofocus.focus.zstack import FocusSettings, ZStack, judge_stack
 from napari_autofocus.io import write_stack
@@ -31,22 +31,22 @@ from napari_autofocus.labelling.painting import Painting
 from napari_autofocus.labelling.standing import StandingLabels
 from napari_autofocus.labelling.store import LabelStore
 from napari_autofocus.labelling.tables import export_labels, import_labels
-from napari_autofocus.models.stack_labels import StackLabels
+from napari_autofocus.models.labelled.labels import StackLabels
 from napari_autofocus.routines.acquire_config import AcquireConfig
-from napari_autofocus.routines.survey_record import SurveyRecord
+from napari_autofocus.routines.surveying.record import SurveyRecord
 from napari_autofocus.slide.focus_map import FocusMap, FocusPoint, fit_focus_map
-from napari_autofocus.workflows import calibration_record as calibrations
 from napari_autofocus.workflows import survey as surveys
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
-from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
-from napari_autofocus.workflows.focus_file import FocusRecord, read_focus, write_focus
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
+from napari_autofocus.workflows.acquire.plan import AcquisitionPlan
+from napari_autofocus.workflows.calibration import record as calibrations
+from napari_autofocus.workflows.labels.focus_file import FocusRecord, read_focus, write_focus
 from napari_autofocus.workflows.mda.maps import read_map_height
 from napari_autofocus.workflows.mda.saving import read_frames
 from napari_autofocus.workflows.mda.sequences import read_sequence
-from napari_autofocus.workflows.run_files import as_text, read_json, write_csv
+from napari_autofocus.workflows.runs.files import as_text, read_json, write_csv
 from napari_autofocus.workflows.simulate import prepare_folder
 from napari_autofocus.workflows.tuning_found import read_found
-from napari_autofocus.workflows.virtual_slide_book import SlideBook
+from napari_autofocus.workflows.virtual.slide_book import SlideBook
 
 _PLACES = Positions(
     (Position(0.0, 1.5, 2.5, "first"), Position(100.0, -20.0, 3.0, "second"), Position(7.0, 7.0, 1.0)), "XY", "Z"

@@ -27,7 +27,7 @@ from typing import Any
 from fuzz.edits import drawn, edited
 from fuzz.registry import TARGETS
 from fuzz.targets import Target
-from napari_autofocus.io import limits
+from napari_autofocus.io.care import limits
 
 SMALL_PLANE = 2**26
 """Bytes of a plane while fuzzing, so that a plane as large as may be does not count as a finding."""

@@ -13,9 +13,9 @@ import numpy as np
 
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.sharpness import sharpness
-from napari_autofocus.models.optics_check import check_optics
 from napari_autofocus.models.package import CardOptics, NetworkCard, TrainingRecord, VirtualCard
 from napari_autofocus.models.refocuser import TileDone, VirtualImage
+from napari_autofocus.models.seeing.optics_check import check_optics
 from napari_autofocus.optics import Objective
 
 OBJECTIVE = Objective.parse("20x/0.75", pixel_size_um=0.325)

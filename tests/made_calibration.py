@@ -9,16 +9,16 @@ import numpy as np
 
 from napari_autofocus.models.evaluation import Evaluation, FieldResult
 from napari_autofocus.optics import Objective
-from napari_autofocus.workflows.calibration_plan import CalibrationPlan
-from napari_autofocus.workflows.calibration_record import (
+from napari_autofocus.workflows.calibration.record import (
     CalibrationRecord,
     Installed,
     Proof,
     SetAside,
     Taught,
 )
-from napari_autofocus.workflows.calibration_verdict import judge
-from napari_autofocus.workflows.cross_validation import ErrorEstimate
+from napari_autofocus.workflows.calibration.verdict import judge
+from napari_autofocus.workflows.calibration_plan import CalibrationPlan
+from napari_autofocus.workflows.own.cross_validation import ErrorEstimate
 
 LENS = Objective.parse("20x/0.5", pixel_size_um=0.325)
 DOF_UM = LENS.dof_um

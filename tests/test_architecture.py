@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ MAY_IMPORT["__main__"] = {"cli"}
 # The demo opens napari, which only the widgets know.
 MAY_IMPORT["cli.demo"] = MAY_IMPORT["cli"] | {"cli", "widgets"}
 
+MODULES_IN_A_FOLDER = 26
+"""More than that nobody looks through."""
+
 GUI = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "napari", "magicgui", "superqt", "pyqtgraph", "vispy"}
 HARDWARE = {"pymmcore", "pymmcore_plus", "pymmcore_widgets", "useq"}
 LEARNING = {"torch", "onnxruntime", "safetensors", "bioimageio"}
@@ -56,7 +60,7 @@ KNOWN_BY: dict[str, set[str]] = {
     **{library: {"widgets"} for library in GUI},
     **{library: {"microscope", "workflows.mda"} for library in HARDWARE},
     **{library: {"models"} for library in LEARNING},
-    "ray": {"workflows.tuning_ray"},
+    "ray": {"workflows.tune.ray"},
     **{library: set() for library in ("pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal")},
 }
 
@@ -118,6 +122,19 @@ def _within(module: str, rooms: set[str]) -> bool:
 
 def test_every_module_stands_in_a_room() -> None:
     assert [name for name in MODULES if name and not _room(name)] == []
+
+
+def test_no_folder_holds_more_modules_than_one_looks_through() -> None:
+    folders = Counter(
+        path.parent.relative_to(SOURCE).as_posix() for name, path in MODULES.items() if "__" not in path.stem
+    )
+    assert {folder: count for folder, count in folders.items() if count > MODULES_IN_A_FOLDER} == {}
+
+
+def test_a_package_of_parts_has_a_name_of_its_own_and_says_what_it_holds() -> None:
+    packages = [path.parent for path in MODULES.values() if path.name == "__init__.py" and path.parent != SOURCE]
+    assert [package for package in packages if package.with_suffix(".py").exists()] == []
+    assert [path for path in SOURCE.rglob("*.py") if not (path.parent / "__init__.py").exists()] == []
 
 
 def test_imports_are_absolute() -> None:
@@ -246,7 +263,7 @@ def test_errors_of_our_own_are_no_runtime_errors() -> None:
         ("models", GUI | HARDWARE | LEARNING),
         ("focus", GUI | HARDWARE | LEARNING),
         ("focus.estimate", GUI | HARDWARE | LEARNING),
-        ("focus.decision", GUI | HARDWARE | LEARNING),
+        ("focus.deciding.decision", GUI | HARDWARE | LEARNING),
         ("focus.zstack", GUI | HARDWARE | LEARNING),
         ("simulation", GUI | HARDWARE | LEARNING),
         ("routines.sweep", GUI | HARDWARE | LEARNING),

@@ -34,7 +34,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_docs_name_exist(page: Path) -> None:
-    """Source files in tables and text, as `focus/selection.py`, are those of the package or of the project."""
+    """Source files in tables and text, as `focus/deciding/selection.py`, are those of the package or of the project."""
     named = set(re.findall(r"`([\w./]+/[\w.]+\.py)`", page.read_text(encoding="utf-8")))
     places = (ROOT, ROOT / "src" / "napari_autofocus", page.parent)
 

@@ -15,7 +15,7 @@ from fuzz.targets import Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_autofocus.io import limits
+from napari_autofocus.io.care import limits
 
 EDITS = st.builds(Edit, st.sampled_from(sorted(KINDS)), st.floats(0, 1, exclude_max=True), st.integers(0, 2**16 - 1))
 SLOW = ("model-", "commands")

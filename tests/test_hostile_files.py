@@ -22,15 +22,15 @@ from typer.testing import CliRunner
 from napari_autofocus.cli import app
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import open_stack
+from napari_autofocus.io.care.limits import is_below, is_plain_name
 from napari_autofocus.io.frames import open_frame
-from napari_autofocus.io.limits import is_below, is_plain_name
 from napari_autofocus.io.positions import read_positions
 from napari_autofocus.io.stacks import find_stacks
 from napari_autofocus.labelling import LabelStore
 from napari_autofocus.models.package.archive import read_archive
 from napari_autofocus.plain_json import read_plain_json
 from napari_autofocus.records import SweepRecord
-from napari_autofocus.workflows.focus_file import read_focus
+from napari_autofocus.workflows.labels.focus_file import read_focus
 from napari_autofocus.workflows.mda import read_sequence
 from napari_autofocus.workflows.simulate import prepare_folder
 

@@ -22,8 +22,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from napari_autofocus.focus.deciding.selection import SelectionSettings
 from napari_autofocus.focus.estimate import DecisionSettings, ImageOptics
-from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, NetworkCard, TrainingRecord
 from napari_autofocus.models.package.archive import write_archive
 from napari_autofocus.models.package.members import OUR_BLOCK, RDF, checksum_of, sha256_of

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from made_estimates import made_estimate
 from napari_autofocus.focus.estimate import FocusEstimate, ImageOptics
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.models.optics_check import check_optics
+from napari_autofocus.models.seeing.optics_check import check_optics
 from tiny_models import tiny_card
 
 

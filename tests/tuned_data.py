@@ -15,10 +15,10 @@ from napari_autofocus.models.samples import FieldSample
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.teaching import TeachingPlan
 from napari_autofocus.models.training import TrainingSettings
-from napari_autofocus.workflows.tuning_data import HELD_SHARE
+from napari_autofocus.workflows.tune.data import HELD_SHARE
+from napari_autofocus.workflows.tune.member import TuningJob
+from napari_autofocus.workflows.tune.plan import TuningSettings
 from napari_autofocus.workflows.tuning_found import Found, FoundLeg
-from napari_autofocus.workflows.tuning_member import TuningJob
-from napari_autofocus.workflows.tuning_plan import TuningSettings
 
 SIZE = 32
 PLAN = TeachingPlan(

@@ -14,7 +14,7 @@ import napari_autofocus.workflows.calibrate as calibrate_module
 from made_calibration import record, taught
 from napari_autofocus.cli import app
 from napari_autofocus.models.package import open_package
-from napari_autofocus.workflows.calibration_record import CalibrationRecord
+from napari_autofocus.workflows.calibration.record import CalibrationRecord
 from napari_autofocus.workflows.calibration_undo import install_again
 from tiny_models import tiny_file
 

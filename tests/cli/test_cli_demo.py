@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from napari_autofocus.cli import app
 from napari_autofocus.cli import demo as command
 from napari_autofocus.widgets import demo as window
-from napari_autofocus.widgets import refocus_film, tour
 from napari_autofocus.widgets.connecting import SimulatedChoice
-from napari_autofocus.widgets.tour_report import Stage, TourReport
+from napari_autofocus.widgets.show import refocus_film, tour
+from napari_autofocus.widgets.show.report import Stage, TourReport
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from napari_autofocus import __version__
 from napari_autofocus.cli import COMMANDS, app
-from napari_autofocus.cli.output import print_json, reserved_stdout
-from napari_autofocus.cli.progress import progress_bar
+from napari_autofocus.cli.parts.output import print_json, reserved_stdout
+from napari_autofocus.cli.parts.progress import progress_bar
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from napari_autofocus.cli import app
-from napari_autofocus.cli.options import parse_shape
+from napari_autofocus.cli.parts.options import parse_shape
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import open_stack
 

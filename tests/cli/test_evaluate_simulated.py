@@ -15,9 +15,10 @@ from typer.testing import CliRunner, Result
 
 from made_estimates import made_estimate
 from napari_autofocus.cli import app
-from napari_autofocus.models import pair_predictor, simulated_evaluation
+from napari_autofocus.models import pair_predictor
 from napari_autofocus.models.evaluation import Known
-from napari_autofocus.models.simulated_checks import CheckSettings, check_field
+from napari_autofocus.models.simulated import evaluation as simulated_evaluation
+from napari_autofocus.models.simulated.checks import CheckSettings, check_field
 from tiny_models import tiny_card, tiny_file
 
 

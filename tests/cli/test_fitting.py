@@ -12,7 +12,7 @@ import tifffile
 from typer.testing import CliRunner, Result
 
 from napari_autofocus.cli import app
-from napari_autofocus.cli.stand import usual_range_um
+from napari_autofocus.cli.parts.stand import usual_range_um
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE
 from napari_autofocus.optics import Objective
 from tiny_models import named_file

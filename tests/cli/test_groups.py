@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from napari_autofocus.cli.groups import spread_groups
+from napari_autofocus.cli.parts.groups import spread_groups
 
 
 @dataclass(frozen=True)

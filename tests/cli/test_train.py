@@ -18,9 +18,9 @@ from napari_autofocus.models.labelled_stacks import LabelledDataset, StackSkippe
 from napari_autofocus.models.package import open_package
 from napari_autofocus.models.teaching import FrameSeen
 from napari_autofocus.workflows import own_models
+from napari_autofocus.workflows.own.split import Split
 from napari_autofocus.workflows.own_models import OwnModel
 from napari_autofocus.workflows.own_plan import OwnSettings
-from napari_autofocus.workflows.own_split import Split
 from own_folders import write_stacks
 from tiny_models import tiny_file
 

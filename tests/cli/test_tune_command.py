@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from napari_autofocus.cli import app
 from napari_autofocus.models import extras
 from napari_autofocus.models.package import open_package
-from napari_autofocus.workflows.shipped_models import RECIPES
+from napari_autofocus.workflows.shipped.models import RECIPES
 from napari_autofocus.workflows.tuning_found import read_found, tuned, write_found
 from own_folders import write_stacks
 from tuned_data import made_found, shards

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.decision import decide
-from napari_autofocus.focus.decision_settings import DecisionSettings
+from napari_autofocus.focus.deciding.decision import decide
+from napari_autofocus.focus.deciding.settings import DecisionSettings
 from napari_autofocus.focus.estimate import FocusEstimate, PatchPrediction
 from napari_autofocus.focus.patches import PatchGrid
 

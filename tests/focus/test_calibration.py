@@ -9,9 +9,9 @@ import pytest
 from judged_fields import FIELD, PIXEL_UM, SETTINGS, judged, patches_of, places
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.calibration import CalibrationSamples, fit_calibration
-from napari_autofocus.focus.decision_settings import Calibration
-from napari_autofocus.focus.uncertainty import (
+from napari_autofocus.focus.deciding.calibration import CalibrationSamples, fit_calibration
+from napari_autofocus.focus.deciding.settings import Calibration
+from napari_autofocus.focus.deciding.uncertainty import (
     FieldFeatures,
     direction_probability,
     field_features,

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from judged_fields import FIELD, PIXEL_UM, SETTINGS, judged, patches_of, places, relief_patches
 
-from napari_autofocus.focus.decision_settings import Calibration, DecisionSettings
+from napari_autofocus.focus.deciding.settings import Calibration, DecisionSettings
 from napari_autofocus.focus.estimate import FocusEstimate, PatchPrediction
 
 rng = np.random.default_rng

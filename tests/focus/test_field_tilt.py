@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from judged_fields import FIELD, PIXEL_UM, SETTINGS, patches_of, places
 
-from napari_autofocus.focus.decision import decide
+from napari_autofocus.focus.deciding.decision import decide
+from napari_autofocus.focus.deciding.field_tilt import FieldTilt, mean_tilt
 from napari_autofocus.focus.estimate import FocusEstimate
-from napari_autofocus.focus.field_tilt import FieldTilt, mean_tilt
 
 CORNERS = places(40, 3)
 WIDTH_UM = FIELD[1] * PIXEL_UM

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_autofocus.focus.pooling import (
+from napari_autofocus.focus.deciding.pooling import (
     effective_count,
     excess_spread,
     expected_spread,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.deciding.selection import SelectionSettings, choose_patches, patches_inside
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.focus.selection import SelectionSettings, choose_patches, patches_inside
 
 HALF = PatchGrid((640, 768), 128, 64)
 

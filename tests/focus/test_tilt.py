@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_fields import FIELD, PIXEL_UM, SETTINGS, patches_of, places
 
-from napari_autofocus.focus.reading import Reading
-from napari_autofocus.focus.tilt import fit_tilt
+from napari_autofocus.focus.deciding.reading import Reading
+from napari_autofocus.focus.deciding.tilt import fit_tilt
 
 slopes = st.floats(-0.05, 0.05)
 

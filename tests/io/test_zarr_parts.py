@@ -25,8 +25,9 @@ from hypothesis import strategies as st
 from numcodecs import LZ4, Blosc, Delta, FixedScaleOffset, Zstd
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.io import limits, open_stack, zarr_parts
-from napari_autofocus.io.zarr_parts import bounded, read_part
+from napari_autofocus.io import open_stack
+from napari_autofocus.io.care import limits, zarr_parts
+from napari_autofocus.io.care.zarr_parts import bounded, read_part
 from napari_autofocus.io.zarr_slide import open_slide
 
 PLANES = np.random.default_rng(3).integers(0, 4000, (3, 16, 16), dtype=np.uint16)

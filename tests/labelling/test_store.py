@@ -18,7 +18,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.labelling import Label, LabelStore, export_labels, import_labels
 from napari_autofocus.labelling.opinions import Opinion, consensus
 from napari_autofocus.labelling.tables import export_consensus
-from napari_autofocus.models.stack_labels import StackLabels
+from napari_autofocus.models.labelled.labels import StackLabels
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from napari_autofocus.microscope import ownership
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.ownership import Ownership
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.routines.owning import owning
+from napari_autofocus.routines.running.owning import owning
 from rigs import RigMaker
 
 PATIENT_S = 60.0

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from toys import SHORT, Toy
 
 from napari_autofocus.errors import AutofocusError
-from napari_autofocus.models.distributed import PartDone, agree, is_main, joined, main_first, share_of
+from napari_autofocus.models.learning.distributed import PartDone, agree, is_main, joined, main_first, share_of
 from napari_autofocus.models.training import train
 
 

@@ -13,8 +13,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models import checkpoint
-from napari_autofocus.models.checkpoint import load_checkpoint, save_checkpoint
+from napari_autofocus.models.learning import checkpoint
+from napari_autofocus.models.learning.checkpoint import load_checkpoint, save_checkpoint
 
 STATE = {"step": 3, "loss": 0.25, "history": [{"score": 1.5}]}
 _Learning = tuple[nn.Module, nn.Module, torch.optim.Optimizer]

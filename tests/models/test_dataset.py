@@ -14,9 +14,9 @@ from made_fields import SIZE, made_dataset, made_field, random_frame
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.models.dataset import Dataset, Picking, write_shard
-from napari_autofocus.models.frame import ModelFrame
-from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
+from napari_autofocus.models.seeing.frame import ModelFrame
+from napari_autofocus.models.seeing.overview import overview_of
 
 
 def _write(folder: Path, *fields: FieldSample, name: str = "shard-0000", **picking: Any) -> Path:

@@ -21,7 +21,7 @@ from napari_autofocus.models.dataset_evaluation import (
     FrameJudged,
     evaluate_dataset,
 )
-from napari_autofocus.models.disturbed_frames import Disturbance
+from napari_autofocus.models.disturbed.frames import Disturbance
 from napari_autofocus.models.labelled_stacks import ReadingSettings
 from napari_autofocus.optics import PRESETS
 

@@ -14,7 +14,7 @@ from made_fields import weights
 from safetensors.torch import load_file
 from toys import SHORT, Toy, assert_same, finish
 
-from napari_autofocus.models.distributed import (
+from napari_autofocus.models.learning.distributed import (
     agree,
     barrier,
     is_main,
@@ -90,7 +90,7 @@ def test_a_process_that_dies_ends_all_with_a_sentence_and_a_checkpoint(tmp_path:
 def test_every_sample_is_somebodys(
     rank: int, count: int, share: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_autofocus.models.distributed._is_joined", lambda: True)
+    monkeypatch.setattr("napari_autofocus.models.learning.distributed._is_joined", lambda: True)
     monkeypatch.setattr("torch.distributed.get_rank", lambda: rank)
     monkeypatch.setattr("torch.distributed.get_world_size", lambda: count)
     own = share_of(8)

@@ -12,7 +12,7 @@ from made_fields import both_kinds, made_dataset
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.disturbances import Disturbances, as_jpeg, in_motion
+from napari_autofocus.models.disturbed.disturbances import Disturbances, as_jpeg, in_motion
 from napari_autofocus.models.tasks import DefocusTask, Holding
 
 

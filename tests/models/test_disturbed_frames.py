@@ -11,7 +11,7 @@ import pytest
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.disturbed_frames import (
+from napari_autofocus.models.disturbed.frames import (
     KINDS,
     Disturbance,
     disturbed,

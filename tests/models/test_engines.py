@@ -11,13 +11,13 @@ import torch
 from napari_autofocus.errors import InputError
 from napari_autofocus.models import networks
 from napari_autofocus.models.defocus import DefocusNetwork
-from napari_autofocus.models.engines import OnnxEngine, TorchEngine
 from napari_autofocus.models.importance import ImportanceNetwork
 from napari_autofocus.models.networks import load_networks, network_card
 from napari_autofocus.models.package import NetworkCard, open_package
 from napari_autofocus.models.package.members import DEFOCUS_WEIGHTS
 from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.predictor import load_model
+from napari_autofocus.models.seeing.engines import OnnxEngine, TorchEngine
 from tiny_models import (
     OPTICS,
     Members,

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_autofocus.models.exposure_check import check_exposure
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.package import ModelCard, TrainingRecord
 from napari_autofocus.models.predictor import load_model
+from napari_autofocus.models.seeing.exposure_check import check_exposure
+from napari_autofocus.models.seeing.frame import ModelFrame
 from napari_autofocus.simulation import Scene
 from tiny_models import OPTICS, flat_frame, tiny_card, write_tiny
 

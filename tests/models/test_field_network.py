@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.decision_settings import DecisionSettings
+from napari_autofocus.focus.deciding.pooling import pool
+from napari_autofocus.focus.deciding.reading import Reading
+from napari_autofocus.focus.deciding.settings import DecisionSettings
 from napari_autofocus.focus.estimate import PatchPrediction
-from napari_autofocus.focus.pooling import pool
-from napari_autofocus.focus.reading import Reading
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.field_network import FieldNetwork, SoftChoice
+from napari_autofocus.models.field.network import FieldNetwork, SoftChoice
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 
 LOOKING = ImportanceSettings(reduction=8, patch_px=32, stride_px=16, widths=(4,))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made_fields_whole import GLASS, GRID, plane_of, whole_fields
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models.disturbances import Disturbances
-from napari_autofocus.models.field_masking import EmptySlide, keep_only, left_of
-from napari_autofocus.models.field_samples import ShownFields, batch_of, sample_of, turned_plane, with_few_left
+from napari_autofocus.models.disturbed.disturbances import Disturbances
+from napari_autofocus.models.field.masking import EmptySlide, keep_only, left_of
+from napari_autofocus.models.field.samples import ShownFields, batch_of, sample_of, turned_plane, with_few_left
 
 REDUCTION = 8
 STILL = ShownFields(patches=6, disturbances=Disturbances(gain_jitter=0))

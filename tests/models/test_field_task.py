@@ -16,11 +16,11 @@ from toys import assert_same, finish
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.disturbances import Disturbances
+from napari_autofocus.models.disturbed.disturbances import Disturbances
+from napari_autofocus.models.field.network import FieldNetwork, SoftChoice
+from napari_autofocus.models.field.samples import ShownFields
+from napari_autofocus.models.field.task import FieldErrors, FieldTask
 from napari_autofocus.models.field_dataset import FieldDataset
-from napari_autofocus.models.field_network import FieldNetwork, SoftChoice
-from napari_autofocus.models.field_samples import ShownFields
-from napari_autofocus.models.field_task import FieldErrors, FieldTask
 from napari_autofocus.models.field_teaching import TogetherPlan, teach_together
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.tasks import Holding

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
+from napari_autofocus.models.seeing.frame import ModelFrame
 
 SMALL = ImportanceSettings(reduction=8, patch_px=32, stride_px=16, widths=(8,))
 

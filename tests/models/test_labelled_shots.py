@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from napari_autofocus.focus.registration import moved
-from napari_autofocus.models.labelled_shots import (
+from napari_autofocus.models.labelled.records import LabelledDataset, LabelledStack, StackSkipped
+from napari_autofocus.models.labelled.shots import (
     AlignedPlanes,
     ShotReach,
     count_measured,
@@ -17,7 +18,6 @@ from napari_autofocus.models.labelled_shots import (
     measured_trios,
     trios,
 )
-from napari_autofocus.models.stack_records import LabelledDataset, LabelledStack, StackSkipped
 from own_folders import texture_stack
 
 REACH = ShotReach((0.3, 3.3), 1.0, 1.0)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.models.frame import ModelFrame
+from napari_autofocus.models.seeing.frame import ModelFrame
 
 GRID_SIZE, GRID_STEP, REDUCTION = 16, 8, 4
 

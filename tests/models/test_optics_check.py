@@ -6,7 +6,7 @@ import pytest
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import ImageOptics
-from napari_autofocus.models.optics_check import check_optics, differences
+from napari_autofocus.models.seeing.optics_check import check_optics, differences
 from napari_autofocus.optics import Objective
 from tiny_models import OBJECTIVE, OPTICS, tiny_card
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.models.overview import overview_of
+from napari_autofocus.models.seeing.overview import overview_of
 
 
 @pytest.mark.parametrize("reduction", [1, 2, 4, 6, 8])

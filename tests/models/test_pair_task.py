@@ -12,8 +12,8 @@ from napari_autofocus.focus.sharpness import sharpness
 from napari_autofocus.models.dataset import Dataset, Picking, write_shard
 from napari_autofocus.models.defocus import ChannelNormalisation, DefocusNetwork, DefocusSettings
 from napari_autofocus.models.difference import difference_image
-from napari_autofocus.models.pair_task import PairTask, ShownShots, as_jpeg
-from napari_autofocus.models.simulated_pairs import SimulatedPairs, pair_optics, simulate_pair_fields, simulate_pairs
+from napari_autofocus.models.pair.task import PairTask, ShownShots, as_jpeg
+from napari_autofocus.models.simulated.pairs import SimulatedPairs, pair_optics, simulate_pair_fields, simulate_pairs
 from napari_autofocus.models.tasks import Holding
 
 FIELDS = SimulatedPairs(

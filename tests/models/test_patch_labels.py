@@ -9,7 +9,7 @@ from napari_autofocus.focus.curve import FocusCurve
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.focus.zstack import PatchFocus, StackFocus
 from napari_autofocus.labelling.painting import Painting
-from napari_autofocus.models.patch_labels import PatchesSaid, PatchLabel, PatchSaid, patch_labels
+from napari_autofocus.models.labelled.patches import PatchesSaid, PatchLabel, PatchSaid, patch_labels
 
 
 @pytest.fixture

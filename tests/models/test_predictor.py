@@ -14,9 +14,9 @@ import pytest
 import napari_autofocus
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import DecisionSettings, FocusPredictor, ImageOptics
-from napari_autofocus.models.engines import Engine, OnnxEngine
 from napari_autofocus.models.package import open_package
 from napari_autofocus.models.predictor import MOST_BESIDE_LIVE, ModelPredictor, every_patch, load_model
+from napari_autofocus.models.seeing.engines import Engine, OnnxEngine
 from napari_autofocus.optics import Objective
 from tiny_models import OPTICS, PATCH, STRIDE, flat_frame, tiny_file
 

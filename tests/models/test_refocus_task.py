@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models.refocus_evaluation import evaluate_refocus, refocus_figures, sharper_of
-from napari_autofocus.models.refocus_samples import FULL_SCALE, RefocusDataset, RefocusSample, write_refocus_shard
-from napari_autofocus.models.refocus_task import RefocusTask, ShownPairs, photographed, psnr_db
-from napari_autofocus.models.simulated_places import SimulatedPlaces, simulate_places, simulate_shots
+from napari_autofocus.models.refocus.evaluation import evaluate_refocus, refocus_figures, sharper_of
+from napari_autofocus.models.refocus.samples import FULL_SCALE, RefocusDataset, RefocusSample, write_refocus_shard
+from napari_autofocus.models.refocus.task import RefocusTask, ShownPairs, photographed, psnr_db
+from napari_autofocus.models.simulated.places import SimulatedPlaces, simulate_places, simulate_shots
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.training import TrainingSettings, train
 from napari_autofocus.models.tsva import TsvaNetwork, TsvaSettings, ordered

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models.refocus_tiles import Joined, padded, spans
+from napari_autofocus.models.refocus.tiles import Joined, padded, spans
 
 SIZES = {"size": st.integers(1, 700), "tile_px": st.integers(64, 300), "overlap_px": st.integers(0, 24)}
 

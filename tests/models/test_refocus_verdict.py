@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_autofocus.focus.registration import Shift, moved
-from napari_autofocus.models.frame import ModelFrame
-from napari_autofocus.models.refocus_verdict import MOST_DOUBT, MOST_SHARE, Findings, judge, may_be_taken_out
+from napari_autofocus.models.refocus.verdict import MOST_DOUBT, MOST_SHARE, Findings, judge, may_be_taken_out
+from napari_autofocus.models.seeing.frame import ModelFrame
 from tiny_refocusers import recovered, shots_of, texture, tiny_refocuser
 
 TRUTH = texture()

@@ -15,7 +15,7 @@ from napari_autofocus.models.suggestion import Sight, suggest_model
 from napari_autofocus.optics import Objective
 from napari_autofocus.routines.refocus import refocus
 from napari_autofocus.routines.refocus_config import RefocusConfig
-from napari_autofocus.workflows.shipped_models import RECIPES
+from napari_autofocus.workflows.shipped.models import RECIPES
 from napari_autofocus.workflows.trial_slides import TrialSlides
 from napari_autofocus.workflows.trials import run_trials
 

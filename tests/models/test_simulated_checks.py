@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import DecisionSettings
 from napari_autofocus.focus.sharpness import sharpness
-from napari_autofocus.models.disturbed_frames import Disturbance
+from napari_autofocus.models.disturbed.frames import Disturbance
 from napari_autofocus.models.evaluation import KnownFrame, KnownPair
-from napari_autofocus.models.simulated_checks import (
+from napari_autofocus.models.simulated.checks import (
     FIRST_SEED,
     CheckSettings,
     check_field,
     check_lens,
     check_stains,
 )
-from napari_autofocus.models.simulated_evaluation import evaluate_simulated
+from napari_autofocus.models.simulated.evaluation import evaluate_simulated
 from napari_autofocus.optics import Objective
 from tiny_models import OBJECTIVE, tiny_card
 

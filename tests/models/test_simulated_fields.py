@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_autofocus.models import simulated_fields
 from napari_autofocus.models.samples import FieldSample
-from napari_autofocus.models.simulated_fields import (
+from napari_autofocus.models.simulated import fields as simulated_fields
+from napari_autofocus.models.simulated.fields import (
     SimulatedFields,
     cover_glass_waves,
     off_nominal,
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_field() -> None:
 def test_the_same_seed_gives_the_same_field_in_another_process() -> None:
     script = (
         "import numpy as np; from zlib import crc32\n"
-        "from napari_autofocus.models.simulated_fields import SimulatedFields, simulate_field\n"
+        "from napari_autofocus.models.simulated.fields import SimulatedFields, simulate_field\n"
         "field = simulate_field(SimulatedFields(shape=(256, 256), planes=5), 5)\n"
         "arrays = [*field.frames, field.defocus_um, field.importance]\n"
         "print(*[crc32(np.ascontiguousarray(array).tobytes()) for array in arrays])"

@@ -14,7 +14,7 @@ from napari_autofocus.io import write_stack
 from napari_autofocus.labelling import LabelStore
 from napari_autofocus.labelling.opinions import BRENNER, BRENNER_SOURCE, Opinion
 from napari_autofocus.labelling.painting import KEY, Painting
-from napari_autofocus.models.stack_labels import StackLabels
+from napari_autofocus.models.labelled.labels import StackLabels
 from napari_autofocus.optics import PRESETS
 
 MakeStack = Callable[..., ZStack]

@@ -18,10 +18,10 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.disturbances import Disturbances
+from napari_autofocus.models.disturbed.disturbances import Disturbances
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
-from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
+from napari_autofocus.models.seeing.overview import overview_of
 from napari_autofocus.models.tasks import DefocusTask, Holding, ImportanceTask, turned
 
 LOOKING = ImportanceSettings(reduction=8, patch_px=SIZE, stride_px=STRIDE, widths=(4,))

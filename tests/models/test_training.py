@@ -16,9 +16,10 @@ from torch import Tensor
 from toys import SHORT, Toy, assert_same, finish, timeless
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models import training, training_run
+from napari_autofocus.models import training
+from napari_autofocus.models.learning import run as training_run
+from napari_autofocus.models.learning.network import groups
 from napari_autofocus.models.training import TrainingSettings, train
-from napari_autofocus.models.training_network import groups
 
 
 def _stopped_after(steps: int, task: Toy, settings: TrainingSettings, checkpoint: Path) -> None:

@@ -12,9 +12,9 @@ from torch import nn
 from toys import SHORT, Toy, assert_same, finish
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.models.learning.run import Run
+from napari_autofocus.models.learning.settings import Leg
 from napari_autofocus.models.training import TrainingSettings, train
-from napari_autofocus.models.training_run import Run
-from napari_autofocus.models.training_settings import Leg
 
 COURSE = (Leg(0.5, 0.02, 0.8, 0.1, 0.3), Leg(1.0, 0.004, 0.95, 0.0, 0.0))
 

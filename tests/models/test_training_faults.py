@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from toys import SHORT, Toy, assert_same, finish
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models import checkpoint
+from napari_autofocus.models.learning import checkpoint
+from napari_autofocus.models.learning.records import RunState
+from napari_autofocus.models.learning.watch import has_exploded
 from napari_autofocus.models.training import TrainingSettings, train
-from napari_autofocus.models.training_records import RunState
-from napari_autofocus.models.training_watch import has_exploded
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kills_training.py"
 SHARP = TrainingSettings(samples=1600, batch=16, validate_every=80, warmup=0, learning_rate=0.001)

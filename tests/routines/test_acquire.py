@@ -14,7 +14,7 @@ from napari_autofocus.errors import ForeignMove, FrameError, HardwareError, Inpu
 from napari_autofocus.focus.curve import judge_curve
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.routines.acquire import AcquireConfig, AcquireRecord, acquire
-from napari_autofocus.routines.acquire_content import ContentVerdict
+from napari_autofocus.routines.acquiring.content import ContentVerdict
 
 BEST_UM = 1.3
 SMALL = AcquireConfig(range_um=2.0, step_um=0.5, patch_px=16)

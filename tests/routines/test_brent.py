@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from napari_autofocus.records import CurvePoint
-from napari_autofocus.routines.brent import brent_maximum
+from napari_autofocus.routines.sweeping.brent import brent_maximum
 
 
 def search(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_autofocus.records import CurvePoint
-from napari_autofocus.routines.judging import Judgement, JudgeSettings, Look, judge_looks, merged, noise_bound
+from napari_autofocus.routines.sweeping.judging import Judgement, JudgeSettings, Look, judge_looks, merged, noise_bound
 
 
 @pytest.mark.parametrize(("count", "factor"), [(2, 7.96), (3, 3.08), (4, 2.27), (10, 1.47)])

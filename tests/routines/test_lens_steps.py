@@ -12,8 +12,8 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.lens_curve import LensFacts
 from napari_autofocus.microscope.protocol import Image
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.routines.lens.steps import SlideStep, StepsConfig, calibrate_lens_on_steps, raw_curve
 from napari_autofocus.routines.lens_config import LensRecord
-from napari_autofocus.routines.lens_steps import SlideStep, StepsConfig, calibrate_lens_on_steps, raw_curve
 from rigs import RigMaker, TextureScene
 
 FACTS = LensFacts("Lens", "Current-mA", "mA")

@@ -483,7 +483,7 @@ class Peaked(FakeMicroscope):
 
 
 def test_a_sweep_helps_where_the_model_is_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.sweep_run.sharpness", lambda image, *_, **__: float(image.mean()))
+    monkeypatch.setattr("napari_autofocus.routines.sweeping.run.sharpness", lambda image, *_, **__: float(image.mean()))
     microscope = Peaked(3.4)
     record = run(microscope, model(unsure), replace(CONFIG, sweep=SWEEP))
     assert (record.outcome, record.method) == ("focused", "one-shot, sweep")
@@ -493,7 +493,7 @@ def test_a_sweep_helps_where_the_model_is_unsure(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_sweep_that_finds_nothing_leaves_the_drive_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.sweep_run.sharpness", lambda image, *_, **__: 20.0)
+    monkeypatch.setattr("napari_autofocus.routines.sweeping.run.sharpness", lambda image, *_, **__: 20.0)
     microscope = Peaked(3.4)
     record = run(microscope, model(unsure), replace(CONFIG, sweep=SWEEP))
     assert record.outcome == "reverted"
@@ -501,7 +501,7 @@ def test_a_sweep_that_finds_nothing_leaves_the_drive_at_the_start(monkeypatch: p
 
 
 def test_closing_it_during_the_sweep_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.sweep_run.sharpness", lambda image, *_, **__: float(image.mean()))
+    monkeypatch.setattr("napari_autofocus.routines.sweeping.run.sharpness", lambda image, *_, **__: float(image.mean()))
     microscope, kept = Peaked(3.4), []
     steps = refocus(microscope, model(unsure), replace(CONFIG, sweep=SWEEP), keep=kept.append)
     while next(steps).phase != "sweep":
@@ -709,7 +709,7 @@ def near(defocus_um: float) -> FocusEstimate:
 def test_an_unsure_frame_near_focus_counts_where_pictures_or_distances_agree(
     monkeypatch: pytest.MonkeyPatch, sharper: bool | None, left_um: float, outcome: str
 ) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.refocus_belief.sharper_than_start", lambda _: sharper)
+    monkeypatch.setattr("napari_autofocus.routines.refocusing.belief.sharper_than_start", lambda _: sharper)
     microscope = stand(5.0)
     record = run(microscope, model(calls={0: lambda d: flat_at(d - left_um), 1: near}))
     assert record.outcome == outcome
@@ -720,7 +720,7 @@ def test_an_unsure_frame_near_focus_counts_where_pictures_or_distances_agree(
 
 
 def test_a_blurred_copy_of_the_first_frame_is_not_in_focus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.refocus_belief.sharper_than_start", lambda _: False)
+    monkeypatch.setattr("napari_autofocus.routines.refocusing.belief.sharper_than_start", lambda _: False)
     microscope = stand(5.0)
     record = run(microscope, model())
     assert record.outcome == "reverted"

@@ -15,7 +15,7 @@ from napari_autofocus.models.package import CardOptics
 from napari_autofocus.optics import Objective
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.routines.refocus import RefocusConfig, refocus
-from napari_autofocus.routines.track_sharpness import SharpnessWatch
+from napari_autofocus.routines.tracking.sharpness import SharpnessWatch
 from napari_autofocus.simulation.cameras import usual_camera
 from napari_autofocus.simulation.scene import Scene
 from rigs import RigMaker

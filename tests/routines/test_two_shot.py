@@ -198,7 +198,7 @@ def test_pairs_that_contradict_each_other_are_not_believed(start_um: float, then
 
 
 def test_a_blurred_copy_of_the_start_is_not_in_focus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.refocus_belief.sharper_than_start", lambda _: False)
+    monkeypatch.setattr("napari_autofocus.routines.refocusing.belief.sharper_than_start", lambda _: False)
     microscope = stand(-5.0)
     record = run(microscope, pair())
     assert record.outcome == "reverted"
@@ -306,7 +306,8 @@ def test_a_distance_that_the_model_cannot_bear_is_refused_before_anything_moves(
 
 
 def test_a_sweep_helps_where_the_pair_is_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_autofocus.routines.sweep_run.sharpness", lambda image, *_, **__: -float(image.mean()))
+    target = "napari_autofocus.routines.sweeping.run.sharpness"
+    monkeypatch.setattr(target, lambda image, *_, **__: -float(image.mean()))
     sweep = SweepConfig(method="uniform", range_um=6.0, step_um=1.0, polarity="max", noise_frames=1)
     record = run(stand(3.4), pair(said("unsure")), replace(CONFIG, sweep=sweep))
     assert record.method == "two-shot, sweep"

@@ -7,7 +7,7 @@ from fake_microscope import FakeDrive
 
 from napari_autofocus.errors import ForeignMove, HardwareError, MoveRefused
 from napari_autofocus.microscope.clock import VirtualClock
-from napari_autofocus.routines.watch import WatchedDrive
+from napari_autofocus.routines.running.watch import WatchedDrive
 
 
 @pytest.fixture

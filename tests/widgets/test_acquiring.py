@@ -12,10 +12,10 @@ from pytestqt.qtbot import QtBot
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import find_stacks, open_stack
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets.acquire_area import AREA_LAYER
+from napari_autofocus.widgets.acquire.area import AREA_LAYER
 from napari_autofocus.widgets.acquiring import AcquiringPanel
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
 
 WAIT_MS = 60_000
 AtRest = Callable[[], None]

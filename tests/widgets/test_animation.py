@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.widgets.animation import Film, without_noise
+from napari_autofocus.widgets.show.animation import Film, without_noise
 
 
 class FakeViewer:

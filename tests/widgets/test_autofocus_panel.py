@@ -26,7 +26,7 @@ from truthful_model import TruthfulModel
 @pytest.fixture(autouse=True)
 def no_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is loaded behind the back of a test."""
-    monkeypatch.setattr("napari_autofocus.widgets.model_choice.installed_models", lambda: iter(()))
+    monkeypatch.setattr("napari_autofocus.widgets.estimate.model_choice.installed_models", lambda: iter(()))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.widgets.choices import SlideChoice
 from napari_autofocus.widgets.frames import LiveView
-from napari_autofocus.widgets.slide_section import SlideForm
+from napari_autofocus.widgets.stand.slide import SlideForm
 
 
 def frame(brightest: int, kind: type = np.uint16, shape: tuple[int, ...] = (64, 80)) -> Frame:

@@ -17,8 +17,8 @@ from napari_autofocus.models.package import open_package
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.widgets.calibrating import CalibrationPanel
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.workflows.calibration_record import CalibrationRecord
-from napari_autofocus.workflows.calibration_steps import CalibrationStep
+from napari_autofocus.workflows.calibration.record import CalibrationRecord
+from napari_autofocus.workflows.calibration.steps import CalibrationStep
 from tiny_models import tiny_bytes, tiny_file
 
 Panel = CalibrationPanel

@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QOpenGLContext
 
-from napari_autofocus.widgets.canvas_context import keep_context
+from napari_autofocus.widgets.layers.canvas_context import keep_context
 from napari_autofocus.widgets.session import Session
 
 # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.

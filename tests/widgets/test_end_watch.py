@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets import end_watch
-from napari_autofocus.widgets.end_watch import EndWatch
+from napari_autofocus.widgets.parts import end_watch
+from napari_autofocus.widgets.parts.end_watch import EndWatch
 from napari_autofocus.widgets.session import Connection, Session
 
 # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.

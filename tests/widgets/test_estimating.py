@@ -18,7 +18,7 @@ from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.models.package import open_package
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.estimating import LiveEstimator
 from napari_autofocus.widgets.focus_state import Estimated
 from napari_autofocus.widgets.session import Session
 from tiny_models import OBJECTIVE, flat_frame, tiny_file

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets.focus_map import FocusMapPanel
-from napari_autofocus.widgets.focus_map_layers import MESH, POINTS
+from napari_autofocus.widgets.map.layers import MESH, POINTS
 from napari_autofocus.widgets.session import Connection, Session
 from rigs import RigMaker, TextureScene
 from truthful_model import TruthfulModel

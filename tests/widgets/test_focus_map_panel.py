@@ -18,7 +18,7 @@ from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.slide.focus_map import FocusMap, FocusPoint
 from napari_autofocus.widgets.focus_map import FocusMapPanel
-from napari_autofocus.widgets.focus_map_layers import PLAN, POINTS, SURFACE
+from napari_autofocus.widgets.map.layers import PLAN, POINTS, SURFACE
 from napari_autofocus.widgets.session import Connection, Session
 from rigs import RigMaker, TextureScene
 from truthful_model import TruthfulModel

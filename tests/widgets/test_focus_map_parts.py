@@ -11,13 +11,13 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.slide.focus_map import FocusPoint, fit_focus_map
-from napari_autofocus.widgets.focus_map_book import MapBook
-from napari_autofocus.widgets.focus_map_compare import difference_of
-from napari_autofocus.widgets.focus_map_judge import JudgeSection
-from napari_autofocus.widgets.focus_map_layers import MESH, PLAN, POINTS, SURFACE, MapLayers
-from napari_autofocus.widgets.focus_map_marks import face_colours
-from napari_autofocus.widgets.focus_map_picture import limits_of, mesh_of, picture_of, spacing_of, stretch_for
-from napari_autofocus.widgets.focus_map_view import nearest_point
+from napari_autofocus.widgets.map.book import MapBook
+from napari_autofocus.widgets.map.compare import difference_of
+from napari_autofocus.widgets.map.judge import JudgeSection
+from napari_autofocus.widgets.map.layers import MESH, PLAN, POINTS, SURFACE, MapLayers
+from napari_autofocus.widgets.map.marks import face_colours
+from napari_autofocus.widgets.map.picture import limits_of, mesh_of, picture_of, spacing_of, stretch_for
+from napari_autofocus.widgets.map.view import nearest_point
 
 
 def tilted(side: int = 5, *, lift_um: float = 0.0) -> tuple[FocusPoint, ...]:

@@ -11,11 +11,11 @@ from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
 from napari_autofocus.io.fused import fused_origin
-from napari_autofocus.widgets.depth_layer import is_depth
+from napari_autofocus.widgets.estimate.seeing import is_source
 from napari_autofocus.widgets.fusing import FusingPanel
-from napari_autofocus.widgets.seeing import is_source
+from napari_autofocus.widgets.layers.depth import is_depth
+from napari_autofocus.widgets.layers.stack_layer import METADATA_KEY
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.stack_layer import METADATA_KEY
 from stacks import blurred_stack
 
 

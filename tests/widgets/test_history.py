@@ -5,7 +5,7 @@ import math
 import pytest
 from pytestqt.qtbot import QtBot
 
-from napari_autofocus.widgets.history import HistoryPlot
+from napari_autofocus.widgets.estimate.history import HistoryPlot
 
 
 class Hands:

@@ -14,11 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.focus.estimate import FocusEstimate, PatchPrediction
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets.holding import HoldSection
-from napari_autofocus.widgets.holding_plot import DriftPlot
+from napari_autofocus.widgets.hold.plot import DriftPlot
+from napari_autofocus.widgets.hold.tab import HoldSection
+from napari_autofocus.widgets.parts.theme import theme_colours
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.widgets.theme import theme_colours
-from napari_autofocus.workflows.drift_log import Look
+from napari_autofocus.workflows.runs.drift_log import Look
 
 
 class Card:

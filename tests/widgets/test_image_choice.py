@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.image_choice import ImageChoice
 from napari_autofocus.widgets.focus_state import OVERLAY
-from napari_autofocus.widgets.image_choice import ImageChoice
 from napari_autofocus.widgets.session import Connection, Session
 from truthful_model import TruthfulModel
 

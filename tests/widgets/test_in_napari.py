@@ -13,8 +13,8 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.widgets.parts.theme import theme_colours
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.widgets.theme import theme_colours
 
 pytestmark = [
     pytest.mark.gui,

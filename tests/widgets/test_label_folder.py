@@ -17,10 +17,10 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.io import write_stack
 from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.labelling.painting import IMPORTANT, UNIMPORTANT
-from napari_autofocus.widgets.label_annotator import FOLDER_VARIABLE
+from napari_autofocus.widgets.label.annotator import FOLDER_VARIABLE
 from napari_autofocus.widgets.labelling import LabellingPanel
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.workflows.labelling_desk import LabellingDesk
+from napari_autofocus.workflows.labels.desk import LabellingDesk
 from stacks import blurred_stack
 
 BEST_UM = (3.0, 4.4, 5.0, 3.6)

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_autofocus.io import write_stack
-from napari_autofocus.widgets.label_annotator import FOLDER_VARIABLE
+from napari_autofocus.widgets.label.annotator import FOLDER_VARIABLE
 from stacks import blurred_stack
 
 pytestmark = [

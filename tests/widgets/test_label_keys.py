@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
-from napari_autofocus.widgets.label_keys import KEYS, LabelKeys, hint, key_card
-from napari_autofocus.widgets.shortcuts import PROPOSE_KEY, REFOCUS_KEY, UNDO_KEY
+from napari_autofocus.widgets.label.keys import KEYS, LabelKeys, hint, key_card
+from napari_autofocus.widgets.parts.shortcuts import PROPOSE_KEY, REFOCUS_KEY, UNDO_KEY
 
 VIEWER_WIDE = (
     "napari:toggle_ndisplay",

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
-from napari_autofocus.widgets.label_prefetch import Prefetch
+from napari_autofocus.widgets.label.prefetch import Prefetch
 from stacks import blurred_stack
 
 PATHS = [Path(f"s{number}") for number in range(5)]

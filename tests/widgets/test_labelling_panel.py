@@ -10,8 +10,8 @@ from napari.layers import Image
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QTableView, QWidget
 
-from napari_autofocus.widgets import stack_layer
 from napari_autofocus.widgets.labelling import LabellingPanel
+from napari_autofocus.widgets.layers import stack_layer
 from napari_autofocus.widgets.session import Session
 
 BEST_UM = 1.2

@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets import model_choice
-from napari_autofocus.widgets.model_choice import ModelChoice
+from napari_autofocus.widgets.estimate import model_choice
+from napari_autofocus.widgets.estimate.model_choice import ModelChoice
 from napari_autofocus.widgets.session import Session
 from tiny_models import Members, forge, repacked, tiny_file
 

@@ -18,10 +18,10 @@ from napari_autofocus.models.suggestion import Sight
 from napari_autofocus.optics import Objective
 from napari_autofocus.simulation.cameras import usual_camera
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.widgets.model_choice import ModelChoice
-from napari_autofocus.widgets.model_fit import _WHY_NOT, label_fits
+from napari_autofocus.widgets.estimate.model_choice import ModelChoice
+from napari_autofocus.widgets.estimate.model_fit import _WHY_NOT, label_fits
+from napari_autofocus.widgets.estimate.sight import look_at
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.widgets.sight import look_at
 from tiny_models import named_file
 
 TWENTY = Objective.parse("20x/0.75", pixel_size_um=0.325)

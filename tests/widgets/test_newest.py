@@ -7,7 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.widgets.newest import NewestOnly
+from napari_autofocus.widgets.estimate.newest import NewestOnly
 
 
 class Gate:

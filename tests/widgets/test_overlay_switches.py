@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from made_estimates import made_estimate
 from napari_autofocus.widgets.focus_state import Estimated, FocusState, Seen
-from napari_autofocus.widgets.overlay_switches import OverlaySwitches
+from napari_autofocus.widgets.overlay.region import RegionTool
+from napari_autofocus.widgets.overlay.switches import OverlaySwitches
 from napari_autofocus.widgets.overlays import FocusOverlays
-from napari_autofocus.widgets.region import RegionTool
 
 SHAPE = (128, 160)
 

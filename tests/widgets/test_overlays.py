@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from made_estimates import made_estimate
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import PatchPrediction
+from napari_autofocus.widgets.estimate.seeing import is_source
 from napari_autofocus.widgets.focus_state import Estimated, FocusState, Seen
 from napari_autofocus.widgets.overlays import FocusOverlays
-from napari_autofocus.widgets.seeing import is_source
 
 SHAPE = (160, 192)
 IMPORTANCE, DEFOCUS, PATCHES = "Content importance", "Patch defocus (DOF)", "Chosen patches (µm)"

@@ -12,7 +12,7 @@ from qtpy.QtCore import QCoreApplication
 
 from napari_autofocus.errors import HardwareError
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets.paced import PacedJob
+from napari_autofocus.widgets.parts.paced import PacedJob
 from napari_autofocus.widgets.session import Session
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
-from napari_autofocus.widgets.pads import XY_ARROWS, Z_ARROWS, Gathered, StepPad
+from napari_autofocus.widgets.stand.pads import XY_ARROWS, Z_ARROWS, Gathered, StepPad
 
 
 def test_buttons_and_keys_ask_for_the_same_steps(qtbot: QtBot) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_autofocus.focus.estimate import PatchPrediction
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.widgets.patch_cells import PatchCells
+from napari_autofocus.widgets.overlay.patch_cells import PatchCells
 
 
 def patches_of(grid: PatchGrid, importance: np.ndarray) -> list[PatchPrediction]:

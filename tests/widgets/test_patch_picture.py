@@ -7,7 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from made_estimates import made_patches
-from napari_autofocus.widgets.patch_picture import LONGEST_SIDE_PX, Mark, is_bright, marks_of, number, paint
+from napari_autofocus.widgets.overlay.patch_picture import LONGEST_SIDE_PX, Mark, is_bright, marks_of, number, paint
 
 SHAPE = (200, 300)
 

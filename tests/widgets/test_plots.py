@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
+from napari_autofocus.widgets.parts.theme import theme_colours
 from napari_autofocus.widgets.plots import FocusCurvePlot
-from napari_autofocus.widgets.theme import theme_colours
 
 
 @pytest.fixture

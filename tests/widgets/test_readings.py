@@ -7,7 +7,7 @@ import pytest
 from made_estimates import MadeCard, empty_estimate, made_estimate
 from napari_autofocus.focus.estimate import FocusEstimate
 from napari_autofocus.models.package import ModelCard
-from napari_autofocus.widgets.readings import card_details, card_sentence, measured_um, reading_of
+from napari_autofocus.widgets.estimate.readings import card_details, card_sentence, measured_um, reading_of
 
 SHAPE = (128, 160)
 

@@ -9,10 +9,10 @@ from pytestqt.qtbot import QtBot
 from made_estimates import WARNING, MadeCard, empty_estimate, made_estimate
 from napari_autofocus.errors import InputError, OpticsRefused
 from napari_autofocus.focus.estimate import FocusEstimate
+from napari_autofocus.widgets.estimate.gauge import Gauge
+from napari_autofocus.widgets.estimate.readout import Readout, needle_of
 from napari_autofocus.widgets.focus_state import Estimated, FocusState, Seen
-from napari_autofocus.widgets.gauge import Gauge
-from napari_autofocus.widgets.readout import Readout, needle_of
-from napari_autofocus.widgets.theme import theme_colours
+from napari_autofocus.widgets.parts.theme import theme_colours
 
 SHAPE = (128, 160)
 

@@ -16,7 +16,7 @@ from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.routines.refocus_config import Composite, RefocusStep
-from napari_autofocus.widgets.refocusing import RefocusSection
+from napari_autofocus.widgets.refocus.tab import RefocusSection
 from napari_autofocus.widgets.session import Connection, Session
 from truthful_model import TruthfulModel
 

@@ -9,10 +9,10 @@ import pytest
 from napari.components import ViewerModel
 
 from made_estimates import made_estimate
+from napari_autofocus.focus.deciding.selection import patches_inside
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.focus.selection import patches_inside
 from napari_autofocus.widgets.focus_state import Estimated, FocusState, Seen
-from napari_autofocus.widgets.region import REGION_LAYER, RegionTool
+from napari_autofocus.widgets.overlay.region import REGION_LAYER, RegionTool
 
 SHAPE = (160, 192)
 SCALE, TRANSLATE = (0.5, 0.5), (10.0, 20.0)

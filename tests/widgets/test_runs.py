@@ -17,9 +17,9 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from made_records import hold_record, refocus_record, sweep_record
 from napari_autofocus.records import HoldEnd, Outcome
 from napari_autofocus.widgets.autofocus import AutofocusPanel
-from napari_autofocus.widgets.run_words import HOLD_WORDS, OUTCOME_WORDS, sentence_of
+from napari_autofocus.widgets.run.model import MODEL_COLUMN
+from napari_autofocus.widgets.run.words import HOLD_WORDS, OUTCOME_WORDS, sentence_of
 from napari_autofocus.widgets.runs import _PICTURES, _RECORDS, _TABLE, RunsTable
-from napari_autofocus.widgets.runs_model import MODEL_COLUMN
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.workflows.run_log import RunLog, read_json
 

@@ -10,7 +10,7 @@ from made_estimates import made_estimate
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.records import RefocusRecord, SweepRecord
 from napari_autofocus.routines.refocus_config import Phase, Proposal, RefocusStep
-from napari_autofocus.widgets.sentences import (
+from napari_autofocus.widgets.parts.sentences import (
     PHASES,
     plain_um,
     proposal_sentence,

@@ -13,7 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets import commands, session_keys
+from napari_autofocus.widgets import commands
+from napari_autofocus.widgets.parts import session_keys
 from napari_autofocus.widgets.session import NOT_CONNECTED, Connection, Session
 
 

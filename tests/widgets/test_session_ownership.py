@@ -13,7 +13,7 @@ from useq import MDASequence
 from napari_autofocus.errors import InputError, MicroscopeTaken
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.routines.owning import owning
+from napari_autofocus.routines.running.owning import owning
 from napari_autofocus.widgets import session as session_module
 from napari_autofocus.widgets.session import Connection, Session
 

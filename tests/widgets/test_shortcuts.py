@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QWidget
 
-from napari_autofocus.widgets.shortcuts import (
+from napari_autofocus.widgets.parts.shortcuts import (
     HALT_KEY,
     LIVE_KEY,
     PROPOSE_KEY,

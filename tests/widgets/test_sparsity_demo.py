@@ -11,8 +11,8 @@ from npe2 import PluginManager
 
 from napari_autofocus.cli.demo import demo
 from napari_autofocus.errors import InputError
-from napari_autofocus.widgets.sparsity_demo import run_sparsity
-from napari_autofocus.workflows.sparsity_records import SLIDES, SparsitySettings
+from napari_autofocus.widgets.show.sparsity_demo import run_sparsity
+from napari_autofocus.workflows.sparse.records import SLIDES, SparsitySettings
 
 SMALL = SparsitySettings(shape=(256, 320), slides=(SLIDES[0], SLIDES[3]))
 

@@ -9,12 +9,12 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+from napari_autofocus.widgets.parts.theme import theme_colours
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.sparsity_layer import LAYER
-from napari_autofocus.widgets.sparsity_table import lesson, row_of
+from napari_autofocus.widgets.sparsity.layer import LAYER
+from napari_autofocus.widgets.sparsity.table import lesson, row_of
 from napari_autofocus.widgets.sparsity_tour import SparsityPanel
-from napari_autofocus.widgets.theme import theme_colours
-from napari_autofocus.workflows.sparsity_records import SLIDES, Answer, SparsitySettings
+from napari_autofocus.workflows.sparse.records import SLIDES, Answer, SparsitySettings
 
 PATIENCE_MS = 60_000
 SETTINGS = SparsitySettings(shape=(256, 320), slides=(SLIDES[0], SLIDES[3]))

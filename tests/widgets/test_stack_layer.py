@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.widgets import stack_layer
+from napari_autofocus.widgets.layers import stack_layer
 
 PLANES = 5
 

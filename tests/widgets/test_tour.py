@@ -11,10 +11,10 @@ from npe2 import PluginManager
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from napari_autofocus.widgets import tour
 from napari_autofocus.widgets.connecting import SimulatedChoice
-from napari_autofocus.widgets.refocus_film import film_refocus
-from napari_autofocus.widgets.tour import run_tour
+from napari_autofocus.widgets.show import tour
+from napari_autofocus.widgets.show.refocus_film import film_refocus
+from napari_autofocus.widgets.show.tour import run_tour
 from napari_autofocus.workflows.run_log import read_json
 
 pytestmark = [

@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from fake_refocuser import virtual_card
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE, InstalledModel
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_choice import TrainingChoice
-from napari_autofocus.widgets.train_kinds import SCRATCH, bases_of, kind_choice, offer_kinds
+from napari_autofocus.widgets.train.choice import TrainingChoice
+from napari_autofocus.widgets.train.kinds import SCRATCH, bases_of, kind_choice, offer_kinds
 from tiny_models import tiny_card
 
 

@@ -10,13 +10,13 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_progress import TrainingProgressView
-from napari_autofocus.widgets.train_refocuser import RefocuserResult
-from napari_autofocus.widgets.train_run import TrainingRun
-from napari_autofocus.widgets.train_words import doing_words, learning_facts, refocuser_facts, refocuser_headline
+from napari_autofocus.widgets.train.progress import TrainingProgressView
+from napari_autofocus.widgets.train.refocuser import RefocuserResult
+from napari_autofocus.widgets.train.run import TrainingRun
+from napari_autofocus.widgets.train.words import doing_words, learning_facts, refocuser_facts, refocuser_headline
 from napari_autofocus.widgets.training import TrainingPanel
-from napari_autofocus.widgets.virtual_model import VirtualModelChoice
-from napari_autofocus.workflows.training_steps import Gain, Learning, RefocuserMade, line_of, record_of
+from napari_autofocus.widgets.virtual.model import VirtualModelChoice
+from napari_autofocus.workflows.training.steps import Gain, Learning, RefocuserMade, line_of, record_of
 from tiny_refocusers import tiny_refocuser_file
 
 STEP = Learning("refocus", loss=32.0, learning_rate=5e-4, seconds=60.0, seconds_left=120.0, score=1.25)

@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.models.library import USER_FOLDER_VARIABLE
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_choice import FOLDS
+from napari_autofocus.widgets.train.choice import FOLDS
 from napari_autofocus.widgets.training import TrainingPanel
-from napari_autofocus.workflows.training_request import TrainingFolder
+from napari_autofocus.workflows.training.request import TrainingFolder
 from own_folders import write_stacks
 
 PATIENCE_MS = 400_000

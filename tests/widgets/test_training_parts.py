@@ -13,13 +13,13 @@ from qtpy.QtWidgets import QMessageBox
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_curves import LearningCurves
-from napari_autofocus.widgets.train_names import free_name, name_like, target_of
-from napari_autofocus.widgets.train_result import TrainingResult
-from napari_autofocus.widgets.train_run import TrainingRun
-from napari_autofocus.widgets.train_scatter import DefocusScatter
-from napari_autofocus.widgets.train_unfinished import UnfinishedTrainings
-from napari_autofocus.widgets.train_words import (
+from napari_autofocus.widgets.train.curves import LearningCurves
+from napari_autofocus.widgets.train.names import free_name, name_like, target_of
+from napari_autofocus.widgets.train.result import TrainingResult
+from napari_autofocus.widgets.train.run import TrainingRun
+from napari_autofocus.widgets.train.scatter import DefocusScatter
+from napari_autofocus.widgets.train.unfinished import UnfinishedTrainings
+from napari_autofocus.widgets.train.words import (
     dataset_words,
     doing_words,
     learning_facts,
@@ -27,8 +27,8 @@ from napari_autofocus.widgets.train_words import (
     made_headline,
     minutes,
 )
-from napari_autofocus.workflows.training_request import TrainingFolder, TrainingRequest
-from napari_autofocus.workflows.training_steps import Answer, DatasetSeen, Learning, TrainingMade, Working
+from napari_autofocus.workflows.training.request import TrainingFolder, TrainingRequest
+from napari_autofocus.workflows.training.steps import Answer, DatasetSeen, Learning, TrainingMade, Working
 from tiny_models import tiny_file
 
 STEP = Learning("defocus", loss=1.0, learning_rate=2e-4, seconds=30.0, seconds_left=270.0)

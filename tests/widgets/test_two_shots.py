@@ -16,7 +16,7 @@ from napari_autofocus.models.library import USER_FOLDER_VARIABLE
 from napari_autofocus.optics import Objective
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.widgets.autofocus import AutofocusPanel
-from napari_autofocus.widgets.difference_layer import NAME as DIFFERENCE
+from napari_autofocus.widgets.layers.difference import NAME as DIFFERENCE
 from napari_autofocus.widgets.session import Connection, Session
 from tiny_pairs import PAIR, tiny_pair_file
 from truthful_model import TruthfulModel

@@ -9,7 +9,7 @@ from napari_autofocus.errors import MoveRefused
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.records import SweepRecord
-from napari_autofocus.widgets.undoing import Place, UndoStack, go_back
+from napari_autofocus.widgets.refocus.undoing import Place, UndoStack, go_back
 
 
 def record(start_um: float, end_um: float) -> SweepRecord:

@@ -17,12 +17,12 @@ from pytestqt.qtbot import QtBot
 from delete_now import delete_now
 from fake_refocuser import OBJECTIVE, FakeRefocuser
 from napari_autofocus.microscope.simulated import SimulatedRig
+from napari_autofocus.widgets.layers.stack_layer import METADATA_KEY, plane_shown
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.stack_layer import METADATA_KEY, plane_shown
-from napari_autofocus.widgets.virtual_blink import grid_of
+from napari_autofocus.widgets.virtual.blink import grid_of
+from napari_autofocus.widgets.virtual.stack import planes_around
+from napari_autofocus.widgets.virtual.words import NO_IMAGES, NO_MODEL
 from napari_autofocus.widgets.virtual_refocus import VirtualRefocusPanel
-from napari_autofocus.widgets.virtual_stack import planes_around
-from napari_autofocus.widgets.virtual_words import NO_IMAGES, NO_MODEL
 
 WAIT_MS = 60_000
 BEST_UM = 1.0

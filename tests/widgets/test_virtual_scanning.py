@@ -15,9 +15,9 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.routines.acquire_places import Area
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.virtual_scan_wish import ScanWish
-from napari_autofocus.widgets.virtual_scanning import ScanSection
-from napari_autofocus.widgets.virtual_words import NOT_CONNECTED
+from napari_autofocus.widgets.virtual.scan_wish import ScanWish
+from napari_autofocus.widgets.virtual.scanning import ScanSection
+from napari_autofocus.widgets.virtual.words import NOT_CONNECTED
 
 WAIT_MS = 120_000
 

@@ -13,8 +13,8 @@ from qtpy.QtCore import QTimer
 from napari_autofocus.errors import HardwareError, InputError, RoutineTimeout
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.widgets.focus_state import Estimated, Seen
+from napari_autofocus.widgets.parts.waiting import Waiting
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.waiting import Waiting
 
 
 def later(act: object) -> None:

@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.simulated import SimulatedRig
-from napari_autofocus.widgets import watching
 from napari_autofocus.widgets.microscope import MicroscopePanel
 from napari_autofocus.widgets.session import Connection, Session
+from napari_autofocus.widgets.stand import watching
 
 AtRest = Callable[[], None]
 

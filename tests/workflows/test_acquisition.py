@@ -16,9 +16,9 @@ from napari_autofocus.io.zarr_writing import ZarrStackWriter
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.routines.acquire_config import AcquireConfig, AcquireStep
+from napari_autofocus.workflows.acquire.book import BOOK, AcquisitionBook
+from napari_autofocus.workflows.acquire.plan import AcquisitionPlan
 from napari_autofocus.workflows.acquisition import AcquisitionResult, acquire_stacks
-from napari_autofocus.workflows.acquisition_book import BOOK, AcquisitionBook
-from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
 
 LENS = Objective.parse("20x/0.75")
 PLAN = AcquisitionPlan(

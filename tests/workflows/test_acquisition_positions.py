@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.routines.acquire_places import Area, grid_in, grid_places, random_places
-from napari_autofocus.workflows.acquisition_positions import parse_positions
+from napari_autofocus.workflows.acquire.positions import parse_positions
 
 TRIANGLE = Area(((0.0, 0.0), (1000.0, 0.0), (0.0, 1000.0)))
 

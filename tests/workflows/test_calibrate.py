@@ -16,10 +16,10 @@ from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.models.package import open_package
 from napari_autofocus.optics import Objective
 from napari_autofocus.workflows.calibrate import calibrate
-from napari_autofocus.workflows.calibration_apart import teach_apart
+from napari_autofocus.workflows.calibration.apart import teach_apart
+from napari_autofocus.workflows.calibration.record import CalibrationRecord, SetAside, Taught, read_record
+from napari_autofocus.workflows.calibration.steps import PHASES, CalibrationStep
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, undertaking
-from napari_autofocus.workflows.calibration_record import CalibrationRecord, SetAside, Taught, read_record
-from napari_autofocus.workflows.calibration_steps import PHASES, CalibrationStep
 from napari_autofocus.workflows.calibration_undo import install_again, undo_calibration
 from rigs import TextureScene
 from tiny_models import OBJECTIVE, tiny_bytes, tiny_file

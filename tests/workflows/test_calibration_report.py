@@ -12,9 +12,9 @@ import pytest
 from made_calibration import record
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.metrics import accuracy
-from napari_autofocus.workflows.calibration_record import CalibrationRecord, read_record
-from napari_autofocus.workflows.calibration_report import page_of, write_report
-from napari_autofocus.workflows.svg_plots import ticks
+from napari_autofocus.workflows.calibration.record import CalibrationRecord, read_record
+from napari_autofocus.workflows.calibration.report import page_of, write_report
+from napari_autofocus.workflows.reports.svg_plots import ticks
 
 EMPTY = {"meta", "line", "circle", "polygon", "polyline", "rect", "br"}
 

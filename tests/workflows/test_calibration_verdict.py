@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from made_calibration import DOF_UM, estimate, evaluation, proof, taught
-from napari_autofocus.workflows.calibration_verdict import ended, judge
+from napari_autofocus.workflows.calibration.verdict import ended, judge
 
 PROOFS = tuple(proof(number) for number in range(1, 11))
 

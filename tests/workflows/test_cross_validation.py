@@ -10,7 +10,7 @@ import pytest
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.evaluation import Evaluation
 from napari_autofocus.models.metrics import FieldResult
-from napari_autofocus.workflows.cross_validation import ErrorEstimate, estimate_error
+from napari_autofocus.workflows.own.cross_validation import ErrorEstimate, estimate_error
 
 
 def answers(stacks: int, error_dof: float, *, spread: float = 0.2, wrong: float = 0.0, seed: int = 0) -> Evaluation:

@@ -11,7 +11,8 @@ import pytest
 
 from made_records import hold_record, refocus_record, sweep_record
 from napari_autofocus.records import TrackRecord, TrackSample
-from napari_autofocus.workflows.drift_log import (
+from napari_autofocus.workflows.run_log import RunLog
+from napari_autofocus.workflows.runs.drift_log import (
     Look,
     append_look,
     drift_of_looks,
@@ -21,7 +22,6 @@ from napari_autofocus.workflows.drift_log import (
     newest_series,
     write_looks,
 )
-from napari_autofocus.workflows.run_log import RunLog
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RATE_UM_H = 30.0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_autofocus.focus.decision_settings import DecisionSettings
+from napari_autofocus.focus.deciding.settings import DecisionSettings
 from napari_autofocus.models.metrics import FieldResult
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

@@ -17,8 +17,8 @@ from made_estimates import WARNING, empty_estimate, made_estimate, made_patches
 from napari_autofocus.focus.estimate import FocusEstimate, PatchPrediction
 from napari_autofocus.io.frames import Frame
 from napari_autofocus.optics import Objective
-from napari_autofocus.workflows.estimate_report import draw_estimate, save_estimate_report
-from napari_autofocus.workflows.frame_panels import colour_limit_um, heatmap, number_of
+from napari_autofocus.workflows.reports.estimate import draw_estimate, save_estimate_report
+from napari_autofocus.workflows.reports.frame_panels import colour_limit_um, heatmap, number_of
 
 LENS = Objective.parse("20x/0.75")
 SHAPE = (96, 128)

@@ -14,8 +14,8 @@ from PIL import Image
 from drawn_words import misplaced, said
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.evaluation import Evaluation, FieldResult
-from napari_autofocus.workflows.evaluation_panels import by_true_defocus, share_refused
-from napari_autofocus.workflows.evaluation_report import draw_evaluation, key_figures, save_evaluation_report
+from napari_autofocus.workflows.reports.evaluation import draw_evaluation, key_figures, save_evaluation_report
+from napari_autofocus.workflows.reports.evaluation_panels import by_true_defocus, share_refused
 
 
 def field(true_um: float, error_um: float = 0.1, **others: object) -> FieldResult:

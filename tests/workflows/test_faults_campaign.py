@@ -16,7 +16,7 @@ import pytest
 from napari_autofocus.microscope.drives import StageDrive
 from napari_autofocus.microscope.frames import RepeatGuard
 from napari_autofocus.microscope.travel import TravelRules
-from napari_autofocus.routines.run_guard import RunGuard
+from napari_autofocus.routines.running.guard import RunGuard
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 QUICK = ("refocus", "refocus by two shots", "sweep", "hold", "follow a map", "survey", "overview")

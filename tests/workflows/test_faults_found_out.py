@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 NAMES = (

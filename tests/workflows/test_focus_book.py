@@ -15,7 +15,7 @@ import pytest
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, judge_stack
 from napari_autofocus.io import open_stack, write_stack
 from napari_autofocus.workflows.batch import LabelSettings
-from napari_autofocus.workflows.focus_book import BESIDE, FocusBook, state_of
+from napari_autofocus.workflows.labels.focus_book import BESIDE, FocusBook, state_of
 
 MakeStack = Callable[..., ZStack]
 PATCHES = FocusSettings(patch_px=32)

@@ -19,9 +19,9 @@ from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.labelling.painting import Painting
 from napari_autofocus.models.labelled_stacks import LabelledDataset, read_dataset
 from napari_autofocus.optics import PRESETS
-from napari_autofocus.workflows.brenner_labels import store_brenner
-from napari_autofocus.workflows.labelling_brenner import StackMeasured
-from napari_autofocus.workflows.labelling_desk import LabellingDesk
+from napari_autofocus.workflows.labels.brenner import StackMeasured
+from napari_autofocus.workflows.labels.brenner_labels import store_brenner
+from napari_autofocus.workflows.labels.desk import LabellingDesk
 
 MakeStack = Callable[..., ZStack]
 STACKS = ("a.ome.tif", "b.ome.tif", "sub/c.ome.tif")

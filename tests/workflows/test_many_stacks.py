@@ -19,12 +19,13 @@ from napari_autofocus.io import write_stack
 from napari_autofocus.labelling import LabelStore
 from napari_autofocus.labelling.opinions import BRENNER, opinion_of
 from napari_autofocus.models.labelled_stacks import LabelledDataset, ReadingSettings, read_dataset
-from napari_autofocus.workflows import focus_book, spread_measuring
 from napari_autofocus.workflows.batch import BatchResult, PlaneMeasured, StackLabelled, Step, label_stacks
-from napari_autofocus.workflows.brenner_labels import store_brenner
-from napari_autofocus.workflows.focus_book import BESIDE
+from napari_autofocus.workflows.labels import focus_book
+from napari_autofocus.workflows.labels.brenner_labels import store_brenner
+from napari_autofocus.workflows.labels.focus_book import BESIDE
 from napari_autofocus.workflows.spread import Workers
-from napari_autofocus.workflows.spread_measuring import dataset_measurer
+from napari_autofocus.workflows.spreading import measuring as spread_measuring
+from napari_autofocus.workflows.spreading.measuring import dataset_measurer
 
 MakeStack = Callable[..., ZStack]
 COMMAND = [sys.executable, "-c", "from napari_autofocus.cli import main; main()", "label"]

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.deciding.selection import SelectionSettings
 from napari_autofocus.focus.estimate import DecisionSettings, ImageOptics
-from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.networks import network_card

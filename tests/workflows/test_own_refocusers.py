@@ -13,22 +13,22 @@ import pytest
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.io import write_stack
-from napari_autofocus.models.labelled_shots import ShotReach
+from napari_autofocus.models.labelled.records import LabelledStack
+from napari_autofocus.models.labelled.shots import ShotReach
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import VirtualPackage, open_virtual_package
 from napari_autofocus.models.package.writing import write_virtual_package
-from napari_autofocus.models.refocus_dataset import PairJudged, RefocusEvaluation, evaluate_refocuser
+from napari_autofocus.models.refocus.dataset import PairJudged, RefocusEvaluation, evaluate_refocuser
 from napari_autofocus.models.refocuser import load_refocuser
-from napari_autofocus.models.stack_records import LabelledStack
 from napari_autofocus.models.teaching import StageProgress
 from napari_autofocus.models.tsva import TsvaNetwork
+from napari_autofocus.workflows.own.places import gain_of, samples_of
+from napari_autofocus.workflows.own.report import write_own_report
+from napari_autofocus.workflows.own.settings import OwnSettings
 from napari_autofocus.workflows.own_models import OwnRefocuser, OwnStep, train_own
-from napari_autofocus.workflows.own_places import gain_of, samples_of
-from napari_autofocus.workflows.own_report import write_own_report
-from napari_autofocus.workflows.own_settings import OwnSettings
-from napari_autofocus.workflows.training_child import look, train
-from napari_autofocus.workflows.training_request import TrainingRequest
-from napari_autofocus.workflows.training_steps import DatasetSeen, Learning, RefocuserMade, line_of, record_of
+from napari_autofocus.workflows.training.child import look, train
+from napari_autofocus.workflows.training.request import TrainingRequest
+from napari_autofocus.workflows.training.steps import DatasetSeen, Learning, RefocuserMade, line_of, record_of
 from own_folders import FACTS, texture_stack, write_stacks
 from tiny_models import tiny_file
 from tiny_refocusers import recovered, tiny_network, tiny_refocuser_file, tiny_virtual_card

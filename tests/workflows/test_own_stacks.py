@@ -14,8 +14,8 @@ from napari_autofocus.labelling import LabelStore
 from napari_autofocus.labelling.store import Label
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.labelled_stacks import LabelledStack, ReadingSettings, read_dataset
-from napari_autofocus.workflows.own_split import split_stacks
-from napari_autofocus.workflows.own_stacks import covered_range_um, patch_focus_um, store_patches
+from napari_autofocus.workflows.own.split import split_stacks
+from napari_autofocus.workflows.own.stacks import covered_range_um, patch_focus_um, store_patches
 from own_folders import texture_stack, write_stacks
 
 

@@ -13,9 +13,9 @@ import pytest
 from made_records import hold_record, refocus_record, sweep_record
 from napari_autofocus.errors import InputError
 from napari_autofocus.routines.refocus_config import Composite
-from napari_autofocus.workflows.run_entry import THUMBNAIL_WIDTH_PX, thumbnails
-from napari_autofocus.workflows.run_files import COLUMNS, picture_folder
 from napari_autofocus.workflows.run_log import RunEntry, RunLog, read_json
+from napari_autofocus.workflows.runs.entry import THUMBNAIL_WIDTH_PX, thumbnails
+from napari_autofocus.workflows.runs.files import COLUMNS, picture_folder
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

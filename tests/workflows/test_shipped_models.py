@@ -15,12 +15,13 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.models.evaluation import KnownFrame
 from napari_autofocus.models.importance import ImportanceSettings
 from napari_autofocus.models.package import open_package
-from napari_autofocus.models.simulated_fields import FIELDS_OF_ONE_OPTICS, SimulatedFields, simulate_frames
+from napari_autofocus.models.simulated.fields import FIELDS_OF_ONE_OPTICS, SimulatedFields, simulate_frames
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, TeachingPlan
 from napari_autofocus.models.training import TrainingSettings
 from napari_autofocus.optics import PRESETS
-from napari_autofocus.workflows import shipped_data, shipped_models
-from napari_autofocus.workflows.shipped_models import FIELDS_A_SHARD, RECIPES, Recipe, ShardWritten, make_model
+from napari_autofocus.workflows.shipped import data as shipped_data
+from napari_autofocus.workflows.shipped import models as shipped_models
+from napari_autofocus.workflows.shipped.models import FIELDS_A_SHARD, RECIPES, Recipe, ShardWritten, make_model
 
 BRIEF = TrainingSettings(samples=8, batch=4, validate_every=8)
 SMALL = SimulatedFields(

@@ -13,15 +13,17 @@ import pytest
 from napari_autofocus.models.defocus import DefocusSettings
 from napari_autofocus.models.evaluation import KnownPair
 from napari_autofocus.models.importance import ImportanceSettings
+from napari_autofocus.models.pair.task import ShownShots
 from napari_autofocus.models.pair_predictor import load_pair_model
-from napari_autofocus.models.pair_task import ShownShots
-from napari_autofocus.models.simulated_fields import FIELDS_OF_ONE_OPTICS
-from napari_autofocus.models.simulated_pairs import SimulatedPairs, simulate_pairs
+from napari_autofocus.models.simulated.fields import FIELDS_OF_ONE_OPTICS
+from napari_autofocus.models.simulated.pairs import SimulatedPairs, simulate_pairs
 from napari_autofocus.models.teaching import FrameSeen, StageProgress, TeachingPlan
 from napari_autofocus.models.training import TrainingSettings
-from napari_autofocus.workflows import shipped_data, shipped_models, shipped_pairs
-from napari_autofocus.workflows.shipped_data import ShardWritten
-from napari_autofocus.workflows.shipped_pairs import FIELDS_A_SHARD, PAIR_RECIPES, PairRecipe, make_pair_model
+from napari_autofocus.workflows.shipped import data as shipped_data
+from napari_autofocus.workflows.shipped import models as shipped_models
+from napari_autofocus.workflows.shipped import pairs as shipped_pairs
+from napari_autofocus.workflows.shipped.data import ShardWritten
+from napari_autofocus.workflows.shipped.pairs import FIELDS_A_SHARD, PAIR_RECIPES, PairRecipe, make_pair_model
 
 MINIATURE = PairRecipe(
     name="miniature-pair-20x",

@@ -11,14 +11,14 @@ import pytest
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.networks import load_refocus_network
 from napari_autofocus.models.package import open_virtual_package
-from napari_autofocus.models.refocus_evaluation import ShotsResult
-from napari_autofocus.models.refocus_teaching import recovering
-from napari_autofocus.models.simulated_places import SimulatedPlaces
+from napari_autofocus.models.refocus.evaluation import ShotsResult
+from napari_autofocus.models.refocus.teaching import recovering
+from napari_autofocus.models.simulated.places import SimulatedPlaces
 from napari_autofocus.models.training import TrainingProgress, TrainingSettings
 from napari_autofocus.models.tsva import METHODS, TsvaNetwork, TsvaSettings
-from napari_autofocus.workflows import shipped_refocusers
-from napari_autofocus.workflows.shipped_data import ShardWritten
-from napari_autofocus.workflows.shipped_refocusers import RECIPES, Making, RefocusRecipe, make_refocuser
+from napari_autofocus.workflows.shipped import refocusers as shipped_refocusers
+from napari_autofocus.workflows.shipped.data import ShardWritten
+from napari_autofocus.workflows.shipped.refocusers import RECIPES, Making, RefocusRecipe, make_refocuser
 
 MINIATURE = RefocusRecipe(
     name="miniature-virtual",

@@ -13,8 +13,7 @@ from napari_autofocus.models.predictor import ModelPredictor, load_model
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.workflows.sparsity import climbing_answer, find_field, sparsity_fields
-from napari_autofocus.workflows.sparsity_records import (
+from napari_autofocus.workflows.sparse.records import (
     EVERY_PATCH,
     HILL_CLIMBING,
     OURS,
@@ -26,6 +25,7 @@ from napari_autofocus.workflows.sparsity_records import (
     SparsitySettings,
     SparsityStep,
 )
+from napari_autofocus.workflows.sparsity import climbing_answer, find_field, sparsity_fields
 
 SETTINGS = SparsitySettings(shape=(384, 448))
 

@@ -14,9 +14,9 @@ from made_estimates import empty_estimate, made_estimate, made_patches
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.frames import Frame
 from napari_autofocus.optics import Objective
-from napari_autofocus.workflows.sparsity_answers import reach_um, words_of
-from napari_autofocus.workflows.sparsity_figure import draw_sparsity, save_sparsity_figure
-from napari_autofocus.workflows.sparsity_records import EVERY_PATCH, HILL_CLIMBING, WHOLE_IMAGE, Answer, SparsityField
+from napari_autofocus.workflows.sparse.answers import reach_um, words_of
+from napari_autofocus.workflows.sparse.figure import draw_sparsity, save_sparsity_figure
+from napari_autofocus.workflows.sparse.records import EVERY_PATCH, HILL_CLIMBING, WHOLE_IMAGE, Answer, SparsityField
 
 SHAPE = (512, 612)
 LENS = Objective.parse("20x/0.75")

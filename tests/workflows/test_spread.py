@@ -12,8 +12,8 @@ from distributed import Client, LocalCluster
 from spread_functions import die_of_seven, die_once, process_of, square
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.workflows import spread_cluster
 from napari_autofocus.workflows.spread import HERE, Finished, Unfinished, Waiting, Workers, spread
+from napari_autofocus.workflows.spreading import cluster as spread_cluster
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from napari_autofocus.models.disturbed_frames import Disturbance
+from napari_autofocus.models.disturbed.frames import Disturbance
 from napari_autofocus.models.pair_predictor import load_focus_model
-from napari_autofocus.models.simulated_checks import CheckSettings
-from napari_autofocus.models.simulated_evaluation import SimulatedEvaluation, evaluate_simulated
-from napari_autofocus.workflows import spread_models
+from napari_autofocus.models.simulated.checks import CheckSettings
+from napari_autofocus.models.simulated.evaluation import SimulatedEvaluation, evaluate_simulated
 from napari_autofocus.workflows.spread import HERE, Finished, Workers
-from napari_autofocus.workflows.spread_checking import spread_check
+from napari_autofocus.workflows.spreading import models as spread_models
+from napari_autofocus.workflows.spreading.checking import spread_check
 from tiny_models import tiny_file
 
 SLIDES = CheckSettings(

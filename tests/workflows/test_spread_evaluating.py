@@ -13,9 +13,9 @@ from napari_autofocus.io import write_stack
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation, EvaluationSettings, evaluate_dataset
 from napari_autofocus.models.predictor import load_model
 from napari_autofocus.optics import PRESETS
-from napari_autofocus.workflows import spread_models
 from napari_autofocus.workflows.spread import HERE, Finished, Workers
-from napari_autofocus.workflows.spread_evaluating import spread_judge
+from napari_autofocus.workflows.spreading import models as spread_models
+from napari_autofocus.workflows.spreading.evaluating import spread_judge
 
 MakeStack = Callable[..., ZStack]
 MODEL = "brightfield-20x"

@@ -13,8 +13,8 @@ from napari_autofocus.routines.survey import SurveyRecord, SweepSurveyConfig, su
 from napari_autofocus.simulation.scene import Scene
 from napari_autofocus.simulation.topography import Topography
 from napari_autofocus.slide.focus_map import FocusMap
+from napari_autofocus.workflows.reports.survey_figures import compare_surveys, middles, summarise_survey, true_surface
 from napari_autofocus.workflows.survey import read_record, survey_slide
-from napari_autofocus.workflows.survey_figures import compare_surveys, middles, summarise_survey, true_surface
 from napari_autofocus.workflows.survey_places import grid_over, places_in, write_map
 from rigs import RigMaker
 from surveyed_slide import CONFIG, Slide, make_slide, serpentine

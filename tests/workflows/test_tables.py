@@ -13,7 +13,7 @@ import pytest
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.patches import PatchGrid
 from napari_autofocus.focus.zstack import FocusCurve, PatchFocus, StackFocus
-from napari_autofocus.workflows.tables import (
+from napari_autofocus.workflows.reports.tables import (
     COLUMNS,
     as_dictionary,
     failed_row,

@@ -8,9 +8,9 @@ import pytest
 
 from made_estimates import made_estimate
 from made_records import refocus_record, sweep_record
-from napari_autofocus.focus.field_tilt import FieldTilt
+from napari_autofocus.focus.deciding.field_tilt import FieldTilt
 from napari_autofocus.records import RefocusRecord
-from napari_autofocus.workflows.tilt import common_tilt, common_tilt_of_estimates, tilt_of
+from napari_autofocus.workflows.reports.tilt import common_tilt, common_tilt_of_estimates, tilt_of
 
 
 def tilted(place: float, **more: Any) -> RefocusRecord:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.workflows.training_process import TrainingProcess, look_at
-from napari_autofocus.workflows.training_request import TrainingFolder, TrainingRequest, unfinished_trainings
-from napari_autofocus.workflows.training_steps import DatasetSeen, Paused, TrainingEnd, TrainingStep
+from napari_autofocus.workflows.training.process import TrainingProcess, look_at
+from napari_autofocus.workflows.training.request import TrainingFolder, TrainingRequest, unfinished_trainings
+from napari_autofocus.workflows.training.steps import DatasetSeen, Paused, TrainingEnd, TrainingStep
 from own_folders import write_stacks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="asks for signals that Windows has not")
@@ -87,8 +87,8 @@ def test_what_is_thrown_away_leaves_nothing(request_: TrainingRequest) -> None:
 STARTER = """
 import sys, time
 from pathlib import Path
-from napari_autofocus.workflows.training_process import TrainingProcess
-from napari_autofocus.workflows.training_request import TrainingRequest
+from napari_autofocus.workflows.training.process import TrainingProcess
+from napari_autofocus.workflows.training.request import TrainingRequest
 process = TrainingProcess(TrainingRequest(Path(sys.argv[1]), Path(sys.argv[2])))
 next(process.steps())
 print(process.pid, flush=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.workflows.training_request import TrainingFolder, TrainingRequest, unfinished_trainings
-from napari_autofocus.workflows.training_steps import (
+from napari_autofocus.workflows.training.request import TrainingFolder, TrainingRequest, unfinished_trainings
+from napari_autofocus.workflows.training.steps import (
     Answer,
     DatasetSeen,
     Learning,

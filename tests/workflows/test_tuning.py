@@ -11,14 +11,14 @@ import pytest
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
-from napari_autofocus.workflows.own_settings import OwnSettings
+from napari_autofocus.workflows.own.settings import OwnSettings
+from napari_autofocus.workflows.tune.data import tuning_on_shards, tuning_on_stacks
+from napari_autofocus.workflows.tune.line import Line
+from napari_autofocus.workflows.tune.member import LOST_UM, TuningJob, learn_generation
+from napari_autofocus.workflows.tune.plan import Ranges, Start, TuningSettings
+from napari_autofocus.workflows.tune.steps import GenerationEnded, PopulationBegins, keep_starts, kept_starts
 from napari_autofocus.workflows.tuning import tune
-from napari_autofocus.workflows.tuning_data import tuning_on_shards, tuning_on_stacks
 from napari_autofocus.workflows.tuning_found import Found
-from napari_autofocus.workflows.tuning_line import Line
-from napari_autofocus.workflows.tuning_member import LOST_UM, TuningJob, learn_generation
-from napari_autofocus.workflows.tuning_plan import Ranges, Start, TuningSettings
-from napari_autofocus.workflows.tuning_steps import GenerationEnded, PopulationBegins, keep_starts, kept_starts
 from own_folders import write_stacks
 from tuned_data import PLAN, job, shards, slides_by_use
 

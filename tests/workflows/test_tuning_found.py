@@ -11,8 +11,8 @@ import pytest
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusSettings
+from napari_autofocus.models.learning.settings import Leg, TrainingSettings
 from napari_autofocus.models.teaching import TeachingPlan
-from napari_autofocus.models.training_settings import Leg, TrainingSettings
 from napari_autofocus.workflows.tuning_found import read_found, tuned, write_found
 from tuned_data import made_found
 

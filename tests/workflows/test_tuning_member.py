@@ -16,8 +16,7 @@ from napari_autofocus.models import training
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.tasks import DefocusTask
 from napari_autofocus.models.training import judged, train
-from napari_autofocus.workflows.tuning_found import Found, FoundLeg
-from napari_autofocus.workflows.tuning_member import (
+from napari_autofocus.workflows.tune.member import (
     LOST_UM,
     MOST_ATTEMPTS,
     GenerationEnd,
@@ -29,7 +28,8 @@ from napari_autofocus.workflows.tuning_member import (
     task_of,
     taught_member,
 )
-from napari_autofocus.workflows.tuning_plan import Start, Values
+from napari_autofocus.workflows.tune.plan import Start, Values
+from napari_autofocus.workflows.tuning_found import Found, FoundLeg
 from tuned_data import PLAN, job, slides_by_use
 
 Result = TypeVar("Result")

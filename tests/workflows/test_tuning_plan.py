@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.workflows.tuning_plan import Ranges, Start, TuningSettings, Values, born, varied
+from napari_autofocus.workflows.tune.plan import Ranges, Start, TuningSettings, Values, born, varied
 
 USUAL = Values(1e-3, 0.9, 0.02, 0.1)
 RANGES = Ranges()

@@ -16,7 +16,8 @@ from napari_autofocus.io import write_stack
 from napari_autofocus.io.frames import open_frame
 from napari_autofocus.io.virtual import VirtualOrigin, virtual_origin, write_virtual_image
 from napari_autofocus.models.refocuser import VirtualRefocuser
-from napari_autofocus.workflows.cell_counts import count_in_all, outlines, write_counts
+from napari_autofocus.workflows.reports.virtual import save_virtual_report
+from napari_autofocus.workflows.virtual.cell_counts import count_in_all, outlines, write_counts
 from napari_autofocus.workflows.virtual_images import (
     RecoveredFiles,
     VirtualSettings,
@@ -24,7 +25,6 @@ from napari_autofocus.workflows.virtual_images import (
     write_recovered,
     write_uncertainty,
 )
-from napari_autofocus.workflows.virtual_report import save_virtual_report
 from tiny_refocusers import LENS, as_u8, shots_of, texture, tiny_refocuser
 
 TRUTH = texture()

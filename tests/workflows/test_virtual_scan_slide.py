@@ -17,7 +17,8 @@ from napari_autofocus.io.zarr import own_facts
 from napari_autofocus.io.zarr_slide import open_slide
 from napari_autofocus.routines.virtual_scan import VirtualScanConfig
 from napari_autofocus.slide.stitching import serpentine
-from napari_autofocus.workflows import virtual_scan, virtual_scan_tiles
+from napari_autofocus.workflows import virtual_scan
+from napari_autofocus.workflows.virtual import scan_tiles as virtual_scan_tiles
 from napari_autofocus.workflows.virtual_scan import ScannedSlide, ScanPlan, scan_slide
 from napari_autofocus.workflows.virtual_slide import SlideSettings
 from rigs import RigMaker

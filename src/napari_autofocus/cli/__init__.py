@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from napari_autofocus.cli.groups import spread_groups
-from napari_autofocus.cli.output import BAD_INPUT, INTERRUPTED, print_json, say
+from napari_autofocus.cli.parts.groups import spread_groups
+from napari_autofocus.cli.parts.output import BAD_INPUT, INTERRUPTED, print_json, say
 from napari_autofocus.errors import AutofocusError, InputError
 
 COMMANDS = {

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.options import LensFile
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar
-from napari_autofocus.cli.stand import (
+from napari_autofocus.cli.parts.options import LensFile
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.progress import Advance, progress_bar
+from napari_autofocus.cli.parts.stand import (
     DEFAULT_RANGE_UM,
     SimulatedSlide,
     Stand,
@@ -147,9 +147,9 @@ def _plan(microscope: CoreMicroscope, stand: Stand, out: Path, wishes: dict[str,
     import numpy as np
 
     from napari_autofocus.routines.acquire_config import AcquireConfig
+    from napari_autofocus.workflows.acquire.book import AcquisitionBook
+    from napari_autofocus.workflows.acquire.positions import SPELLINGS, parse_positions
     from napari_autofocus.workflows.acquisition import AcquisitionPlan
-    from napari_autofocus.workflows.acquisition_book import AcquisitionBook
-    from napari_autofocus.workflows.acquisition_positions import SPELLINGS, parse_positions
 
     if wishes["positions"] is None:
         book = AcquisitionBook.read(out)

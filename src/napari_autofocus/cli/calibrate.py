@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.calibrate_stand import Faults, calibrating_microscope, undertake
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar
-from napari_autofocus.cli.stand import SimulatedSlide, Stand
+from napari_autofocus.cli.parts.calibrate_stand import Faults, calibrating_microscope, undertake
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.progress import Advance, progress_bar
+from napari_autofocus.cli.parts.stand import SimulatedSlide, Stand
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
@@ -18,9 +18,9 @@ USUAL_BASE = "brightfield-20x"
 
 if TYPE_CHECKING:
     from napari_autofocus.microscope.protocol import SlideMicroscope
+    from napari_autofocus.workflows.calibration.record import CalibrationRecord
+    from napari_autofocus.workflows.calibration.steps import CalibrationStep
     from napari_autofocus.workflows.calibration_plan import CalibrationPlan
-    from napari_autofocus.workflows.calibration_record import CalibrationRecord
-    from napari_autofocus.workflows.calibration_steps import CalibrationStep
 
 OUTPUT = "Output"
 STACKS = "Stacks"
@@ -157,7 +157,7 @@ def _base(name: str | None, stand: Stand, slide: SimulatedSlide) -> str | None:
         return None if name == SCRATCH else name
     if not stand.is_simulated:
         return USUAL_BASE
-    from napari_autofocus.cli.fitting import nearest_model, simulated_sight
+    from napari_autofocus.cli.parts.fitting import nearest_model, simulated_sight
 
     return nearest_model(simulated_sight(stand, slide.stain, slide.camera)) or USUAL_BASE
 
@@ -174,14 +174,14 @@ def _run(microscope: SlideMicroscope, plan: CalibrationPlan, folder: Path, out: 
 
 
 def _follow(step: CalibrationStep, advance: Advance) -> None:
-    from napari_autofocus.workflows.calibration_steps import PHASES
+    from napari_autofocus.workflows.calibration.steps import PHASES
 
     advance(round(step.done), round(step.total), f"{PHASES[step.phase]}: {step.words}"[:110])
 
 
 def _tell(record: CalibrationRecord, folder: Path, as_json: bool) -> None:
-    from napari_autofocus.workflows.calibration_report import REPORT
-    from napari_autofocus.workflows.calibration_words import json_of
+    from napari_autofocus.workflows.calibration.report import REPORT
+    from napari_autofocus.workflows.calibration.words import json_of
 
     page = folder / REPORT
     if as_json:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.lens_slide import measure_on_steps
-from napari_autofocus.cli.options import AroundUm
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import progress_bar
-from napari_autofocus.cli.stand import SimulatedSlide, Stand, ask_to_move, lens_of, slide_microscope
+from napari_autofocus.cli.parts.lens_slide import measure_on_steps
+from napari_autofocus.cli.parts.options import AroundUm
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.progress import progress_bar
+from napari_autofocus.cli.parts.stand import SimulatedSlide, Stand, ask_to_move, lens_of, slide_microscope
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 

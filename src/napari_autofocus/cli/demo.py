@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_autofocus.cli.output import plain, print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.output import plain, print_json, reserved_stdout, say
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder
 
@@ -86,8 +86,8 @@ def demo(
     elif (gif is not None or not has_screen()) if headless is None else headless:
         raise typer.Exit(_restart_on_screen_in_memory())
     elif tour == "sparsity":
-        from napari_autofocus.widgets.sparsity_demo import open_sparsity
-        from napari_autofocus.workflows.sparsity_records import SparsitySettings
+        from napari_autofocus.widgets.show.sparsity_demo import open_sparsity
+        from napari_autofocus.workflows.sparse.records import SparsitySettings
 
         open_sparsity(SparsitySettings(seed=seed), seconds=seconds)
     else:
@@ -111,8 +111,8 @@ def _choice(stain: str, density: str, seed: int, objective: str, camera: str | N
 
 
 def _sparsity(out: Path, seed: int, seconds: float, as_json: bool) -> None:
-    from napari_autofocus.widgets.sparsity_demo import run_sparsity
-    from napari_autofocus.workflows.sparsity_records import SparsitySettings
+    from napari_autofocus.widgets.show.sparsity_demo import run_sparsity
+    from napari_autofocus.workflows.sparse.records import SparsitySettings
 
     make_folder(out)
     with reserved_stdout(as_json):
@@ -123,7 +123,7 @@ def _sparsity(out: Path, seed: int, seconds: float, as_json: bool) -> None:
 
 
 def _film(choice: SimulatedChoice, gif: Path, seconds: float) -> None:
-    from napari_autofocus.widgets.refocus_film import film_refocus
+    from napari_autofocus.widgets.show.refocus_film import film_refocus
 
     make_folder(gif.parent)
     film_refocus(choice, gif, seconds=seconds or TOUR_SECONDS)
@@ -131,7 +131,7 @@ def _film(choice: SimulatedChoice, gif: Path, seconds: float) -> None:
 
 
 def _tour(choice: SimulatedChoice, out: Path, seconds: float, as_json: bool) -> None:
-    from napari_autofocus.widgets.tour import run_tour
+    from napari_autofocus.widgets.show.tour import run_tour
 
     make_folder(out)
     with reserved_stdout(as_json):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.file_options import OPTICS, SEVERAL, ImageFiles, Optics
-from napari_autofocus.cli.output import (
+from napari_autofocus.cli.parts.file_options import OPTICS, SEVERAL, ImageFiles, Optics
+from napari_autofocus.cli.parts.output import (
     BAD_INPUT,
     DONE_IN_PART,
     print_json,
@@ -17,7 +17,7 @@ from napari_autofocus.cli.output import (
     say,
     sentence_of,
 )
-from napari_autofocus.cli.progress import Advance, progress_bar
+from napari_autofocus.cli.parts.progress import Advance, progress_bar
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
@@ -130,7 +130,7 @@ def estimate(
 
 def _check_outputs(out: Path | None, plot: Path | None) -> None:
     """Refuse outputs that could not be written before any frame is read."""
-    from napari_autofocus.workflows.tables import check_table_path
+    from napari_autofocus.workflows.reports.tables import check_table_path
 
     if out is not None:
         check_table_path(out)
@@ -139,7 +139,7 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
 
 def _fitting(images: list[Path], settings: EstimateSettings) -> str:
     """Name of the model that fits the first image that can be read; whose optics nobody knows goes by its colour."""
-    from napari_autofocus.cli.fitting import fitting_model
+    from napari_autofocus.cli.parts.fitting import fitting_model
     from napari_autofocus.models.suggestion import Sight
     from napari_autofocus.workflows.estimates import read_frame
 
@@ -197,7 +197,7 @@ def _follow(step: object, advance: Advance, plot: Path | None, pictures: set[str
         return
     advance(step.index, step.frames, Path(step.path).name)
     if plot is not None:
-        from napari_autofocus.workflows.estimate_report import save_estimate_report
+        from napari_autofocus.workflows.reports.estimate import save_estimate_report
 
         saved = save_estimate_report(step.path, step.frame, step.estimate, plot, dof_um=dof_um, taken=pictures)
         pictures.add(saved.name)
@@ -205,7 +205,7 @@ def _follow(step: object, advance: Advance, plot: Path | None, pictures: set[str
 
 def _write_table(out: Path, result: EstimateResult) -> None:
     from napari_autofocus.workflows.estimates import COLUMNS, failed_row, rows_of
-    from napari_autofocus.workflows.tables import write_table
+    from napari_autofocus.workflows.reports.tables import write_table
 
     rows = [row for path, each in result.estimated for row in rows_of(path, each, result.beside)]
     write_table(out, rows + [failed_row(failure.path, failure.reason) for failure in result.failed], COLUMNS)
@@ -223,7 +223,7 @@ def _as_dictionary(result: EstimateResult, dof_um: float) -> dict[str, Any]:
 
 def _common_tilt(result: EstimateResult, dof_um: float) -> dict[str, Any] | None:
     """The tilt that several frames have in common; None where there is none to speak of."""
-    from napari_autofocus.workflows.tilt import common_tilt_of_estimates
+    from napari_autofocus.workflows.reports.tilt import common_tilt_of_estimates
 
     tilt = common_tilt_of_estimates(each for _, each in result.estimated)
     return None if tilt is None else {**tilt.to_json(), "sentence": tilt.sentence(dof_um)}

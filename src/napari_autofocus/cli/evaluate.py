@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_autofocus.cli.evaluating import print_measured, run_on_folder, run_simulated, write_measured
-from napari_autofocus.cli.file_options import OPTICS, Optics, StackFiles
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
-from napari_autofocus.cli.simulated_slides import (
+from napari_autofocus.cli.parts.evaluating import print_measured, run_on_folder, run_simulated, write_measured
+from napari_autofocus.cli.parts.file_options import OPTICS, Optics, StackFiles
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
+from napari_autofocus.cli.parts.simulated_slides import (
     SLIDES,
     CheckedDensities,
     CheckedDraws,
@@ -22,10 +22,10 @@ from napari_autofocus.cli.simulated_slides import (
     parse_disturbances,
     refuse_with_simulated,
 )
-from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
+from napari_autofocus.cli.parts.spreading import Scheduler, WorkerCount, workers_of
 
 if TYPE_CHECKING:
-    from napari_autofocus.cli.evaluating import Measured
+    from napari_autofocus.cli.parts.evaluating import Measured
 
 OUTPUT = "Output"
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_autofocus.cli.file_options import IN_FILES, StackChannel, StepUm, parse_channel
-from napari_autofocus.cli.output import print_json, reserved_stdout
-from napari_autofocus.cli.progress import progress_bar
+from napari_autofocus.cli.parts.file_options import IN_FILES, StackChannel, StepUm, parse_channel
+from napari_autofocus.cli.parts.output import print_json, reserved_stdout
+from napari_autofocus.cli.parts.progress import progress_bar
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.file_options import StackFiles
-from napari_autofocus.cli.output import (
+from napari_autofocus.cli.parts.file_options import StackFiles
+from napari_autofocus.cli.parts.output import (
     BAD_INPUT,
     DONE_IN_PART,
     print_json,
@@ -20,8 +20,8 @@ from napari_autofocus.cli.output import (
     say,
     sentence_of,
 )
-from napari_autofocus.cli.progress import Advance, progress_bar
-from napari_autofocus.cli.spreading import WORKERS, Scheduler, WorkerCount, workers_of
+from napari_autofocus.cli.parts.progress import Advance, progress_bar
+from napari_autofocus.cli.parts.spreading import WORKERS, Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
@@ -130,7 +130,7 @@ def _settings(files: StackFiles, polarity: str, measure: str, patch_px: int | No
 
 def _check_outputs(out: Path | None, plot: Path | None) -> None:
     """Refuse outputs that could not be written before any stack is measured."""
-    from napari_autofocus.workflows.tables import check_table_path
+    from napari_autofocus.workflows.reports.tables import check_table_path
 
     if out is not None:
         check_table_path(out)
@@ -168,21 +168,21 @@ def _follow(step: object, advance: Advance, plot: Path | None, pictures: set[str
 
 
 def _write_table(out: Path, result: BatchResult) -> None:
-    from napari_autofocus.workflows.tables import failed_row, rows_of, write_table
+    from napari_autofocus.workflows.reports.tables import failed_row, rows_of, write_table
 
     rows = [row for path, focus in result.labelled for row in rows_of(path, focus)]
     write_table(out, rows + [failed_row(failure.path, failure.reason) for failure in result.failed])
 
 
 def _add_to_store(store: Path, result: BatchResult) -> None:
-    from napari_autofocus.workflows.brenner_labels import store_brenner
+    from napari_autofocus.workflows.labels.brenner_labels import store_brenner
 
     new = store_brenner(store, result.labelled)
     say(f"{new} labels of Brenner's are new in {store}.")
 
 
 def _as_dictionary(result: BatchResult) -> dict[str, Any]:
-    from napari_autofocus.workflows.tables import as_dictionary
+    from napari_autofocus.workflows.reports.tables import as_dictionary
 
     return {
         "stacks": [as_dictionary(path, focus) for path, focus in result.labelled],
@@ -193,7 +193,7 @@ def _as_dictionary(result: BatchResult) -> dict[str, Any]:
 def _print_overview(result: BatchResult) -> None:
     from rich.table import Table
 
-    from napari_autofocus.workflows.tables import VERDICT_WORDS
+    from napari_autofocus.workflows.reports.tables import VERDICT_WORDS
 
     if not result.labelled:
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.output import print_json, print_table, reserved_stdout, say
+from napari_autofocus.cli.parts.output import print_json, print_table, reserved_stdout, say
 
 if TYPE_CHECKING:
     from napari_autofocus.models.library import InstalledModel

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.fitting import fitting_model, real_optics, real_sight, simulated_sight
-from napari_autofocus.cli.focus_runs import UNKNOWN, TrialSlide, runs_on_real, runs_on_simulated
-from napari_autofocus.cli.options import AroundUm, AsJson, LensFile, Records
-from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
-from napari_autofocus.cli.proposals import tell_proposals
-from napari_autofocus.cli.runs_table import require_folder, tell_runs
-from napari_autofocus.cli.stand import Stand, connected, lens_of
+from napari_autofocus.cli.parts.fitting import fitting_model, real_optics, real_sight, simulated_sight
+from napari_autofocus.cli.parts.focus_runs import UNKNOWN, TrialSlide, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.parts.options import AroundUm, AsJson, LensFile, Records
+from napari_autofocus.cli.parts.output import DONE_IN_PART, reserved_stdout
+from napari_autofocus.cli.parts.proposals import tell_proposals
+from napari_autofocus.cli.parts.runs_table import require_folder, tell_runs
+from napari_autofocus.cli.parts.stand import Stand, connected, lens_of
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
@@ -202,8 +202,8 @@ def _routine(
     predictor: Model, pair: PairModelPredictor | None, config: RefocusConfig, propose: bool
 ) -> Callable[[Microscope], Steps]:
     """What to run: a refocus by one shot or by two, or what only says where it would go."""
-    from napari_autofocus.models.optics_check import check_optics
     from napari_autofocus.models.pair_predictor import PairModelPredictor
+    from napari_autofocus.models.seeing.optics_check import check_optics
     from napari_autofocus.routines import refocus, two_shot
 
     if isinstance(predictor, PairModelPredictor):

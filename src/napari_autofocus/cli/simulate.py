@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_autofocus.cli.options import SLIDE, Density, Stain, parse_shape
-from napari_autofocus.cli.output import print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import progress_bar
+from napari_autofocus.cli.parts.options import SLIDE, Density, Stain, parse_shape
+from napari_autofocus.cli.parts.output import print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.progress import progress_bar
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.fitting import fitting_model, real_sight, simulated_sight
-from napari_autofocus.cli.options import MICROSCOPE, AroundUm, LensFile
-from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
-from napari_autofocus.cli.progress import Advance, progress_bar
-from napari_autofocus.cli.stand import SimulatedSlide, Stand, lens_of
-from napari_autofocus.cli.survey_stand import (
+from napari_autofocus.cli.parts.fitting import fitting_model, real_sight, simulated_sight
+from napari_autofocus.cli.parts.options import MICROSCOPE, AroundUm, LensFile
+from napari_autofocus.cli.parts.output import DONE_IN_PART, reserved_stdout
+from napari_autofocus.cli.parts.progress import Advance, progress_bar
+from napari_autofocus.cli.parts.stand import SimulatedSlide, Stand, lens_of
+from napari_autofocus.cli.parts.survey_stand import (
     Relief,
     ask_to_survey,
     leave_defocused,
@@ -21,7 +21,7 @@ from napari_autofocus.cli.survey_stand import (
     optics_of,
     surveyed_microscope,
 )
-from napari_autofocus.cli.survey_telling import Surveyed, require_outputs, tell_survey
+from napari_autofocus.cli.parts.survey_telling import Surveyed, require_outputs, tell_survey
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:

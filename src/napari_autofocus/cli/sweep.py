@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.focus_runs import TrialSlide, runs_on_real, runs_on_simulated
-from napari_autofocus.cli.options import AsJson, LensFile, Records
-from napari_autofocus.cli.output import DONE_IN_PART, reserved_stdout
-from napari_autofocus.cli.runs_table import require_folder, tell_runs
-from napari_autofocus.cli.stand import Stand, connected, lens_of, usual_range_um
+from napari_autofocus.cli.parts.focus_runs import TrialSlide, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.parts.options import AsJson, LensFile, Records
+from napari_autofocus.cli.parts.output import DONE_IN_PART, reserved_stdout
+from napari_autofocus.cli.parts.runs_table import require_folder, tell_runs
+from napari_autofocus.cli.parts.stand import Stand, connected, lens_of, usual_range_um
 from napari_autofocus.errors import InputError
 
 if TYPE_CHECKING:

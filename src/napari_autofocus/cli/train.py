@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_autofocus.cli.file_options import Optics, StackFiles
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
-from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar
-from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
-from napari_autofocus.cli.teaching import kept_words, ready_to_teach
+from napari_autofocus.cli.parts.file_options import Optics, StackFiles
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
+from napari_autofocus.cli.parts.progress import Advance, follow_reading, progress_bar
+from napari_autofocus.cli.parts.spreading import Scheduler, WorkerCount, workers_of
+from napari_autofocus.cli.parts.teaching import kept_words, ready_to_teach
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
@@ -157,9 +157,9 @@ def _with_found(settings: OwnSettings, file: Path) -> OwnSettings:
 
 
 def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who: Workers) -> OwnMade | None:
-    from napari_autofocus.models.distributed import PartDone, joined
+    from napari_autofocus.models.learning.distributed import PartDone, joined
     from napari_autofocus.workflows.own_models import train_own
-    from napari_autofocus.workflows.spread_measuring import dataset_measurer
+    from napari_autofocus.workflows.spreading.measuring import dataset_measurer
 
     measure = dataset_measurer(dataset, who)
     try:
@@ -174,7 +174,7 @@ def _run(dataset: Path, out: Path, settings: OwnSettings, work: Path | None, who
 
 
 def _follow(step: object, advance: Advance) -> None:
-    from napari_autofocus.models.refocus_dataset import PairJudged
+    from napari_autofocus.models.refocus.dataset import PairJudged
     from napari_autofocus.models.teaching import FrameSeen, StageProgress
 
     if follow_reading(step, advance):
@@ -199,14 +199,14 @@ def _score(step: StageProgress) -> str:
 
 
 def _write_report(folder: Path, made: OwnMade) -> None:
-    from napari_autofocus.workflows.own_report import write_own_report
+    from napari_autofocus.workflows.own.report import write_own_report
 
     write_own_report(made, folder)
 
 
 def _sentences(made: OwnMade) -> list[str]:
     """The file, and how good the model is."""
-    from napari_autofocus.cli.refocuser_words import figures_words, optics_words
+    from napari_autofocus.cli.parts.refocuser_words import figures_words, optics_words
     from napari_autofocus.workflows.own_models import OwnRefocuser
 
     if isinstance(made, OwnRefocuser):

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.file_options import Optics, StackFiles
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, follow_reading, progress_bar
-from napari_autofocus.cli.teaching import kept_words, ready_to_teach
+from napari_autofocus.cli.parts.file_options import Optics, StackFiles
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.progress import Advance, follow_reading, progress_bar
+from napari_autofocus.cli.parts.teaching import kept_words, ready_to_teach
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.own_settings import OwnSettings
+    from napari_autofocus.workflows.own.settings import OwnSettings
+    from napari_autofocus.workflows.tune.plan import TuningSettings
     from napari_autofocus.workflows.tuning_found import Found
-    from napari_autofocus.workflows.tuning_plan import TuningSettings
 
 SEARCH = "How settings are looked for"
 STACKS = "How stacks are read"
@@ -113,7 +113,7 @@ def tune(
     from napari_autofocus.models.extras import require_tuning
 
     ready_to_teach(require_tuning)
-    from napari_autofocus.workflows.own_settings import OwnSettings
+    from napari_autofocus.workflows.own.settings import OwnSettings
 
     with reserved_stdout(as_json):
         settings = _search(population, generations, minutes, samples, workers, seed)
@@ -144,7 +144,7 @@ def tune(
 def _search(
     population: int, generations: int, minutes: float | None, samples: int | None, workers: int, seed: int
 ) -> TuningSettings:
-    from napari_autofocus.workflows.tuning_plan import TuningSettings
+    from napari_autofocus.workflows.tune.plan import TuningSettings
 
     return TuningSettings(
         population=population,
@@ -166,7 +166,7 @@ def _check_out(out: Path) -> None:
 def _run(
     dataset: Path, out: Path, settings: TuningSettings, own: OwnSettings, recipe: str | None, work: Path | None
 ) -> Found:
-    from napari_autofocus.workflows.own_refocusers import temporary_work
+    from napari_autofocus.workflows.own.refocusers import temporary_work
     from napari_autofocus.workflows.tuning_found import write_found
 
     with ExitStack() as cleaning:
@@ -185,8 +185,8 @@ def _run(
 def _work(
     dataset: Path, settings: TuningSettings, own: OwnSettings, recipe: str | None, work: Path
 ) -> Generator[Any, None, Found]:
+    from napari_autofocus.workflows.tune.data import holds_shards, tuning_on_shards, tuning_on_stacks
     from napari_autofocus.workflows.tuning import tune as tuning
-    from napari_autofocus.workflows.tuning_data import holds_shards, tuning_on_shards, tuning_on_stacks
 
     if holds_shards(dataset):
         if own.base is not None:
@@ -205,7 +205,7 @@ class _Telling:
 
     def follow(self, step: object) -> None:
         """Tell a step."""
-        from napari_autofocus.workflows.tuning_steps import GenerationEnded, MemberLearns, PopulationBegins, TakenOver
+        from napari_autofocus.workflows.tune.steps import GenerationEnded, MemberLearns, PopulationBegins, TakenOver
 
         if follow_reading(step, self._advance):
             return

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.file_options import OPTICS, SEVERAL, ImageFiles, Optics
-from napari_autofocus.cli.output import print_json, reserved_stdout
-from napari_autofocus.cli.progress import progress_bar
-from napari_autofocus.cli.spreading import Scheduler, WorkerCount, workers_of
+from napari_autofocus.cli.parts.file_options import OPTICS, SEVERAL, ImageFiles, Optics
+from napari_autofocus.cli.parts.output import print_json, reserved_stdout
+from napari_autofocus.cli.parts.progress import progress_bar
+from napari_autofocus.cli.parts.spreading import Scheduler, WorkerCount, workers_of
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
@@ -177,12 +177,12 @@ def _write(found: RecoveredFiles, out: Path, uncertainty: Path | None, report: P
     if uncertainty is not None:
         written["uncertainty"] = str(write_uncertainty(uncertainty, found))
     if report is not None:
-        from napari_autofocus.workflows.virtual_report import save_virtual_report
+        from napari_autofocus.workflows.reports.virtual import save_virtual_report
 
         picture = save_virtual_report(found, report)
         written["report"] = str(picture)
         if found.cells is not None:
-            from napari_autofocus.workflows.cell_counts import write_counts
+            from napari_autofocus.workflows.virtual.cell_counts import write_counts
 
             write_counts(picture.with_suffix(".csv"), found.cells)
             written["cells_table"] = str(picture.with_suffix(".csv"))

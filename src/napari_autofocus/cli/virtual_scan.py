@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.options import MICROSCOPE
-from napari_autofocus.cli.output import DONE_IN_PART, print_json, reserved_stdout, say
-from napari_autofocus.cli.progress import Advance, progress_bar
-from napari_autofocus.cli.stand import (
+from napari_autofocus.cli.parts.options import MICROSCOPE
+from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, reserved_stdout, say
+from napari_autofocus.cli.parts.progress import Advance, progress_bar
+from napari_autofocus.cli.parts.stand import (
     DEFAULT_RANGE_UM,
     SimulatedSlide,
     Stand,

@@ -5,7 +5,7 @@ that sample and objective are too close, on every stand; ``focus_direction`` is 
 brings them together and -1 for one that takes them apart. To refocus, a drive moves by
 ``-defocus_um * focus_direction``: :func:`refocus_z_um`.
 
-How patch predictions become an estimate is in ``decision.py``.
+How patch predictions become an estimate is in ``deciding/decision.py``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.decision_settings import Calibration, DecisionSettings
-from napari_autofocus.focus.field_tilt import FieldTilt
+from napari_autofocus.focus.deciding.field_tilt import FieldTilt
+from napari_autofocus.focus.deciding.settings import Calibration, DecisionSettings
 from napari_autofocus.optics import Objective
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Whether one image shows anything at all, or only glass, light, dust on the camera and noise.
 
-Fewer frames than a focus curve needs are asked, so this says less than ``routines/acquire_content.py``. Shadows of dust
-that lies far from focus are wide and have no fine structure; what is a few depths of field out of focus still has. The
-numbers are ours.
+Fewer frames than a focus curve needs are asked, so this says less than ``routines/acquiring/content.py``. Shadows of
+dust that lies far from focus are wide and have no fine structure; what is a few depths of field out of focus still has.
+The numbers are ours.
 """
 
 from __future__ import annotations

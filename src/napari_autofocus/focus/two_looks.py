@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_autofocus.focus.deciding.pooling import robust_scatter, weighted_median
 from napari_autofocus.focus.estimate import FocusEstimate
-from napari_autofocus.focus.pooling import robust_scatter, weighted_median
 
 LEAST_PROBABILITY = 0.95
 """Probability of the place at which a side counts as settled."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.io.limits import check_count
+from napari_autofocus.io.care.limits import check_count
 
 _AXIS_NAMES = {"T": "time points", "R": "tiles", "A": "angles", "P": "phases", "V": "views", "H": "lifetimes"}
 _UNNAMED = "IQ"  # tifffile: an image sequence, an axis whose meaning is not stated

@@ -12,9 +12,9 @@ import tifffile
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
+from napari_autofocus.io.care.tiff_opening import opened_tiff
 from napari_autofocus.io.ome import WRITABLE, OmeDescription
 from napari_autofocus.io.reading import reading
-from napari_autofocus.io.tiff_opening import opened_tiff
 from napari_autofocus.optics import Objective
 
 _BIGTIFF_BYTES = 2**31

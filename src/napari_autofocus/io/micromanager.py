@@ -21,9 +21,9 @@ import tifffile
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import planes, tiff
 from napari_autofocus.io.axes import choose_channel, refuse_other_axes
+from napari_autofocus.io.care.tiff_opening import opened_tiff
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
 from napari_autofocus.io.reading import reading
-from napari_autofocus.io.tiff_opening import opened_tiff
 
 NDTIFF_INDEX = "NDTiff.index"
 SEPARATE_METADATA = "metadata.txt"

@@ -16,8 +16,8 @@ from PIL import Image
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.io import tiff
+from napari_autofocus.io.care.limits import check_size
 from napari_autofocus.io.lazy import FileStack, FloatArray, LazyPlanes, Plane, to_um
-from napari_autofocus.io.limits import check_size
 from napari_autofocus.io.reading import reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)

@@ -181,7 +181,9 @@ def write_positions(path: Path, positions: Positions, *, into: Path | None = Non
 
 
 def _reader(suffix: str) -> Callable[[Path], Positions] | None:
-    from napari_autofocus.io import positions_micromanager, positions_ome, positions_useq
+    from napari_autofocus.io.places import micromanager as positions_micromanager
+    from napari_autofocus.io.places import ome as positions_ome
+    from napari_autofocus.io.places import useq as positions_useq
 
     readers: dict[str, Callable[[Path], Positions]] = {
         ".pos": positions_micromanager.read,
@@ -197,7 +199,9 @@ def _reader(suffix: str) -> Callable[[Path], Positions] | None:
 
 
 def _written(suffix: str, positions: Positions, into: Path | None) -> str:
-    from napari_autofocus.io import positions_micromanager, positions_ome, positions_useq
+    from napari_autofocus.io.places import micromanager as positions_micromanager
+    from napari_autofocus.io.places import ome as positions_ome
+    from napari_autofocus.io.places import useq as positions_useq
 
     if suffix == ".pos":
         return positions_micromanager.written(positions)
@@ -210,7 +214,8 @@ def _written(suffix: str, positions: Positions, into: Path | None) -> str:
 
 def _read_json(path: Path) -> Positions:
     """A focus map, a useq sequence, or a Micro-Manager list that somebody named so."""
-    from napari_autofocus.io import positions_micromanager, positions_useq
+    from napari_autofocus.io.places import micromanager as positions_micromanager
+    from napari_autofocus.io.places import useq as positions_useq
 
     with reading(path, "a list of positions"):
         text = path.read_text(encoding="utf-8-sig")

@@ -14,12 +14,12 @@ import numpy as np
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.axes import z_planes
+from napari_autofocus.io.care.limits import check_count, check_size
+from napari_autofocus.io.care.tiff_opening import check_page, is_of_a_set, opened_tiff, series_of
+from napari_autofocus.io.care.tiff_parts import check_parts
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
-from napari_autofocus.io.limits import check_count, check_size
 from napari_autofocus.io.ome import OmeImage, parse_ome
 from napari_autofocus.io.reading import reading
-from napari_autofocus.io.tiff_opening import check_page, is_of_a_set, opened_tiff, series_of
-from napari_autofocus.io.tiff_parts import check_parts
 
 SUFFIXES = (".tif", ".tiff")
 _WHAT = "a TIFF"

@@ -16,8 +16,8 @@ import numpy as np
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.io.axes import z_planes
+from napari_autofocus.io.care.limits import check_size, is_below
 from napari_autofocus.io.lazy import FileStack, LazyPlanes, Plane, even_steps, to_um
-from napari_autofocus.io.limits import check_size, is_below
 from napari_autofocus.io.reading import reading
 from napari_autofocus.optics import Objective
 
@@ -162,7 +162,7 @@ def array_of(folder: Path, name: Any) -> Any:
     """
     import zarr
 
-    from napari_autofocus.io.zarr_parts import bounded
+    from napari_autofocus.io.care.zarr_parts import bounded
 
     if not isinstance(name, str) or not is_below(name):
         raise InputError(f"{folder} says that its pixels lie in {name!r}, outside itself; export it again.")
@@ -205,7 +205,7 @@ def _vector(numbers: Any, ndim: int) -> Plane:
 
 
 def _read(array: Any, folder: Path, index: tuple[Any, ...]) -> Plane:
-    from napari_autofocus.io.zarr_parts import read_part
+    from napari_autofocus.io.care.zarr_parts import read_part
 
     with reading(folder, _WHAT):
         return read_part(array, (*index, *[slice(None)] * (array.ndim - len(index))), folder)

@@ -75,7 +75,7 @@ class SlideImage:
 
     def read(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
         """A rectangle that lies inside, shape (Y, X) or (Y, X, 3). Raises InputError if the file is damaged there."""
-        from napari_autofocus.io.zarr_parts import read_part
+        from napari_autofocus.io.care.zarr_parts import read_part
 
         index = tuple(self._index(letter, rows, columns) for letter in self.axes)
         with reading(self.path, _WHAT):

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.models.overview import overview_of
 from napari_autofocus.models.samples import FieldSample
+from napari_autofocus.models.seeing.overview import overview_of
 from napari_autofocus.models.shards import finished_shards, read_array, read_names, write_names, writing_shard
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]

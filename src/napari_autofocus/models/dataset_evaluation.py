@@ -12,15 +12,15 @@ from typing import Any
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder, replacing
 from napari_autofocus.focus.shot_pairs import takes_two_shots
-from napari_autofocus.models.disturbed_evaluation import (
+from napari_autofocus.models.disturbed.evaluation import (
     befallen,
     disturbance_notes,
     disturbances_told,
     frames_words,
 )
-from napari_autofocus.models.disturbed_frames import Disturbance
+from napari_autofocus.models.disturbed.frames import Disturbance
 from napari_autofocus.models.evaluation import AnyPredictor, Evaluation, FieldDone, Known, evaluate
-from napari_autofocus.models.labelled_pairs import count_pairs, known_pairs
+from napari_autofocus.models.labelled.pairs import count_pairs, known_pairs
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,

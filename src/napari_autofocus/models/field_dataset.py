@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.deciding.selection import SelectionSettings
 from napari_autofocus.focus.patches import PatchGrid
-from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.models.dataset import as_stored
 from napari_autofocus.models.samples import FieldSample
 from napari_autofocus.models.shards import Rows, finished_shards, joined, read_names, write_names, writing_shard

@@ -10,12 +10,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_autofocus.focus.decision_settings import Pooling
+from napari_autofocus.focus.deciding.settings import Pooling
 from napari_autofocus.models.defocus import DefocusNetwork
+from napari_autofocus.models.field.network import FieldNetwork, SoftChoice
+from napari_autofocus.models.field.samples import ShownFields
+from napari_autofocus.models.field.task import FieldErrors, FieldTask
 from napari_autofocus.models.field_dataset import FieldDataset
-from napari_autofocus.models.field_network import FieldNetwork, SoftChoice
-from napari_autofocus.models.field_samples import ShownFields
-from napari_autofocus.models.field_task import FieldErrors, FieldTask
 from napari_autofocus.models.importance import ImportanceNetwork
 from napari_autofocus.models.tasks import Holding
 from napari_autofocus.models.training import Trained, TrainingProgress, TrainingSettings, train

@@ -1,6 +1,6 @@
 """Z-stacks with known focus, from a folder of files: what is evaluated on, and what users' models learn from.
 
-Where best focus lies is taken from a label store or a table (``stack_labels.py``), otherwise measured by Brenner.
+Where best focus lies is taken from a label store or a table (``labelled/labels.py``), otherwise measured by Brenner.
 Stacks that cannot be read, or whose focus nobody can be sure of, are left out and counted.
 """
 
@@ -17,9 +17,9 @@ from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack, measure_stack
 from napari_autofocus.io import check_opening, find_stacks, open_stack
 from napari_autofocus.models.evaluation import KnownFrame
-from napari_autofocus.models.patch_labels import PatchLabel, patch_labels
-from napari_autofocus.models.stack_labels import FieldLabel, StackLabels
-from napari_autofocus.models.stack_records import LabelledDataset, LabelledStack, PlaneRead, StackSkipped
+from napari_autofocus.models.labelled.labels import FieldLabel, StackLabels
+from napari_autofocus.models.labelled.patches import PatchLabel, patch_labels
+from napari_autofocus.models.labelled.records import LabelledDataset, LabelledStack, PlaneRead, StackSkipped
 from napari_autofocus.optics import Objective
 from napari_autofocus.steps import relay
 

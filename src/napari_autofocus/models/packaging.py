@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_autofocus.focus.calibration import FEWEST_FIELDS, CalibrationSamples, fit_calibration
+from napari_autofocus.focus.deciding.calibration import FEWEST_FIELDS, CalibrationSamples, fit_calibration
+from napari_autofocus.focus.deciding.uncertainty import FieldFeatures, field_features
 from napari_autofocus.focus.estimate import Calibration, DecisionSettings
-from napari_autofocus.focus.uncertainty import FieldFeatures, field_features
 from napari_autofocus.models.evaluation import Known, KnownFrame, KnownPair, asked, evaluate
 from napari_autofocus.models.package import ModelCard, ModelPackage
 from napari_autofocus.models.package.writing import with_card, write_package

@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.decision import decide
+from napari_autofocus.focus.deciding.decision import decide
+from napari_autofocus.focus.deciding.selection import patches_inside
 from napari_autofocus.focus.estimate import DecisionSettings, FocusEstimate, ImageOptics
-from napari_autofocus.focus.selection import patches_inside
 from napari_autofocus.focus.shot_pairs import moved_prediction, pair_likeness
 from napari_autofocus.models.difference import difference_image
-from napari_autofocus.models.engines import Engine, engine_for
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.library import find_model
-from napari_autofocus.models.optics_check import check_distance, check_optics
 from napari_autofocus.models.package import ModelCard, ModelPackage, open_any_package, open_package
 from napari_autofocus.models.package.card import PairCard
-from napari_autofocus.models.patch_reading import Choice, PatchReader
 from napari_autofocus.models.predictor import ModelPredictor
+from napari_autofocus.models.seeing.engines import Engine, engine_for
+from napari_autofocus.models.seeing.frame import ModelFrame
+from napari_autofocus.models.seeing.optics_check import check_distance, check_optics
+from napari_autofocus.models.seeing.patches import Choice, PatchReader
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_autofocus.focus.decision import decide
+from napari_autofocus.focus.deciding.decision import decide
+from napari_autofocus.focus.deciding.selection import patches_inside
 from napari_autofocus.focus.estimate import DecisionSettings, FocusEstimate, ImageOptics
-from napari_autofocus.focus.selection import patches_inside
-from napari_autofocus.models.engines import Engine, engine_for
-from napari_autofocus.models.exposure_check import check_exposure
-from napari_autofocus.models.frame import ModelFrame
 from napari_autofocus.models.library import find_model
-from napari_autofocus.models.optics_check import check_optics
 from napari_autofocus.models.package import ModelCard, ModelPackage, open_package
-from napari_autofocus.models.patch_reading import MOST_BESIDE_LIVE, Choice, PatchReader, every_patch
+from napari_autofocus.models.seeing.engines import Engine, engine_for
+from napari_autofocus.models.seeing.exposure_check import check_exposure
+from napari_autofocus.models.seeing.frame import ModelFrame
+from napari_autofocus.models.seeing.optics_check import check_optics
+from napari_autofocus.models.seeing.patches import MOST_BESIDE_LIVE, Choice, PatchReader, every_patch
 
 __all__ = ["MOST_BESIDE_LIVE", "Choice", "ModelPredictor", "every_patch", "load_model"]
 

@@ -1,7 +1,7 @@
 """A model package as a virtual refocuser: two shots either side of focus in, the image in focus out, of any size.
 
 The shots are registered first; then the image is recovered tile by tile, so that only a row of tiles is ever held as
-floats. How far to trust what comes out is told with it, see ``refocus_verdict.py``.
+floats. How far to trust what comes out is told with it, see ``refocus/verdict.py``.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import numpy.typing as npt
 
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.focus.registration import Shift, shift_between
-from napari_autofocus.models.engines import check_choice
 from napari_autofocus.models.library import find_model
-from napari_autofocus.models.optics_check import check_optics
 from napari_autofocus.models.package import VirtualCard
 from napari_autofocus.models.package.reading import VirtualPackage, open_virtual_package
-from napari_autofocus.models.refocus_engines import OnnxRefocusEngine, RefocusEngine, TorchRefocusEngine
-from napari_autofocus.models.refocus_shots import UNMOVED, Shots, as_camera, light_of, sharper_index, shots_of
-from napari_autofocus.models.refocus_tiles import Joined, Span, padded, spans
-from napari_autofocus.models.refocus_verdict import (
+from napari_autofocus.models.refocus.engines import OnnxRefocusEngine, RefocusEngine, TorchRefocusEngine
+from napari_autofocus.models.refocus.shots import UNMOVED, Shots, as_camera, light_of, sharper_index, shots_of
+from napari_autofocus.models.refocus.tiles import Joined, Span, padded, spans
+from napari_autofocus.models.refocus.verdict import (
     Findings,
     RefocusVerdict,
     judge,
     may_be_taken_out,
 )
+from napari_autofocus.models.seeing.engines import check_choice
+from napari_autofocus.models.seeing.optics_check import check_optics
 
 Float32 = npt.NDArray[np.float32]
 

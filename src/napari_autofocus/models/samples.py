@@ -1,6 +1,6 @@
 """What networks learn from: a field seen at several defocus values, with the truth for each of its patches.
 
-A field comes from the simulation (``simulated_fields.py``) or from a labelled z-stack (``labelled_stacks.py``); both
+A field comes from the simulation (``simulated/fields.py``) or from a labelled z-stack (``labelled_stacks.py``); both
 arrive here in the same form. Storing them is ``dataset.py``.
 """
 

@@ -1,6 +1,6 @@
 """Shards of training data: folders of arrays that appear whole or not at all, read through memory maps.
 
-What lies in them is said by ``dataset.py``, ``field_dataset.py`` and ``refocus_samples.py``.
+What lies in them is said by ``dataset.py``, ``field_dataset.py`` and ``refocus/samples.py``.
 """
 
 from __future__ import annotations

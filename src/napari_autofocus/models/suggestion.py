@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.models.library import InstalledModel
-from napari_autofocus.models.optics_check import differences
 from napari_autofocus.models.package import ModelCard
 from napari_autofocus.models.package.card import Colour
+from napari_autofocus.models.seeing.optics_check import differences
 from napari_autofocus.optics import Objective
 
 SHINES = "fluorescence"

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusLoss, DefocusNetwork
-from napari_autofocus.models.disturbances import Disturbances
+from napari_autofocus.models.disturbed.disturbances import Disturbances
 from napari_autofocus.models.importance import ImportanceNetwork
-from napari_autofocus.models.training_records import Pairs, Validation
+from napari_autofocus.models.learning.records import Pairs, Validation
 
 WHOLE = slice(None)
 """All samples of a batch; several processes that train together make a part each."""

@@ -1,7 +1,7 @@
 """From training data to networks that can be packaged (``packaging.py``): teach both stages.
 
 Where the data and the known frames come from is not known here: from the simulation for the models that ship
-(``workflows/shipped_models.py``), from a user's own z-stacks otherwise (``workflows/own_models.py``).
+(``workflows/shipped/models.py``), from a user's own z-stacks otherwise (``workflows/own_models.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.defocus import DefocusNetwork, DefocusSettings
-from napari_autofocus.models.disturbances import Disturbances
+from napari_autofocus.models.disturbed.disturbances import Disturbances
 from napari_autofocus.models.evaluation import FieldResult
 from napari_autofocus.models.importance import ImportanceNetwork, ImportanceSettings
 from napari_autofocus.models.networks import load_networks, rescaled

@@ -3,7 +3,7 @@
 What is learned stands in a :class:`Task` (``tasks.py``); data in ``dataset.py``; settings, records, the run itself,
 what is kept of it and when it has diverged, in ``training_*.py``. Every batch is a pure function of the seed and its
 number, so a run that was interrupted ends as one that was not. Several processes may train one network
-(``distributed.py``).
+(``learning/distributed.py``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from napari_autofocus.models.training_records import Gains, Pairs, Trained, TrainingProgress, Validation
-from napari_autofocus.models.training_run import Run, Task
-from napari_autofocus.models.training_settings import TrainingSettings
-from napari_autofocus.models.training_watch import has_diverged
+from napari_autofocus.models.learning.records import Gains, Pairs, Trained, TrainingProgress, Validation
+from napari_autofocus.models.learning.run import Run, Task
+from napari_autofocus.models.learning.settings import TrainingSettings
+from napari_autofocus.models.learning.watch import has_diverged
 
 __all__ = ["Gains", "Pairs", "Task", "Trained", "TrainingProgress", "TrainingSettings", "Validation", "judged", "train"]
 

@@ -23,8 +23,8 @@ from napari_autofocus.routines.acquire_config import (
     Place,
     StackWriter,
 )
-from napari_autofocus.routines.acquire_run import AcquireRun, FieldGivenUp, FieldVisit
-from napari_autofocus.routines.run_end import slide_comes_back
+from napari_autofocus.routines.acquiring.run import AcquireRun, FieldGivenUp, FieldVisit
+from napari_autofocus.routines.running.end import slide_comes_back
 from napari_autofocus.steps import relay
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame
-from napari_autofocus.routines.run_end import RunEnd
+from napari_autofocus.routines.running.end import RunEnd
 
 Place = tuple[float, float]
 """Stage position (x, y) of a field's centre, µm; NaN where there is no XY stage."""

@@ -19,8 +19,8 @@ from napari_autofocus.routines.follow_config import (
     FollowStep,
     Surface,
 )
-from napari_autofocus.routines.owning import owned
-from napari_autofocus.routines.watch import WatchedDrive
+from napari_autofocus.routines.running.owning import owned
+from napari_autofocus.routines.running.watch import WatchedDrive
 
 __all__ = ["FollowConfig", "FollowRecord", "FollowStep", "follow"]
 

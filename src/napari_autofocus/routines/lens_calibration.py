@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 
 from napari_autofocus.errors import ForeignMove
 from napari_autofocus.microscope.protocol import Microscope
+from napari_autofocus.routines.lens.run import LensRun
 from napari_autofocus.routines.lens_config import (
     LensConfig,
     LensKnob,
@@ -18,7 +19,6 @@ from napari_autofocus.routines.lens_config import (
     LensRecord,
     LensStep,
 )
-from napari_autofocus.routines.lens_run import LensRun
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.steps import relay
 

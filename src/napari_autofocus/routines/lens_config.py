@@ -14,7 +14,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.lens_curve import LEAST_POINTS, LensCurve
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json, rebuilt
-from napari_autofocus.routines.run_end import RunEnd
+from napari_autofocus.routines.running.end import RunEnd
 from napari_autofocus.routines.sweep_config import SweepConfig
 
 Phase = Literal["search", "reading"]

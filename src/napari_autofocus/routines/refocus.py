@@ -1,8 +1,9 @@
 """Refocus by a model: shot, estimate, decide, move, verify by a second shot, accept; correct again or go back.
 
 It never ends worse than it began: whatever is not verified by a frame taken afterwards is undone. What happens to
-fields without a single focus, without content and without an answer is in ``refocus_help.py`` and ``neighbours.py``;
-how two shots are taken, where a model of two is at hand, in ``two_shot_seeing.py``.
+fields without a single focus, without content and without an answer is in ``refocusing/help.py`` and
+``refocusing/neighbours.py``; how two shots are taken, where a model of two is at hand, in
+``refocusing/two_shot_seeing.py``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,9 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.focus.estimate import FocusPredictor, PairPredictor, refocus_z_um
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import RefocusRecord
-from napari_autofocus.routines.looking import estimate_frame
-from napari_autofocus.routines.neighbours import look_around
-from napari_autofocus.routines.owning import owned
-from napari_autofocus.routines.refocus_belief import blurred_since_start, contradicts, doubt, may_be_play
 from napari_autofocus.routines.refocus_config import Proposal, RefocusConfig, RefocusStep
-from napari_autofocus.routines.refocus_help import (
+from napari_autofocus.routines.refocusing.belief import blurred_since_start, contradicts, doubt, may_be_play
+from napari_autofocus.routines.refocusing.help import (
     find_direction,
     give_up,
     look_beside,
@@ -28,10 +26,13 @@ from napari_autofocus.routines.refocus_help import (
     settle_side,
     step_into_range,
 )
-from napari_autofocus.routines.refocus_record import record_of
-from napari_autofocus.routines.refocus_run import Look, RefocusRun
-from napari_autofocus.routines.refocus_scan import judge_scan, scan_field
-from napari_autofocus.routines.two_shot_seeing import look_from_below, see, wants_below
+from napari_autofocus.routines.refocusing.neighbours import look_around
+from napari_autofocus.routines.refocusing.record import record_of
+from napari_autofocus.routines.refocusing.run import Look, RefocusRun
+from napari_autofocus.routines.refocusing.scan import judge_scan, scan_field
+from napari_autofocus.routines.refocusing.two_shot_seeing import look_from_below, see, wants_below
+from napari_autofocus.routines.running.looking import estimate_frame
+from napari_autofocus.routines.running.owning import owned
 
 __all__ = ["Proposal", "RefocusConfig", "RefocusStep", "propose", "refocus"]
 

@@ -14,9 +14,9 @@ import numpy as np
 from napari_autofocus.errors import FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame, Microscope, SlideMicroscope
 from napari_autofocus.routines.acquire_config import Place
-from napari_autofocus.routines.run_end import RunEnd, cut_short, slide_comes_back
-from napari_autofocus.routines.run_guard import RunGuard
-from napari_autofocus.routines.scout_canvas import Canvas
+from napari_autofocus.routines.running.end import RunEnd, cut_short, slide_comes_back
+from napari_autofocus.routines.running.guard import RunGuard
+from napari_autofocus.routines.scanning.canvas import Canvas
 from napari_autofocus.routines.scout_config import ScoutConfig, ScoutPhase, ScoutRecord, ScoutStep
 from napari_autofocus.slide.area import MOST_POINTS, Area
 from napari_autofocus.slide.scout import Overview

@@ -11,7 +11,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.routines.acquire_config import Place
-from napari_autofocus.routines.run_end import RunEnd
+from napari_autofocus.routines.running.end import RunEnd
 from napari_autofocus.slide.scout import Overview
 
 ScoutPhase = Literal["tile", "missed", "done"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_autofocus.focus.zstack import FocusCurve
 from napari_autofocus.records import CurvePoint
-from napari_autofocus.routines.brent import brent_maximum
+from napari_autofocus.routines.sweeping.brent import brent_maximum
 
 Points = list[CurvePoint]
 

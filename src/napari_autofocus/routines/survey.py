@@ -13,12 +13,12 @@ from collections.abc import Callable, Generator, Sequence
 from napari_autofocus.errors import FrameError, MoveRefused
 from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.microscope.protocol import Microscope
-from napari_autofocus.routines.run_end import slide_comes_back
+from napari_autofocus.routines.running.end import slide_comes_back
 from napari_autofocus.routines.survey_config import Place, SurveyConfig, SurveyStep, SweepSurveyConfig
-from napari_autofocus.routines.survey_looking import Look, ModelLook
-from napari_autofocus.routines.survey_record import SurveyRecord
-from napari_autofocus.routines.survey_run import TRIES, SurveyRun
-from napari_autofocus.routines.survey_stacks import StackLook
+from napari_autofocus.routines.surveying.looking import Look, ModelLook
+from napari_autofocus.routines.surveying.record import SurveyRecord
+from napari_autofocus.routines.surveying.run import TRIES, SurveyRun
+from napari_autofocus.routines.surveying.stacks import StackLook
 
 __all__ = ["Place", "SurveyConfig", "SurveyRecord", "SurveyStep", "SweepSurveyConfig", "survey", "survey_by_sweep"]
 

@@ -1,4 +1,7 @@
-"""What a survey of focus points is told, and what it tells while it runs; what it leaves is in ``survey_record.py``."""
+"""What a survey of focus points is told, and what it tells while it runs.
+
+What it leaves is in ``surveying/record.py``.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.searches import SEARCHES, Visit
 from napari_autofocus.routines.sweep_config import SweepConfig, SweepStep
-from napari_autofocus.routines.sweep_run import Measure, SweepRun, named_measure
+from napari_autofocus.routines.sweeping.run import Measure, SweepRun, named_measure
 
 __all__ = ["Measure", "SweepConfig", "SweepStep", "sweep"]
 

@@ -2,7 +2,7 @@
 
 A hold looks at an interval, keeps a running average of where best focus lies, and moves only when that average has left
 a dead band around the drive. It gives way to a person who moves the stage, and stops itself, with a reason, when it can
-no longer be trusted. What happens in one round is in ``track_run.py``.
+no longer be trusted. What happens in one round is in ``tracking/run.py``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from napari_autofocus.focus.estimate import FocusPredictor
 from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import TrackRecord
 from napari_autofocus.routines.track_config import TrackConfig, TrackStep
-from napari_autofocus.routines.track_run import TrackRun
+from napari_autofocus.routines.tracking.run import TrackRun
 
 __all__ = ["TrackConfig", "TrackStep", "track"]
 

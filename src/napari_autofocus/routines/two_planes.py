@@ -14,8 +14,8 @@ from typing import Literal
 
 from napari_autofocus.errors import InputError, MoveRefused
 from napari_autofocus.microscope.protocol import FocusDrive, Frame, Microscope
-from napari_autofocus.routines.run_end import cut_short
-from napari_autofocus.routines.run_guard import RunGuard
+from napari_autofocus.routines.running.end import cut_short
+from napari_autofocus.routines.running.guard import RunGuard
 
 TwoPlanesEnd = Literal["taken", "refused", "cancelled", "timed_out", "failed"]
 

@@ -17,8 +17,8 @@ from napari_autofocus.microscope.protocol import Microscope
 from napari_autofocus.records import RefocusRecord
 from napari_autofocus.routines.refocus import carry_out, check_pair
 from napari_autofocus.routines.refocus_config import RefocusConfig, RefocusStep
-from napari_autofocus.routines.refocus_run import RefocusRun
-from napari_autofocus.routines.two_shot_seeing import see
+from napari_autofocus.routines.refocusing.run import RefocusRun
+from napari_autofocus.routines.refocusing.two_shot_seeing import see
 
 __all__ = ["PairRefocusConfig", "RefocusStep", "estimate_by_pair", "refocus_by_pair"]
 

@@ -13,7 +13,8 @@ from napari_autofocus.errors import FrameError, InputError, MoveRefused
 from napari_autofocus.microscope.protocol import Microscope, SlideMicroscope
 from napari_autofocus.routines.acquire import Finder
 from napari_autofocus.routines.acquire_config import Place
-from napari_autofocus.routines.run_end import slide_comes_back
+from napari_autofocus.routines.running.end import slide_comes_back
+from napari_autofocus.routines.scanning.run import MOST_SEARCHES, TRIES, VirtualScanRun
 from napari_autofocus.routines.virtual_scan_config import (
     ScanStep,
     TakenTile,
@@ -22,7 +23,6 @@ from napari_autofocus.routines.virtual_scan_config import (
     VirtualScanConfig,
     VirtualScanRecord,
 )
-from napari_autofocus.routines.virtual_scan_run import MOST_SEARCHES, TRIES, VirtualScanRun
 from napari_autofocus.steps import relay
 
 __all__ = [

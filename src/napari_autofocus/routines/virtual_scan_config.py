@@ -10,7 +10,7 @@ from typing import Literal
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.routines.acquire_config import Place
-from napari_autofocus.routines.run_end import RunEnd
+from napari_autofocus.routines.running.end import RunEnd
 
 ScanPhase = Literal["find", "shot", "tile"]
 TileEnd = Literal["written", "empty", "out_of_reach", "failed"]

@@ -12,21 +12,21 @@ from qtpy.QtWidgets import QProgressBar, QWidget
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.routines.acquire_config import AcquireRecord, AcquireStep
-from napari_autofocus.widgets.acquire_fields import FieldList
-from napari_autofocus.widgets.acquire_form import FolderRow, StackForm
-from napari_autofocus.widgets.acquire_places import PlacesForm
-from napari_autofocus.widgets.acquire_words import (
+from napari_autofocus.widgets.acquire.fields import FieldList
+from napari_autofocus.widgets.acquire.form import FolderRow, StackForm
+from napari_autofocus.widgets.acquire.places import PlacesForm
+from napari_autofocus.widgets.acquire.words import (
     UNKNOWN_DIRECTION,
     ended_words,
     estimate_words,
     found_words,
     step_words,
 )
-from napari_autofocus.widgets.acquire_work import AcquireWork, Wish
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, heading, row, scrolled, snug
+from napari_autofocus.widgets.acquire.work import AcquireWork, Wish
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, heading, row, scrolled, snug
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
 
 PLUGIN = "napari-autofocus"
 NEXT_PANELS = {"label": "Label z-stack", "train": "Train"}

@@ -10,24 +10,24 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QStackedWidget, QWidget
 
 from napari_autofocus.records import FocusRecord
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.history import HistoryPlot
+from napari_autofocus.widgets.estimate.image_choice import ImageChoice
+from napari_autofocus.widgets.estimate.model_choice import SUFFIX, ModelChoice
+from napari_autofocus.widgets.estimate.readout import Readout
 from napari_autofocus.widgets.focus_state import Estimated
-from napari_autofocus.widgets.forms import Message, connect_while_alive, scrolled
-from napari_autofocus.widgets.history import HistoryPlot
-from napari_autofocus.widgets.holding import HoldSection
-from napari_autofocus.widgets.image_choice import ImageChoice
-from napari_autofocus.widgets.model_choice import SUFFIX, ModelChoice
-from napari_autofocus.widgets.overlay_switches import OverlaySwitches
+from napari_autofocus.widgets.hold.tab import HoldSection
+from napari_autofocus.widgets.overlay.region import RegionTool
+from napari_autofocus.widgets.overlay.switches import OverlaySwitches
 from napari_autofocus.widgets.overlays import FocusOverlays
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, connect_while_alive, scrolled
+from napari_autofocus.widgets.parts.tabs import SnugTabs
 from napari_autofocus.widgets.plots import FocusCurvePlot
-from napari_autofocus.widgets.readout import Readout
-from napari_autofocus.widgets.refocusing import RefocusSection
-from napari_autofocus.widgets.region import RegionTool
+from napari_autofocus.widgets.refocus.tab import RefocusSection
+from napari_autofocus.widgets.refocus.two_shots_row import TwoShotsRow
 from napari_autofocus.widgets.runs import RunsTable
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.tabs import SnugTabs
-from napari_autofocus.widgets.two_shots_row import TwoShotsRow
 
 
 class AutofocusPanel(QWidget):

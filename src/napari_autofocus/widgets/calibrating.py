@@ -16,21 +16,21 @@ from napari_autofocus.files import make_folder
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.models.extras import require_training
 from napari_autofocus.models.predictor import ModelPredictor, load_model
-from napari_autofocus.widgets.calibrating_form import CalibrationForm
-from napari_autofocus.widgets.calibrating_progress import CalibrationProgress
-from napari_autofocus.widgets.calibrating_result import CalibrationResult
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, row, scrolled, snug
+from napari_autofocus.widgets.calibrate.form import CalibrationForm
+from napari_autofocus.widgets.calibrate.progress import CalibrationProgress
+from napari_autofocus.widgets.calibrate.result import CalibrationResult
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, row, scrolled, snug
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.workflows.calibration_apart import teach_apart
+from napari_autofocus.workflows.calibration.apart import teach_apart
+from napari_autofocus.workflows.calibration.record import CalibrationRecord, read_record
+from napari_autofocus.workflows.calibration.report import REPORT
+from napari_autofocus.workflows.calibration.steps import CalibrationStep
 from napari_autofocus.workflows.calibration_plan import CalibrationPlan, Undertaking, undertaking
-from napari_autofocus.workflows.calibration_record import CalibrationRecord, read_record
-from napari_autofocus.workflows.calibration_report import REPORT
-from napari_autofocus.workflows.calibration_steps import CalibrationStep
 from napari_autofocus.workflows.calibration_undo import install_again, undo_calibration
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.calibration_teaching import Teaching
+    from napari_autofocus.workflows.calibration.teaching import Teaching
 
 
 def calibrate(*arguments: Any, **options: Any) -> Generator[CalibrationStep, None, CalibrationRecord]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import napari.viewer
 from napari.utils.notifications import show_info, show_warning
 
-from napari_autofocus.widgets import session_keys
+from napari_autofocus.widgets.parts import session_keys
+from napari_autofocus.widgets.parts.shortcuts import HALT_KEY, native
 from napari_autofocus.widgets.session import NOT_CONNECTED, Session
-from napari_autofocus.widgets.shortcuts import HALT_KEY, native
 
 
 def halt(napari_viewer: napari.viewer.Viewer) -> None:

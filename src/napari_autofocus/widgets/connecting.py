@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QStackedWidget, QVBoxLayout, 
 
 from napari_autofocus.microscope.cores import shared_core
 from napari_autofocus.widgets.choices import Choice, ConfigurationChoice, RunningChoice, SimulatedChoice
-from napari_autofocus.widgets.forms import button, choice, label, row
+from napari_autofocus.widgets.parts.forms import button, choice, label, row
 from napari_autofocus.widgets.session import Connection
-from napari_autofocus.widgets.slide_section import SlideForm
+from napari_autofocus.widgets.stand.slide import SlideForm
 
 __all__ = ["ConfigurationChoice", "ConnectForm", "RunningChoice", "SimulatedChoice"]
 

@@ -12,24 +12,24 @@ from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.routines.follow import FollowStep
 from napari_autofocus.routines.survey_config import SurveyStep
-from napari_autofocus.routines.survey_record import SurveyRecord
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.focus_map_book import MapBook
-from napari_autofocus.widgets.focus_map_compare import CompareSection
-from napari_autofocus.widgets.focus_map_frame import Leaving, stacked, tabs_of
-from napari_autofocus.widgets.focus_map_judge import JudgeSection
-from napari_autofocus.widgets.focus_map_layers import MapLayers
-from napari_autofocus.widgets.focus_map_overview import OverviewLayers
-from napari_autofocus.widgets.focus_map_plan import PlanSection
-from napari_autofocus.widgets.focus_map_scout import OverviewSection
-from napari_autofocus.widgets.focus_map_survey import SurveySection
-from napari_autofocus.widgets.focus_map_take import TakeSection
-from napari_autofocus.widgets.focus_map_use import UseSection
-from napari_autofocus.widgets.focus_map_view import MapSight, MapView
-from napari_autofocus.widgets.focus_map_words import Place, survey_words
-from napari_autofocus.widgets.focus_map_work import SurveyWork
-from napari_autofocus.widgets.forms import connect_while_alive, heading, scrolled
-from napari_autofocus.widgets.model_choice import ModelChoice
+from napari_autofocus.routines.surveying.record import SurveyRecord
+from napari_autofocus.widgets.estimate.model_choice import ModelChoice
+from napari_autofocus.widgets.map.book import MapBook
+from napari_autofocus.widgets.map.compare import CompareSection
+from napari_autofocus.widgets.map.frame import Leaving, stacked, tabs_of
+from napari_autofocus.widgets.map.judge import JudgeSection
+from napari_autofocus.widgets.map.layers import MapLayers
+from napari_autofocus.widgets.map.overview import OverviewLayers
+from napari_autofocus.widgets.map.plan import PlanSection
+from napari_autofocus.widgets.map.scout import OverviewSection
+from napari_autofocus.widgets.map.survey import SurveySection
+from napari_autofocus.widgets.map.take import TakeSection
+from napari_autofocus.widgets.map.use import UseSection
+from napari_autofocus.widgets.map.view import MapSight, MapView
+from napari_autofocus.widgets.map.words import Place, survey_words
+from napari_autofocus.widgets.map.work import SurveyWork
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import connect_while_alive, heading, scrolled
 from napari_autofocus.widgets.session import Session
 
 

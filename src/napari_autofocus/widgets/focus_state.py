@@ -1,6 +1,6 @@
 """What the panels of one viewer share about focus: the model, the optics stated, where to look, the newest estimate.
 
-Lives on the GUI thread and computes nothing; ``estimating.py`` makes the estimates.
+Lives on the GUI thread and computes nothing; ``estimate/estimating.py`` makes the estimates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_autofocus.models.pair_predictor import PairModelPredictor
 from napari_autofocus.models.predictor import ModelPredictor
 from napari_autofocus.models.suggestion import Sight
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets.stack_layer import METADATA_KEY
+from napari_autofocus.widgets.layers.stack_layer import METADATA_KEY
 
 BoolImage = npt.NDArray[np.bool_]
 

@@ -14,8 +14,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.microscope.protocol import Frame
-from napari_autofocus.widgets.brightness import GreyLimits
-from napari_autofocus.widgets.redraw import redraw
+from napari_autofocus.widgets.layers.brightness import GreyLimits
+from napari_autofocus.widgets.layers.redraw import redraw
 
 CAMERA_LAYER = "Camera"
 REST_SHARE = 0.4

@@ -8,11 +8,11 @@ from qtpy.QtWidgets import QCheckBox, QProgressBar, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets import stack_layer
-from napari_autofocus.widgets.depth_layer import FusedShown
-from napari_autofocus.widgets.depth_row import DepthRow
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import (
+from napari_autofocus.widgets.layers import stack_layer
+from napari_autofocus.widgets.layers.depth import FusedShown
+from napari_autofocus.widgets.parts.depth_row import DepthRow
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import (
     NAME_PX,
     Message,
     button,

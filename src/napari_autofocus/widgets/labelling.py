@@ -17,27 +17,27 @@ from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_autofocus.focus.zstack import StackFocus
 from napari_autofocus.labelling.opinions import Opinion
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.folds import Fold
-from napari_autofocus.widgets.forms import Message, connect_while_alive, scrolled, snug
-from napari_autofocus.widgets.label_acts import LabelActs
-from napari_autofocus.widgets.label_agreement import AgreementTable
-from napari_autofocus.widgets.label_buttons import Brushes, SayButtons
-from napari_autofocus.widgets.label_desk import AtDesk
-from napari_autofocus.widgets.label_folder import FolderWork
-from napari_autofocus.widgets.label_keys import LabelKeys, key_card
-from napari_autofocus.widgets.label_leaving import Leaving
-from napari_autofocus.widgets.label_list import WorkList
-from napari_autofocus.widgets.label_measure import MeasureSection
-from napari_autofocus.widgets.label_paint import ImportancePaint
-from napari_autofocus.widgets.label_single import SingleStack
-from napari_autofocus.widgets.label_source import SourceSection, dropped_path
-from napari_autofocus.widgets.label_view import StackView
+from napari_autofocus.widgets.label.acts import LabelActs
+from napari_autofocus.widgets.label.agreement import AgreementTable
+from napari_autofocus.widgets.label.buttons import Brushes, SayButtons
+from napari_autofocus.widgets.label.desk import AtDesk
+from napari_autofocus.widgets.label.folder import FolderWork
+from napari_autofocus.widgets.label.keys import LabelKeys, key_card
+from napari_autofocus.widgets.label.leaving import Leaving
+from napari_autofocus.widgets.label.list import WorkList
+from napari_autofocus.widgets.label.measure import MeasureSection
+from napari_autofocus.widgets.label.paint import ImportancePaint
+from napari_autofocus.widgets.label.single import SingleStack
+from napari_autofocus.widgets.label.source import SourceSection, dropped_path
+from napari_autofocus.widgets.label.view import StackView
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.folds import Fold
+from napari_autofocus.widgets.parts.forms import Message, connect_while_alive, scrolled, snug
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.worker import Worker
 from napari_autofocus.workflows.batch import LabelSettings
-from napari_autofocus.workflows.labelling_brenner import BrennerSummary
-from napari_autofocus.workflows.labelling_desk import LabellingDesk
+from napari_autofocus.workflows.labels.brenner import BrennerSummary
+from napari_autofocus.workflows.labels.desk import LabellingDesk
 
 _MESSAGE_LINES = 2
 """So that the buttons above do not move from stack to stack."""

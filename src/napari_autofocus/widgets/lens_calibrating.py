@@ -13,12 +13,12 @@ from napari_autofocus.focus.lens_curve import LensCurve
 from napari_autofocus.microscope.lens_knob import LensProperty, PropertyKnob, lens_properties
 from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.routines.lens_calibration import LensConfig, LensRecord, LensStep, calibrate_lens
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, row, scrolled, snug
-from napari_autofocus.widgets.lens_form import LensForm
-from napari_autofocus.widgets.lens_keeping import LensKeeping
-from napari_autofocus.widgets.lens_plot import LensPlot
-from napari_autofocus.widgets.lens_words import ended_words, plan_words, step_words
+from napari_autofocus.widgets.lens.form import LensForm
+from napari_autofocus.widgets.lens.keeping import LensKeeping
+from napari_autofocus.widgets.lens.plot import LensPlot
+from napari_autofocus.widgets.lens.words import ended_words, plan_words, step_words
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, row, scrolled, snug
 from napari_autofocus.widgets.session import Connection, Session
 
 _NOT_CONNECTED = "Connect a microscope in the Microscope panel first, and focus roughly on a part with much content."

@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.files import replacing
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import Message, Tone, button, connect_while_alive, row, scrolled, snug
-from napari_autofocus.widgets.mda_arming import MdaArming, finder_of
-from napari_autofocus.widgets.mda_form import SWEEP, MdaForm
-from napari_autofocus.widgets.mda_table import FocusTable
+from napari_autofocus.widgets.mda.arming import MdaArming, finder_of
+from napari_autofocus.widgets.mda.form import SWEEP, MdaForm
+from napari_autofocus.widgets.mda.table import FocusTable
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, Tone, button, connect_while_alive, row, scrolled, snug
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.workflows.mda import FocusEvent, MdaFocusRecord
 

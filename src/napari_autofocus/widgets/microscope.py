@@ -6,17 +6,17 @@ import napari.viewer
 from qtpy.QtWidgets import QWidget
 
 from napari_autofocus.microscope.state import MicroscopeState
-from napari_autofocus.widgets.camera_section import CameraSection
 from napari_autofocus.widgets.choices import Choice
 from napari_autofocus.widgets.connecting import ConnectForm
-from napari_autofocus.widgets.docks import share_again, share_height
-from napari_autofocus.widgets.focus_section import FocusSection
-from napari_autofocus.widgets.forms import Message, connect_while_alive, scrolled
-from napari_autofocus.widgets.optics_section import OpticsSection
+from napari_autofocus.widgets.parts.docks import share_again, share_height
+from napari_autofocus.widgets.parts.forms import Message, connect_while_alive, scrolled
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.widgets.slide_section import SlideSection
-from napari_autofocus.widgets.watching import MicroscopeWatch
-from napari_autofocus.widgets.xy_section import XYSection
+from napari_autofocus.widgets.stand.camera import CameraSection
+from napari_autofocus.widgets.stand.focus import FocusSection
+from napari_autofocus.widgets.stand.optics import OpticsSection
+from napari_autofocus.widgets.stand.slide import SlideSection
+from napari_autofocus.widgets.stand.watching import MicroscopeWatch
+from napari_autofocus.widgets.stand.xy import XYSection
 
 
 class MicroscopePanel(QWidget):

@@ -15,7 +15,8 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_autofocus.widgets.focus_state import Estimated, FocusState
-from napari_autofocus.widgets.overlay_layers import (
+from napari_autofocus.widgets.layers.redraw import remove_in_turn
+from napari_autofocus.widgets.overlay.layers import (
     Content,
     OverlayLayer,
     defocus_content,
@@ -25,7 +26,6 @@ from napari_autofocus.widgets.overlay_layers import (
     make_patches,
     patches_content,
 )
-from napari_autofocus.widgets.redraw import remove_in_turn
 
 Kind = Literal["importance", "defocus", "patches"]
 _MAKERS: dict[Kind, Callable[[Content], OverlayLayer]] = {

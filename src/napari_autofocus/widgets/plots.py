@@ -8,8 +8,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_autofocus.widgets.plot_frame import dress_axes, dress_band, keep_still
-from napari_autofocus.widgets.theme import Colours, theme_colours
+from napari_autofocus.widgets.parts.plot_frame import dress_axes, dress_band, keep_still
+from napari_autofocus.widgets.parts.theme import Colours, theme_colours
 
 _DASH = Qt.PenStyle.DashLine
 _LEAST_BAND_SHARE = 0.004

@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, label, row
-from napari_autofocus.widgets.run_details import RunDetails
-from napari_autofocus.widgets.runs_model import MODEL_COLUMN, RunsModel
+from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, label, row
+from napari_autofocus.widgets.run.details import RunDetails
+from napari_autofocus.widgets.run.model import MODEL_COLUMN, RunsModel
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.workflows.run_files import as_text
 from napari_autofocus.workflows.run_log import RunEntry, RunLog
+from napari_autofocus.workflows.runs.files import as_text
 
 _TABLE, _RECORDS, _PICTURES = (
     "Table, one row a run (*.csv)",

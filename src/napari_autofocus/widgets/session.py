@@ -25,13 +25,13 @@ from napari_autofocus.microscope.mmcore import CoreMicroscope
 from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
-from napari_autofocus.widgets.canvas_context import keep_context
-from napari_autofocus.widgets.end_watch import EndWatch
 from napari_autofocus.widgets.focus_state import FocusState
 from napari_autofocus.widgets.frames import LiveView
+from napari_autofocus.widgets.layers.canvas_context import keep_context
+from napari_autofocus.widgets.parts.end_watch import EndWatch
+from napari_autofocus.widgets.parts.relay import Relay
+from napari_autofocus.widgets.parts.session_keys import SessionKeys
 from napari_autofocus.widgets.preferences import preferences
-from napari_autofocus.widgets.relay import Relay
-from napari_autofocus.widgets.session_keys import SessionKeys
 from napari_autofocus.widgets.worker import Job, Listener, Work, Worker
 from napari_autofocus.workflows.run_log import RunLog
 

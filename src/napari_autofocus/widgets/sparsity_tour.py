@@ -13,17 +13,26 @@ from napari_autofocus.microscope.clock import VirtualClock
 from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from napari_autofocus.models.predictor import ModelPredictor, load_model
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.widgets.docks import share_height
 from napari_autofocus.widgets.focus_state import Estimated, FocusState
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, heading, label, number, row, scrolled
 from napari_autofocus.widgets.overlays import FocusOverlays
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import (
+    Message,
+    button,
+    connect_while_alive,
+    heading,
+    label,
+    number,
+    row,
+    scrolled,
+)
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.sparsity_layer import TourLayer
-from napari_autofocus.widgets.sparsity_table import AnswerTable, lesson
+from napari_autofocus.widgets.sparsity.layer import TourLayer
+from napari_autofocus.widgets.sparsity.table import AnswerTable, lesson
 from napari_autofocus.widgets.worker import Job
+from napari_autofocus.workflows.sparse.figure import FORMATS, content_words, density_words, save_sparsity_figure
+from napari_autofocus.workflows.sparse.records import RIVALS, SparsityField, SparsitySettings, SparsityStep
 from napari_autofocus.workflows.sparsity import sparsity_fields
-from napari_autofocus.workflows.sparsity_figure import FORMATS, content_words, density_words, save_sparsity_figure
-from napari_autofocus.workflows.sparsity_records import RIVALS, SparsityField, SparsitySettings, SparsityStep
 
 MODEL = "brightfield-20x"
 _CONTENT_LINES = 4

@@ -10,18 +10,18 @@ from qtpy.QtWidgets import QWidget
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.models.extras import require_training
 from napari_autofocus.models.library import user_folder
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, scrolled, snug
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, scrolled, snug
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.train_choice import TrainingChoice
-from napari_autofocus.widgets.train_progress import TrainingProgressView
-from napari_autofocus.widgets.train_refocuser import RefocuserResult
-from napari_autofocus.widgets.train_result import TrainingResult
-from napari_autofocus.widgets.train_run import TrainingRun
-from napari_autofocus.widgets.train_unfinished import UnfinishedTrainings
-from napari_autofocus.widgets.train_words import in_the_panel
-from napari_autofocus.workflows.training_request import TrainingRequest
-from napari_autofocus.workflows.training_steps import RefocuserMade, TrainingMade
+from napari_autofocus.widgets.train.choice import TrainingChoice
+from napari_autofocus.widgets.train.progress import TrainingProgressView
+from napari_autofocus.widgets.train.refocuser import RefocuserResult
+from napari_autofocus.widgets.train.result import TrainingResult
+from napari_autofocus.widgets.train.run import TrainingRun
+from napari_autofocus.widgets.train.unfinished import UnfinishedTrainings
+from napari_autofocus.widgets.train.words import in_the_panel
+from napari_autofocus.workflows.training.request import TrainingRequest
+from napari_autofocus.workflows.training.steps import RefocuserMade, TrainingMade
 
 
 class TrainingPanel(QWidget):

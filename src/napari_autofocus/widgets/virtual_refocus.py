@@ -8,17 +8,17 @@ from qtpy.QtWidgets import QProgressBar, QWidget
 from napari_autofocus.errors import AutofocusError, InputError, MoveRefused, OpticsRefused
 from napari_autofocus.models.refocuser import TileDone
 from napari_autofocus.routines.two_planes import TwoPlanes
-from napari_autofocus.widgets.docks import share_height
-from napari_autofocus.widgets.forms import Message, button, connect_while_alive, heading, row, scrolled, snug
+from napari_autofocus.widgets.parts.docks import share_height
+from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, heading, row, scrolled, snug
 from napari_autofocus.widgets.session import Session
-from napari_autofocus.widgets.virtual_compare import CompareSection
-from napari_autofocus.widgets.virtual_layers import ResultLayers
-from napari_autofocus.widgets.virtual_model import VirtualModelChoice
-from napari_autofocus.widgets.virtual_pair import Pair, pair_of_layers
-from napari_autofocus.widgets.virtual_result import ResultSection
-from napari_autofocus.widgets.virtual_scanning import ScanSection
-from napari_autofocus.widgets.virtual_source import SourceForm, show_shots
-from napari_autofocus.widgets.virtual_words import (
+from napari_autofocus.widgets.virtual.compare import CompareSection
+from napari_autofocus.widgets.virtual.layers import ResultLayers
+from napari_autofocus.widgets.virtual.model import VirtualModelChoice
+from napari_autofocus.widgets.virtual.pair import Pair, pair_of_layers
+from napari_autofocus.widgets.virtual.result import ResultSection
+from napari_autofocus.widgets.virtual.scanning import ScanSection
+from napari_autofocus.widgets.virtual.source import SourceForm, show_shots
+from napari_autofocus.widgets.virtual.words import (
     HELD,
     NO_IMAGES,
     half_warning,
@@ -26,7 +26,7 @@ from napari_autofocus.widgets.virtual_words import (
     suggested_half_um,
     taken_words,
 )
-from napari_autofocus.widgets.virtual_work import Leaving, Order, Recovered, RefocusWork, require_ready
+from napari_autofocus.widgets.virtual.work import Leaving, Order, Recovered, RefocusWork, require_ready
 
 _TALL_PX = 34
 _RUN = "Recover"

@@ -20,8 +20,8 @@ from napari_autofocus.routines.refocus_config import RefocusConfig
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.steps import relay
-from napari_autofocus.workflows.acquisition_book import AcquisitionBook
-from napari_autofocus.workflows.acquisition_plan import AcquisitionPlan
+from napari_autofocus.workflows.acquire.book import AcquisitionBook
+from napari_autofocus.workflows.acquire.plan import AcquisitionPlan
 
 __all__ = ["AcquisitionPlan", "AcquisitionResult", "acquire_stacks", "model_finder", "sweep_finder"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.focus.zstack import FocusSettings, StackFocus, ZStack
 from napari_autofocus.io import check_opening, find_stacks, open_stack
-from napari_autofocus.workflows.focus_book import FocusBook
+from napari_autofocus.workflows.labels.focus_book import FocusBook
 from napari_autofocus.workflows.spread import HERE, Workers
-from napari_autofocus.workflows.spread_measuring import PlaneMeasured, StackFailed, StackMeasured, measure_stacks
+from napari_autofocus.workflows.spreading.measuring import PlaneMeasured, StackFailed, StackMeasured, measure_stacks
 
 __all__ = [
     "BatchResult",
@@ -116,7 +116,7 @@ def label_stacks(
     workers : Workers
         Who measures; by default this process.
     keep : bool
-        Keep what is found beside the stacks (see ``focus_book.py``), and measure nothing that is kept there already.
+        Keep what is found beside the stacks (see ``labels/focus_book.py``), and measure nothing that is kept there.
     again : bool
         Measure it all the same.
 

@@ -18,23 +18,23 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import SlideMicroscope
 from napari_autofocus.models.labelled_stacks import LabelledDataset
 from napari_autofocus.models.predictor import ModelPredictor, load_model
-from napari_autofocus.routines.owning import owning
-from napari_autofocus.workflows.calibration_acquiring import gather, places_of
-from napari_autofocus.workflows.calibration_plan import CalibrationPlan, direction_of, undertaking
-from napari_autofocus.workflows.calibration_proof import ProofStep, prove
-from napari_autofocus.workflows.calibration_record import MODEL, RECORD, STACKS, CalibrationRecord, read_record
-from napari_autofocus.workflows.calibration_report import write_report
-from napari_autofocus.workflows.calibration_stand import Home, fenced, going_home
-from napari_autofocus.workflows.calibration_steps import CalibrationStep, proof_step
-from napari_autofocus.workflows.calibration_teaching import (
+from napari_autofocus.routines.running.owning import owning
+from napari_autofocus.workflows.calibration.acquiring import gather, places_of
+from napari_autofocus.workflows.calibration.proof import ProofStep, prove
+from napari_autofocus.workflows.calibration.record import MODEL, RECORD, STACKS, CalibrationRecord, read_record
+from napari_autofocus.workflows.calibration.report import write_report
+from napari_autofocus.workflows.calibration.stand import Home, fenced, going_home
+from napari_autofocus.workflows.calibration.steps import CalibrationStep, proof_step
+from napari_autofocus.workflows.calibration.teaching import (
     Teaching,
     compare,
     teach_here,
     with_density,
 )
+from napari_autofocus.workflows.calibration.verdict import judge
+from napari_autofocus.workflows.calibration_plan import CalibrationPlan, direction_of, undertaking
 from napari_autofocus.workflows.calibration_undo import install
-from napari_autofocus.workflows.calibration_verdict import judge
-from napari_autofocus.workflows.own_files import check_target, name_of
+from napari_autofocus.workflows.own.files import check_target, name_of
 
 _LIBRARIES = ("numpy", "onnxruntime", "torch", "pymmcore-plus")
 

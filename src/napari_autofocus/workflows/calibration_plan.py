@@ -12,7 +12,7 @@ from typing import Any
 from napari_autofocus.errors import InputError
 from napari_autofocus.microscope.protocol import FocusDrive, SlideMicroscope
 from napari_autofocus.optics import Objective
-from napari_autofocus.workflows.own_split import BEYOND
+from napari_autofocus.workflows.own.split import BEYOND
 
 RANGE_DOF = 10.0
 """A calibrated model answers within so many depths of field to either side, unless asked otherwise."""

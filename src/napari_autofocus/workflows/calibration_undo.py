@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
 from napari_autofocus.models.package import open_package
-from napari_autofocus.workflows.calibration_record import MODEL, RECORD, CalibrationRecord, Installed, read_record
+from napari_autofocus.workflows.calibration.record import MODEL, RECORD, CalibrationRecord, Installed, read_record
 
 FORMER = "former.zip"
 """The model that stood in the place before, in the folder of a calibration."""

@@ -1,7 +1,7 @@
 """A model of one's own: labelled z-stacks in, a calibrated package out, measured on stacks that were held out.
 
-What is settled and refused beforehand stands in ``own_plan.py``, where files go in ``own_files.py``, what is stored of
-the stacks in ``own_stacks.py``; teaching itself, in ``models/teaching.py``.
+What is settled and refused beforehand stands in ``own_plan.py``, where files go in ``own/files.py``, what is stored of
+the stacks in ``own/stacks.py``; teaching itself, in ``models/teaching.py``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.focus.calibration import FEWEST_FIELDS
+from napari_autofocus.focus.deciding.calibration import FEWEST_FIELDS
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.dataset_evaluation import DatasetEvaluation
-from napari_autofocus.models.distributed import PartDone, is_main, main_first
 from napari_autofocus.models.evaluation import Evaluation, FieldResult
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     Measurer,
     read_dataset,
 )
+from napari_autofocus.models.learning.distributed import PartDone, is_main, main_first
 from napari_autofocus.models.package import ModelPackage
 from napari_autofocus.models.package.writing import write_package
 from napari_autofocus.models.packaging import package
@@ -33,10 +33,20 @@ from napari_autofocus.models.teaching import (
     sides_exchanged,
 )
 from napari_autofocus.steps import relay
-from napari_autofocus.workflows.cross_validation import CrossValidation
-from napari_autofocus.workflows.own_card import card_of, notes_of
-from napari_autofocus.workflows.own_files import check_target, claim, facts_of, name_of
-from napari_autofocus.workflows.own_folds import Crossed, FoldStep, cross_validate
+from napari_autofocus.workflows.own.card import card_of, notes_of
+from napari_autofocus.workflows.own.cross_validation import CrossValidation
+from napari_autofocus.workflows.own.files import check_target, claim, facts_of, name_of
+from napari_autofocus.workflows.own.folds import Crossed, FoldStep, cross_validate
+from napari_autofocus.workflows.own.refocus_plan import is_virtual
+from napari_autofocus.workflows.own.refocusers import (
+    OwnRefocuser,
+    OwnRefocusStep,
+    temporary_work,
+    train_own_refocuser,
+)
+from napari_autofocus.workflows.own.split import BEYOND, Split
+from napari_autofocus.workflows.own.stacks import StackStored, store_patches
+from napari_autofocus.workflows.own.teaching import teach_own
 from napari_autofocus.workflows.own_plan import (
     OwnPlan,
     OwnSettings,
@@ -44,16 +54,6 @@ from napari_autofocus.workflows.own_plan import (
     prepare,
     reading_of,
 )
-from napari_autofocus.workflows.own_refocus_plan import is_virtual
-from napari_autofocus.workflows.own_refocusers import (
-    OwnRefocuser,
-    OwnRefocusStep,
-    temporary_work,
-    train_own_refocuser,
-)
-from napari_autofocus.workflows.own_split import BEYOND, Split
-from napari_autofocus.workflows.own_stacks import StackStored, store_patches
-from napari_autofocus.workflows.own_teaching import teach_own
 
 __all__ = ["FoldStep", "OwnMade", "OwnModel", "OwnRefocuser", "OwnStep", "train_own"]
 

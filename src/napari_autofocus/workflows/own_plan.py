@@ -14,7 +14,7 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.models.defocus import DefocusSettings
 from napari_autofocus.models.evaluation import Known
 from napari_autofocus.models.importance import ImportanceSettings
-from napari_autofocus.models.labelled_pairs import count_pairs, known_pairs, planes_apart
+from napari_autofocus.models.labelled.pairs import count_pairs, known_pairs, planes_apart
 from napari_autofocus.models.labelled_stacks import (
     LabelledDataset,
     LabelledStack,
@@ -26,9 +26,9 @@ from napari_autofocus.models.library import find_model
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, open_any_package, open_package
 from napari_autofocus.models.teaching import TeachingPlan, networks_of
 from napari_autofocus.models.training import TrainingSettings
-from napari_autofocus.workflows.own_settings import OwnSettings
-from napari_autofocus.workflows.own_split import Split, fold_stacks, split_stacks
-from napari_autofocus.workflows.own_stacks import LEAST_STACKS, common_optics, covered_range_um, is_usable
+from napari_autofocus.workflows.own.settings import OwnSettings
+from napari_autofocus.workflows.own.split import Split, fold_stacks, split_stacks
+from napari_autofocus.workflows.own.stacks import LEAST_STACKS, common_optics, covered_range_um, is_usable
 from napari_autofocus.workflows.tuning_found import Found, tuned
 
 __all__ = ["OwnPlan", "OwnSettings", "base_of", "distance_of", "prepare", "reading_of"]

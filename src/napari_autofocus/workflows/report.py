@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_autofocus.focus.zstack import FocusCurve, StackFocus, ZStack
-from napari_autofocus.workflows.pictures import save_png
-from napari_autofocus.workflows.tables import VERDICT_WORDS
+from napari_autofocus.workflows.reports.pictures import save_png
+from napari_autofocus.workflows.reports.tables import VERDICT_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

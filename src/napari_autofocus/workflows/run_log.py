@@ -1,4 +1,4 @@
-"""Every run and every hold of a session, in memory and bounded; ``run_files.py`` writes and reads them."""
+"""Every run and every hold of a session, in memory and bounded; ``workflows/runs/files.py`` writes and reads them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from psygnal import Signal
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.routines.refocus_config import Composite
-from napari_autofocus.workflows.run_entry import RunEntry, RunRecord, small_depth, thumbnails
-from napari_autofocus.workflows.run_files import append_line, read_json, write_csv, write_json
+from napari_autofocus.workflows.runs.entry import RunEntry, RunRecord, small_depth, thumbnails
+from napari_autofocus.workflows.runs.files import append_line, read_json, write_csv, write_json
 
 __all__ = ["MOST_RUNS", "RunEntry", "RunLog", "read_json"]
 

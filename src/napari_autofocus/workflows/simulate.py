@@ -18,13 +18,13 @@ from napari_autofocus import __version__
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import write_stack
-from napari_autofocus.io.limits import is_plain_name
+from napari_autofocus.io.care.limits import is_plain_name
 from napari_autofocus.io.writing import replacing
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.scene import Scene
+from napari_autofocus.workflows.reports.tables import write_table
 from napari_autofocus.workflows.simulation_settings import SimulationSettings
-from napari_autofocus.workflows.tables import write_table
 
 LABELS = "labels.csv"
 SETTINGS = "simulation.json"

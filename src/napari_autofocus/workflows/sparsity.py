@@ -26,7 +26,7 @@ from napari_autofocus.records import SweepRecord
 from napari_autofocus.routines.sweep import SweepConfig, sweep
 from napari_autofocus.simulation.layers import has_content
 from napari_autofocus.simulation.scene import Scene
-from napari_autofocus.workflows.sparsity_records import (
+from napari_autofocus.workflows.sparse.records import (
     EVERY_PATCH,
     HILL_CLIMBING,
     WHOLE_IMAGE,

@@ -2,7 +2,7 @@
 
 Results come as they finish. What a worker that was killed had begun is done again by another; an item that kills every
 worker it meets fails alone. Nothing here knows what is computed, nor keeps it; how workers are found is in
-``spread_cluster.py``.
+``spreading/cluster.py``.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def spread(
         for number, item in enumerate(items):
             yield _outcome(function, number, item)
         return
-    from napari_autofocus.workflows.spread_cluster import connected
+    from napari_autofocus.workflows.spreading.cluster import connected
 
     with connected(workers, len(items)) as cluster:
         bundles = list(_bundles(weights, cluster.threads))

@@ -1,7 +1,7 @@
 """Which settings to teach a model's second stage with: population-based training on data of one's own, or simulated.
 
-What is varied is in ``tuning_plan.py``, one member in ``tuning_member.py``, the engine in ``tuning_ray.py`` (the
-optional extra ``tune``), where the data come from in ``tuning_data.py``, the file in ``tuning_found.py``.
+What is varied is in ``tune/plan.py``, one member in ``tune/member.py``, the engine in ``tune/ray.py`` (the
+optional extra ``tune``), where the data come from in ``tune/data.py``, the file in ``tuning_found.py``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder
 from napari_autofocus.models.dataset import Dataset
 from napari_autofocus.models.training import judged
-from napari_autofocus.workflows.tuning_found import Found, FoundLeg, MemberTold
-from napari_autofocus.workflows.tuning_line import Line
-from napari_autofocus.workflows.tuning_member import (
+from napari_autofocus.workflows.tune.line import Line
+from napari_autofocus.workflows.tune.member import (
     LOST_UM,
     GenerationEnd,
     TuningJob,
@@ -27,8 +26,8 @@ from napari_autofocus.workflows.tuning_member import (
     task_of,
     taught_member,
 )
-from napari_autofocus.workflows.tuning_plan import Start, Values, born
-from napari_autofocus.workflows.tuning_steps import (
+from napari_autofocus.workflows.tune.plan import Start, Values, born
+from napari_autofocus.workflows.tune.steps import (
     GenerationEnded,
     MemberLearns,
     PopulationBegins,
@@ -36,6 +35,7 @@ from napari_autofocus.workflows.tuning_steps import (
     keep_starts,
     kept_starts,
 )
+from napari_autofocus.workflows.tuning_found import Found, FoundLeg, MemberTold
 
 Engine = Callable[[TuningJob, tuple[Start, ...], int, Line], None]
 """Lets the members learn all generations that are left; called in a thread of its own."""
@@ -90,7 +90,7 @@ def _first(job: TuningJob) -> tuple[Start, ...]:
 
 
 def _on_ray(job: TuningJob, starts: tuple[Start, ...], begun: int, line: Line) -> None:
-    from napari_autofocus.workflows.tuning_ray import run_population
+    from napari_autofocus.workflows.tune.ray import run_population
 
     run_population(job, starts, begun, line)
 

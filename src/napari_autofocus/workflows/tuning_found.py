@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
-from napari_autofocus.models.training_settings import Leg, TrainingSettings
+from napari_autofocus.models.learning.settings import Leg, TrainingSettings
 from napari_autofocus.plain_json import read_plain_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class _Strict(BaseModel):
 
 
 class FoundLeg(_Strict):
-    """Values up to a share of the run; see ``Leg`` in ``models/training_settings.py``."""
+    """Values up to a share of the run; see ``Leg`` in ``models/learning/settings.py``."""
 
     until: float
     learning_rate: float

@@ -1,6 +1,6 @@
 """Images in focus recovered from pairs of files: read, recover, compare with the true image, count, write.
 
-Whole slides are recovered by ``virtual_slide.py``; the picture of a result is in ``virtual_report.py``.
+Whole slides are recovered by ``virtual_slide.py``; the picture of a result is in ``reports/virtual.py``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from napari_autofocus.models.refocuser import TILE_PX, TileDone, VirtualImage, V
 from napari_autofocus.optics import Objective
 
 if TYPE_CHECKING:
-    from napari_autofocus.workflows.cell_counts import CellCounts
+    from napari_autofocus.workflows.virtual.cell_counts import CellCounts
 
 FIRST, SECOND, RECOVERED, TRUE = "first", "second", "recovered", "true"
 
@@ -268,7 +268,7 @@ def _as_light(image: npt.NDArray[Any], bit_depth: int | None) -> npt.NDArray[Any
 
 
 def _cells(found: RecoveredFiles, refocuser: VirtualRefocuser) -> CellCounts:
-    from napari_autofocus.workflows.cell_counts import count_in_all
+    from napari_autofocus.workflows.virtual.cell_counts import count_in_all
 
     pixel_size_um = found.first.pixel_size_um or refocuser.card.optics.pixel_size_um
     return count_in_all(found.images(), pixel_size_um=pixel_size_um)

@@ -18,7 +18,7 @@ from napari_autofocus.io.zarr import OWN_KEY, own_facts
 from napari_autofocus.io.zarr_slide_writing import writing
 from napari_autofocus.io.zarr_writing import VERSION, flush_folder, flush_path
 from napari_autofocus.microscope.protocol import Microscope
-from napari_autofocus.models.optics_check import check_optics
+from napari_autofocus.models.seeing.optics_check import check_optics
 from napari_autofocus.routines.acquire import Finder
 from napari_autofocus.routines.refocus import refocus
 from napari_autofocus.routines.refocus_config import RefocusConfig
@@ -26,11 +26,11 @@ from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.routines.virtual_scan import ScanStep, TileResult, VirtualScanRecord, virtual_scan
 from napari_autofocus.steps import relay
-from napari_autofocus.workflows.virtual_scan_plan import ScanPlan
-from napari_autofocus.workflows.virtual_scan_stitching import Stitched, StitchStep, placed, stitch
-from napari_autofocus.workflows.virtual_scan_tiles import SHOTS, ScanTiles, clear_tiles
+from napari_autofocus.workflows.virtual.scan_plan import ScanPlan
+from napari_autofocus.workflows.virtual.scan_stitching import Stitched, StitchStep, placed, stitch
+from napari_autofocus.workflows.virtual.scan_tiles import SHOTS, ScanTiles, clear_tiles
+from napari_autofocus.workflows.virtual.slide_tiles import TileRefocuser
 from napari_autofocus.workflows.virtual_slide import SlideSettings, SlideStep, VirtualSlide, refocus_slide
-from napari_autofocus.workflows.virtual_slide_tiles import TileRefocuser
 
 __all__ = ["ScanPlan", "ScannedSlide", "scan_model_finder", "scan_slide", "scan_sweep_finder"]
 

@@ -22,8 +22,8 @@ from napari_autofocus.io.zarr import objective_to_json
 from napari_autofocus.io.zarr_slide_writing import SlideCanvas, writing
 from napari_autofocus.io.zarr_writing import flush_folder, flush_path
 from napari_autofocus.workflows.spread import HERE, Unfinished, Waiting, Workers, spread
-from napari_autofocus.workflows.virtual_slide_book import SlideBook, Tile
-from napari_autofocus.workflows.virtual_slide_plan import (
+from napari_autofocus.workflows.virtual.slide_book import SlideBook, Tile
+from napari_autofocus.workflows.virtual.slide_plan import (
     VIRTUAL,
     SlidePlan,
     SlideSettings,
@@ -31,8 +31,8 @@ from napari_autofocus.workflows.virtual_slide_plan import (
     finished_facts,
     grid_of,
 )
-from napari_autofocus.workflows.virtual_slide_shifts import neighbours_of, settled
-from napari_autofocus.workflows.virtual_slide_tiles import (
+from napari_autofocus.workflows.virtual.slide_shifts import neighbours_of, settled
+from napari_autofocus.workflows.virtual.slide_tiles import (
     UNCERTAINTY,
     UNCERTAINTY_FULL,
     UNCERTAINTY_TIMES,

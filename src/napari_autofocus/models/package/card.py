@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.deciding.selection import SelectionSettings
 from napari_autofocus.focus.estimate import DecisionSettings
-from napari_autofocus.focus.selection import SelectionSettings
 from napari_autofocus.optics import Objective
 
 CONFIG_VERSION = 1

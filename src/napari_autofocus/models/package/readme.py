@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from napari_autofocus.focus.decision_settings import Pooling
+from napari_autofocus.focus.deciding.settings import Pooling
 from napari_autofocus.models.package.card import ModelCard
 from napari_autofocus.models.package.virtual_card import VirtualCard
 

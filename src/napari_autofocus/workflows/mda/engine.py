@@ -23,7 +23,7 @@ from useq import MDAEvent, MDASequence
 
 from napari_autofocus.errors import AutofocusError, HardwareError, MoveRefused
 from napari_autofocus.microscope.protocol import Frame
-from napari_autofocus.routines.owning import owned
+from napari_autofocus.routines.running.owning import owned
 from napari_autofocus.workflows.mda.attempt import FocusAttempt
 from napari_autofocus.workflows.mda.checks import MdaMicroscope, check_sequence
 from napari_autofocus.workflows.mda.config import MapHeight, MdaFocusConfig

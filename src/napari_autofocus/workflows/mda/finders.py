@@ -10,9 +10,9 @@ from napari_autofocus.focus.estimate import FocusEstimate, FocusPredictor, PairP
 from napari_autofocus.focus.shot_pairs import takes_two_shots
 from napari_autofocus.microscope.protocol import Frame, Microscope
 from napari_autofocus.records import FocusRecord, RefocusRecord, Shot, SweepRecord
-from napari_autofocus.routines.looking import estimate_frame
 from napari_autofocus.routines.refocus import refocus
 from napari_autofocus.routines.refocus_config import RefocusConfig
+from napari_autofocus.routines.running.looking import estimate_frame
 from napari_autofocus.routines.sweep import sweep
 from napari_autofocus.routines.sweep_config import SweepConfig
 from napari_autofocus.routines.two_shot import refocus_by_pair

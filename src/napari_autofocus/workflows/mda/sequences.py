@@ -14,7 +14,7 @@ from typing import Any
 from useq import AxesBasedAF, HardwareAutofocus, MDAEvent, MDASequence, ZRelativePositions
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.io.yaml_values import read_yaml_values
+from napari_autofocus.io.care.yaml_values import read_yaml_values
 from napari_autofocus.plain_json import UNUSABLE, read_plain_json
 from napari_autofocus.workflows.mda.places import XY, Place
 

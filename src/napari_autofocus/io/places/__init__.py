@@ -1,0 +1,1 @@
+"""Lists of stage positions as other programs keep them; `positions.py` is the door."""

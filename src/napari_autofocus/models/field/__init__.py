@@ -1,0 +1,1 @@
+"""Parts of teaching both stages together (`field_teaching.py`): the network, its samples, its task."""

@@ -1,0 +1,1 @@
+"""Parts of a virtual refocuser (`refocuser.py`): shots, tiles, engines, what it learns, how good it is."""

@@ -1,0 +1,1 @@
+"""Simulated slides that models learn from and are checked on."""

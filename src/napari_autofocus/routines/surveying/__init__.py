@@ -1,0 +1,1 @@
+"""Parts of a survey of focus points (`survey.py`): its books, looking at a place, reading it, what is left behind."""

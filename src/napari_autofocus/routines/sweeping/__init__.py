@@ -1,0 +1,1 @@
+"""Parts of a sweep (`sweep.py`): its books, Brent's search, and what the samples say."""

@@ -1,0 +1,1 @@
+"""Parts of holding focus over time (`track.py`): round by round, what is remembered, and what speaks against it."""

@@ -1,0 +1,1 @@
+"""Parts of the panel that labels z-stacks (`labelling.py`): the desk, the list, keys, brushes, patches."""

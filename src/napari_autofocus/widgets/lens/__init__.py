@@ -1,0 +1,1 @@
+"""Parts of the Tunable lens panel (`lens_calibrating.py`): its form, its plot, what is kept, its words."""

@@ -1,0 +1,1 @@
+"""One refocus: the Refocus tab of the Autofocus panel, its options and buttons, the runs behind it and undoing."""

@@ -1,0 +1,1 @@
+"""Parts of an acquisition of z-stacks (`acquisition.py`): its plan, its positions, its books."""

@@ -1,0 +1,1 @@
+"""Pages, pictures and tables about frames, models and pairs of shots, and what these are drawn with."""

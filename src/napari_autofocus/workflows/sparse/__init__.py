@@ -1,0 +1,1 @@
+"""Parts of the comparison of methods on ever sparser fields (`sparsity.py`): records, answers, the figure."""

@@ -1,0 +1,1 @@
+"""Parts of work on many stacks that is spread over workers (`spread.py`): clusters, models, measuring, checking."""

@@ -1,0 +1,1 @@
+"""Parts of the search for settings to teach with (`tuning.py`): plan, members, steps, here or on Ray."""
