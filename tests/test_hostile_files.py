@@ -9,6 +9,7 @@ import sqlite3
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from napari_autofocus.io.care.limits import is_below, is_plain_name
 from napari_autofocus.io.frames import open_frame
 from napari_autofocus.io.positions import read_positions
 from napari_autofocus.io.stacks import find_stacks
+from napari_autofocus.io.virtual import virtual_origin
 from napari_autofocus.labelling import LabelStore
 from napari_autofocus.models.package.archive import read_archive
 from napari_autofocus.plain_json import read_plain_json
@@ -277,6 +279,21 @@ def test_a_bmp_that_says_it_is_larger_than_its_file_does_not_end_the_process(
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match="cannot be read as an image"):
         open_frame(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.png", "a.jpg"])
+@pytest.mark.parametrize("look", [open_frame, virtual_origin])
+def test_postscript_under_another_name_is_not_run(
+    tmp_path: Path, name: str, look: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / name, format="EPS")
+    run: list[object] = []
+    monkeypatch.setattr(
+        "PIL.EpsImagePlugin.Ghostscript", lambda *given: run.append(given) or Image.new("RGB", (16, 16))
+    )
+    with pytest.raises(InputError, match="cannot be read as an image"):
+        look(tmp_path / name)
+    assert run == []
 
 
 def test_a_model_whose_names_are_no_text_is_one_sentence(tmp_path: Path) -> None:

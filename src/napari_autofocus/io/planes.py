@@ -21,6 +21,9 @@ from napari_autofocus.io.lazy import FileStack, FloatArray, LazyPlanes, Plane, t
 from napari_autofocus.io.reading import reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
+PICTURES = ("PNG", "JPEG", "BMP", "DIB")
+"""What Pillow may take a file without the end of a TIFF for, whatever its name: it knows forty formats, and would hand
+PostScript to Ghostscript to run."""
 SIDECAR = "z_um.csv"
 _CODECS: list[Any] = ["png", "jpeg8"]  # the library would try every format that it knows
 _MOST_CHANNELS = 4
@@ -173,7 +176,7 @@ def _size(file: Path) -> tuple[int, int]:
     """Height and width, px, from the header."""
     if file.suffix.lower() in tiff.SUFFIXES:
         return tiff.page_size(file)
-    with reading(file, "an image"), Image.open(file) as image:
+    with reading(file, "an image"), Image.open(file, formats=PICTURES) as image:
         return image.height, image.width
 
 
@@ -190,7 +193,7 @@ def read_plane(file: Path) -> Plane:
 
 
 def _decode(file: Path) -> Plane:
-    with Image.open(file) as image:
+    with Image.open(file, formats=PICTURES) as image:
         # imagecodecs fills what is missing of a JPEG with grey, without a word, and reads on behind the end of a BMP.
         if image.format in ("BMP", "DIB") or file.suffix.lower() in (".jpg", ".jpeg"):
             return np.array(image.convert({"P": "RGB", "1": "L"}.get(image.mode, image.mode)))

@@ -18,6 +18,7 @@ from PIL import Image, PngImagePlugin
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import replacing
 from napari_autofocus.io.made_tiff import made_tiff_entries, write_made_tiff
+from napari_autofocus.io.planes import PICTURES
 from napari_autofocus.io.reading import reading
 from napari_autofocus.optics import Objective
 
@@ -147,7 +148,7 @@ def virtual_origin(path: Path) -> Mapping[str, str] | None:
         if path.suffix.lower() in _TIFF:
             said = made_tiff_entries(path)
         else:
-            with Image.open(path) as opened:
+            with Image.open(path, formats=PICTURES) as opened:
                 said = _in_plain(opened)
     return said if said.get("kind") == VIRTUAL else None
 

@@ -232,7 +232,7 @@ def _opened(path: Path, name: str | None) -> Any:
     if name is None:
         return None
     try:
-        with Image.open(picture_folder(path) / Path(name).name) as picture:
+        with Image.open(picture_folder(path) / Path(name).name, formats=("PNG", "TIFF")) as picture:
             return np.asarray(picture)
     except OSError:
         return None
