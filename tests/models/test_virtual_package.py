@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from napari_autofocus.errors import InputError
 from napari_autofocus.models.networks import load_refocus_network
 from napari_autofocus.models.package.archive import write_archive
-from napari_autofocus.models.package.members import REFOCUS_GRAPH, REFOCUS_WEIGHTS
+from napari_autofocus.models.package.members import REFOCUS_GRAPH, REFOCUS_WEIGHTS, TEST_OUTPUT
+from napari_autofocus.models.package.proof import prove
 from napari_autofocus.models.package.reading import open_any_package, open_package, open_virtual_package
 from napari_autofocus.models.package.virtual_card import VirtualCard
 from napari_autofocus.models.refocuser import VirtualRefocuser
@@ -48,6 +50,15 @@ def test_changed_members_are_refused(tmp_path: Path, name: str) -> None:
     write_archive(tmp_path / "changed.zip", members)
     with pytest.raises(InputError, match=name):
         open_virtual_package(tmp_path / "changed.zip")
+
+
+def test_a_graph_that_is_off_by_a_grey_level_is_refused(tmp_path: Path) -> None:
+    path = tiny_refocuser_file(tmp_path)
+    package, members = open_virtual_package(path), members_of(path.read_bytes())
+    stated = io.BytesIO()
+    np.save(stated, np.load(io.BytesIO(members[TEST_OUTPUT])) + np.float32(1 / 255))
+    with pytest.raises(InputError, match=r"differently from when it was written \(by 0\.00392, allowed 0\.001\)"):
+        prove(path, package.card, members | {TEST_OUTPUT: stated.getvalue()})
 
 
 def test_a_missing_member_is_refused(tmp_path: Path) -> None:

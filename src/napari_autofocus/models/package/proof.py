@@ -33,6 +33,9 @@ from napari_autofocus.models.package.virtual_card import VirtualCard
 
 TOLERANCE = 0.01
 """Largest difference of a test output: µm, probability or importance."""
+LIGHT_TOLERANCE = 0.001
+"""Largest difference of a recovered test image, of full light: a quarter of a grey level of 256. Channels in a wrong
+order, as onnxscript 0.7.0 wrote them, cost a small network no more than 0.011."""
 
 
 def prove(path: Path, card: ModelCard | VirtualCard, members: Mapping[str, bytes]) -> None:
@@ -42,7 +45,7 @@ def prove(path: Path, card: ModelCard | VirtualCard, members: Mapping[str, bytes
     ------
     InputError
         If a tensor is no float32 array of the right shape, a graph does not run, or an answer differs by more than
-        :data:`TOLERANCE`.
+        :data:`TOLERANCE` or :data:`LIGHT_TOLERANCE`.
     """
     try:
         if isinstance(card, VirtualCard):
@@ -77,7 +80,8 @@ def _prove_refocus(card: VirtualCard, members: Mapping[str, bytes]) -> None:
     channels = card.optics.channels
     _check_shape(TEST_INPUT, shots, (None, 2 * channels, None, None))
     _check_shape(TEST_OUTPUT, stated, (len(shots), channels + 1, *shots.shape[2:]))
-    _compare(REFOCUS_GRAPH, OnnxGraph(members[REFOCUS_GRAPH], SHOTS, RECOVERED).run(shots), stated)
+    answer = OnnxGraph(members[REFOCUS_GRAPH], SHOTS, RECOVERED).run(shots)
+    _compare(REFOCUS_GRAPH, answer, stated, LIGHT_TOLERANCE)
 
 
 def read_npy(content: bytes, name: str) -> npt.NDArray[np.float32]:
@@ -112,12 +116,12 @@ def _check_shape(name: str, array: npt.NDArray[Any], wanted: tuple[int | None, .
         raise InputError(f"{name} has shape {array.shape}, and the card asks for {spelled}.")
 
 
-def _compare(name: str, answer: npt.NDArray[Any], stated: npt.NDArray[Any]) -> None:
+def _compare(name: str, answer: npt.NDArray[Any], stated: npt.NDArray[Any], allowed: float = TOLERANCE) -> None:
     if answer.shape != stated.shape:
         raise InputError(f"{name} answers its test with shape {answer.shape} instead of {stated.shape}.")
     difference = float(np.abs(answer - stated).max())
-    if not difference <= TOLERANCE:  # also for NaN
+    if not difference <= allowed:  # also for NaN
         raise InputError(
             f"{name} answers its test differently from when it was written (by {difference:.3g}, allowed"
-            f" {TOLERANCE:g}); update onnxruntime, or write the model again."
+            f" {allowed:g}); update onnxruntime, or write the model again."
         )
