@@ -65,6 +65,8 @@ def test_a_dropped_stack_finds_our_reader() -> None:
 
 
 def test_preferences_of_the_page_are_those_of_the_code(manifest: PluginManifest) -> None:
+    if not hasattr(manifest.contributions, "configurations"):
+        pytest.skip("this npe2 knows no pages of settings; 0.9 does")
     pages = manifest.contributions.configurations.values()
     stated = {name: each.default for page in pages for name, each in page.properties.items()}
     assert stated == asdict(Preferences())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,13 @@ def test_blinking_over_a_stack_brings_the_slider_to_the_sharper_plane(
     assert plane_shown(viewer, viewer.layers["stack"]) == recovered.pair.shots[recovered.image.sharper].plane.index[0]
 
 
+def place_in(grid: Any, viewer: ViewerModel, layer: Any) -> tuple[int, int]:
+    """Row and column of a layer. napari 0.7 keeps places for hidden layers as well, and asks how many there are."""
+    counted = "nlayers" in inspect.signature(grid.position).parameters
+    place: tuple[int, int] = grid.position(viewer.layers.index(layer), len(viewer.layers) if counted else viewer.layers)
+    return place
+
+
 def test_side_by_side_is_napari_grid_of_the_two_and_ends_with_its_layer(
     two: VirtualRefocusPanel, viewer: ViewerModel, rest: Run
 ) -> None:
@@ -315,7 +323,9 @@ def test_side_by_side_is_napari_grid_of_the_two_and_ends_with_its_layer(
     two.compare.pictures.beside_button.click()
     grid = grid_of(viewer)
     assert grid.enabled
-    assert grid.actual_shape(viewer.layers) == (1, 2)
+    (row, column), (other_row, other_column) = (place_in(grid, viewer, each) for each in viewer.layers if each.visible)
+    assert row == other_row
+    assert column != other_column
     viewer.layers.remove("virtual: a, b (fake-tsva)")
     assert not grid.enabled
     assert not two.compare.pictures.beside_button.isChecked()
