@@ -148,7 +148,7 @@ def phase_evidence(z_um: FloatArray, planes: list[Reduced], sharpness: FloatArra
     sharpness : np.ndarray, shape (Z,)
         Focus measure of each plane.
     """
-    contrast = np.array([float(np.sqrt(np.mean(np.square(p, dtype=np.float64)))) for p in planes])
+    contrast = np.sqrt([cv2.norm(plane, cv2.NORM_L2SQR) / plane.size for plane in planes])
     noise = curve_noise(z_um, contrast) or 0.02 * float(np.ptp(contrast))
     between = _between_planes(z_um, planes, contrast, sharpness, noise)
     if between is not None:
@@ -262,6 +262,8 @@ def _flanks(contrast: FloatArray) -> tuple[int | None, int, int | None]:
 
 def _correlation(a: Reduced, b: Reduced) -> float:
     """Pearson correlation of two planes around their means."""
-    x, y = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt(np.sum(x * x, dtype=np.float64) * np.sum(y * y, dtype=np.float64)))
-    return float(np.sum(x * y, dtype=np.float64) / scale) if scale > 0 else 0.0
+    x, y = (plane.astype(np.float64).ravel() for plane in (a, b))
+    x -= x.mean()
+    y -= y.mean()
+    squares, others, products = (float(np.einsum("i,i", *pair)) for pair in ((x, x), (y, y), (x, y)))
+    return products / float(np.sqrt(squares * others)) if squares * others > 0 else 0.0
