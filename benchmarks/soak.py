@@ -6,7 +6,8 @@ opened, the model switched, the microscope disconnected and connected. After eac
 
     xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/soak.py [--minutes 20]
 
-The exit code is 1 where something grows or a Stop was missed. ``--leak threads`` leaks on purpose.
+The exit code is 1 where something grows or a Stop was missed. ``--leak threads`` leaks on purpose. Freed memory is given
+back as ``napari-autofocus demo`` has it; with ``--keep-freed`` as the C library has it by itself.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 import napari
 import numpy as np
 
+from napari_autofocus.memory import give_freed_memory_back
 from napari_autofocus.widgets.session import Session
 from soak_books import WARM_UP, Books, slopes
 from soak_leaks import LEAKS
@@ -179,10 +181,11 @@ def _thinned(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Open the window and soak until the time is up."""
     began_s = time.perf_counter()
+    gives_back = not options.keep_freed and give_freed_memory_back()
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*WINDOW)
     try:
-        return _soaked(viewer, options, began_s)
+        return {"gives_freed_memory_back": gives_back, **_soaked(viewer, options, began_s)}
     finally:
         viewer.close()
 
@@ -202,7 +205,8 @@ def _soaked(viewer: Any, options: argparse.Namespace, began_s: float) -> dict[st
         print(soak.books.samples[-1], file=sys.stderr, flush=True)
     result = {
         "command": f"python benchmarks/soak.py --minutes {options.minutes:g} --seed {options.seed}"
-        + (f" --skip {' '.join(options.skip)}" if options.skip else ""),
+        + (f" --skip {' '.join(options.skip)}" if options.skip else "")
+        + (" --keep-freed" if options.keep_freed else ""),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "python": platform.python_version()},
         "minutes": round((time.perf_counter() - began_s) / 60, 1),
@@ -220,6 +224,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--leak", choices=sorted(LEAKS), help="leak on purpose, to see that it is found")
     parser.add_argument("--skip", nargs="*", default=[], help="acts to leave out, to find which one something grows by")
+    parser.add_argument("--keep-freed", action="store_true", help="leave freed memory to the C library, as plain napari")
     parser.add_argument("--screenshot", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -76,8 +76,8 @@ class Books:
     def sample(self) -> Sample:
         """Count everything now."""
         gc.collect()
-        _give_back()
         types = self._newest_types = type_counts()
+        _give_back()  # last: to count the types takes some MB, for a moment
         sample = Sample(
             at_s=round(time.perf_counter() - self._began_s, 1),
             rss_mb=round(rss_mb(), 1),

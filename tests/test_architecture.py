@@ -15,7 +15,7 @@ import pytest
 PACKAGE = "napari_autofocus"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
-GROUND = {"errors", "files", "optics", "plain_json", "records", "steps"}
+GROUND = {"errors", "files", "memory", "optics", "plain_json", "records", "steps"}
 SENSES = {"focus", "slide", "microscope.protocol"}
 SKILLS = {"routines", "models", "labelling", "io", "simulation"}
 
@@ -23,6 +23,7 @@ SKILLS = {"routines", "models", "labelling", "io", "simulation"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
+    "memory": set(),
     "optics": {"errors"},
     "plain_json": set(),
     "steps": set(),

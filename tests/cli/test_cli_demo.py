@@ -124,5 +124,16 @@ def test_a_stage_is_in_focus_if_it_says_so_and_the_truth_agrees(outcome: str, af
     assert report.in_focus(report.stage("refocus")) is in_focus
 
 
+def test_a_demo_that_runs_for_days_gives_memory_back_before_it_opens(
+    no_screen: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.setattr(command, "give_freed_memory_back", lambda: order.append("memory"))
+    monkeypatch.setattr(window, "open_demo", lambda *_, **__: order.append("window"))
+    assert run().exit_code == 0
+    assert order == ["memory", "window"]
+
+
 def test_a_stage_that_was_never_reached_is_not_in_focus() -> None:
     assert not TourReport({}, dof_um=1.0).in_focus(TourReport({}).stage("hold"))

@@ -17,6 +17,7 @@ import typer
 from napari_autofocus.cli.parts.output import plain, print_json, reserved_stdout, say
 from napari_autofocus.errors import InputError
 from napari_autofocus.files import make_folder
+from napari_autofocus.memory import give_freed_memory_back
 
 if TYPE_CHECKING:
     from napari_autofocus.widgets.connecting import SimulatedChoice
@@ -77,6 +78,7 @@ def demo(
     if tour == "sparsity" and gif is not None:
         raise InputError("The sparsity tour leaves pictures and a figure, no film; leave --gif out.")
     choice = _choice(stain, density, seed, objective, camera)
+    give_freed_memory_back()
     if _INSIDE in os.environ and tour == "sparsity":
         _sparsity(out, seed, seconds, as_json)
     elif _INSIDE in os.environ and gif is not None:
