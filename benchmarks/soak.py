@@ -6,8 +6,8 @@ opened, the model switched, the microscope disconnected and connected. After eac
 
     xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/soak.py [--minutes 20]
 
-The exit code is 1 where something grows or a Stop was missed. ``--leak threads`` leaks on purpose. Freed memory is given
-back as ``napari-autofocus demo`` has it; with ``--keep-freed`` as the C library has it by itself.
+The exit code is 1 where something grows or a Stop was missed. ``--leak threads`` leaks on purpose. Freed memory is
+given back as by ``napari-autofocus demo``; with ``--keep-freed`` the C library keeps what it likes, as in plain napari.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--leak", choices=sorted(LEAKS), help="leak on purpose, to see that it is found")
     parser.add_argument("--skip", nargs="*", default=[], help="acts to leave out, to find which one something grows by")
-    parser.add_argument("--keep-freed", action="store_true", help="leave freed memory to the C library, as plain napari")
+    parser.add_argument("--keep-freed", action="store_true", help="leave freed memory to the C library, as napari does")
     parser.add_argument("--screenshot", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
