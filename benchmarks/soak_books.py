@@ -41,6 +41,8 @@ TOLERATED = {
     "layers": 0.02,
 }
 _TOP = 12
+_POOL_BYTES = 64 << 20
+_UNNAMED = 4  # columns of /proc/self/smaps after the addresses, where no file is mapped
 _MALLOC_NUMBERS = (
     *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
     *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
@@ -53,6 +55,7 @@ class Sample:
 
     at_s: float
     rss_mb: float
+    pools_mb: float
     heap_mb: float
     objects: int
     threads: int
@@ -81,6 +84,7 @@ class Books:
         sample = Sample(
             at_s=round(time.perf_counter() - self._began_s, 1),
             rss_mb=round(rss_mb(), 1),
+            pools_mb=round(pools_mb(), 1),
             heap_mb=round(heap_mb(), 2),
             objects=sum(types.values()),
             threads=threading.active_count(),
@@ -115,6 +119,19 @@ def rss_mb() -> float:
     """Memory of this process, MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def pools_mb() -> float:
+    """What of it lies in the pools (arenas) that glibc keeps for threads, MB; others start like them by chance only."""
+    kilobytes, in_pool = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        first, *rest = line.split()
+        if not first.endswith(":"):
+            start = int(first.partition("-")[0], 16)
+            in_pool = start % _POOL_BYTES == 0 and rest[0].startswith("rw") and len(rest) == _UNNAMED
+        elif in_pool and first == "Rss:":
+            kilobytes += int(rest[0])
+    return kilobytes * 1024 / 1e6
 
 
 class _MallocNumbers(ctypes.Structure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +49,15 @@ def test_every_kind_of_leak_is_found(load: Callable[[str], ModuleType], leaks: M
     named = {name: found[name] for name in leaks.LEAKS}
     assert named == dict.fromkeys(named, "grows")
     assert found["heap_mb"] == "grows"
+
+
+def test_memory_in_the_pools_of_threads_is_told_apart(load: Callable[[str], ModuleType]) -> None:
+    books_module = load("soak_books")
+    before_mb, kept = books_module.pools_mb(), []
+    allocating = threading.Thread(target=lambda: kept.extend(bytearray(60_000) for _ in range(300)))
+    allocating.start()
+    allocating.join()
+    assert 10.0 < books_module.pools_mb() - before_mb <= 20.0
 
 
 @pytest.mark.usefixtures("qapp")
