@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QScrollArea
 
@@ -161,8 +162,8 @@ def test_closing_the_dock_takes_the_overlays_along(
     panel.image.estimate_button.click()
     session.snap()
     qtbot.waitUntil(lambda: "Content importance" in napari_viewer.layers)
-    with qtbot.waitSignal(panel.destroyed):
-        napari_viewer.window.remove_dock_widget(panel)
+    napari_viewer.window.remove_dock_widget(panel)
+    qtbot.waitUntil(lambda: not isalive(panel))
     qtbot.waitUntil(lambda: [layer.name for layer in napari_viewer.layers] == ["Camera"])
     _, again = napari_viewer.window.add_plugin_dock_widget("napari-autofocus", "Autofocus")
     qtbot.waitUntil(again.isVisible)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -214,8 +215,8 @@ def test_the_model_is_a_column_only_where_there_is_room(table: RunsTable, log: R
 
 def test_a_table_that_is_gone_does_not_hear_the_log(session: Session, log: RunLog, qtbot: QtBot) -> None:
     gone = RunsTable(session, log)
-    with qtbot.waitSignal(gone.destroyed):
-        gone.deleteLater()
+    gone.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(gone))
     log.add(refocus_record())
     log.clear()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from qtpy.compat import isalive
 
 from napari_autofocus.widgets.parts.theme import theme_colours
 from napari_autofocus.widgets.session import Session
@@ -155,9 +156,9 @@ def test_closing_the_panel_takes_its_layers_along(viewer: ViewerModel, session: 
     panel.use(SETTINGS)
     panel.start_button.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
-    with qtbot.waitSignal(panel.destroyed):
-        panel.deleteLater()
+    panel.deleteLater()
 
+    qtbot.waitUntil(lambda: not isalive(panel))
     qtbot.waitUntil(lambda: len(viewer.layers) == 0)
     qtbot.waitUntil(lambda: not session.analysis.busy, timeout=PATIENCE_MS)
 

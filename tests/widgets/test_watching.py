@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from qtpy.compat import isalive
 
 from napari_autofocus.microscope.faults import Fault
 from napari_autofocus.microscope.simulated import SimulatedRig
@@ -156,8 +157,8 @@ def test_a_panel_that_is_gone_listens_no_more(
     panel, rig = MicroscopePanel(viewer), make_rig()
     session.connect(Connection("rig", rig.microscope, rig.microscope.close))
     at_rest()
-    with qtbot.waitSignal(panel.destroyed):
-        panel.deleteLater()
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(panel))
     rig.core.unloadDevice("Camera")
     rig.core.events.systemConfigurationLoaded.emit()
     at_rest()

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 from napari_autofocus.errors import HardwareError, InputError
@@ -110,8 +111,8 @@ def test_what_ends_after_its_widget_has_gone_is_told_to_nobody(worker: Worker, q
     listening = Listening()
     listening.done.connect(heard.append)
     worker.run(counting(log, release), step=listening.stepped, done=listening.done)
-    with qtbot.waitSignal(listening.destroyed):
-        listening.deleteLater()
+    listening.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(listening))
     release.set()
     qtbot.waitUntil(lambda: not worker.busy)
 
