@@ -51,6 +51,7 @@ WHAT_FOR = {
     "pydantic": "values from files, checked",
     "pymmcore-plus": "Micro-Manager; brings useq-schema and pymmcore (LGPL-2.1)",
     "pyqtgraph": "live plots",
+    "PySide6": "one of the two Qts",
     "pyyaml": "useq sequences, model cards",
     "qtpy": "either Qt",
     "ray": "population-based training",
@@ -69,6 +70,7 @@ WHAT_FOR = {
 
 # Where the metadata say nothing, or all of a long text.
 _STATED = {
+    "PySide6": "LGPL-3.0",
     "bioimageio.spec": "MIT",
     "bioio-czi": "GPL-3.0",
     "bioio-nd2": "MIT",

@@ -44,6 +44,7 @@ FOR_OTHERS = {
     "bioio-ome-tiff": "bioio finds its plugins by itself",
     "bioio-ome-zarr": "bioio finds its plugins by itself",
     "onnxscript": "torch.onnx asks for it",
+    "PySide6": "qtpy finds it",
 }
 
 
