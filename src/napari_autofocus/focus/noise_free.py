@@ -9,7 +9,6 @@ white noise averages to zero.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from napari_autofocus.errors import InputError
 from napari_autofocus.focus.grey import Colour, to_grey
-from napari_autofocus.focus.patches import PatchGrid
+from napari_autofocus.focus.patches import PatchGrid, column_sums
 
 FloatArray = npt.NDArray[np.float64]
 _Image = npt.NDArray[Any]
@@ -80,10 +79,13 @@ def split_brenner(image: _Image, grid: PatchGrid, *, colour: Colour = "luminance
     grey = _grey_rows(image, grid, colour)
     if grid.size < 3:
         raise InputError(f"Brenner differences need patches of at least 3 px; found {grid.size} px.")
-    rows = [_row_of_patches(grey(slice(y, y + grid.size)), y % 2, grid) for y in grid.row_starts]
-    cross_terms = 2 * (grid.size - 2) * (grid.size - 1)
-    sums = np.stack([sums for sums, _ in rows], axis=1)
-    return SplitBrenner(sums, _terms(grid), np.stack([cross for _, cross in rows]) / cross_terms, cross_terms)
+    rows = [_ColumnSums.of(grey(slice(y, y + grid.size)), y % 2) for y in grid.row_starts]
+    vertical, horizontal, vertical_cross, horizontal_cross = (np.stack(part) for part in zip(*rows, strict=True))
+    narrow = grid.size - 2
+    sums = grid.add_across(vertical, grid.size) + grid.add_across(horizontal, narrow)
+    cross = grid.add_across(vertical_cross, grid.size - 1) + grid.add_across(horizontal_cross, narrow)
+    cross_terms = 2 * narrow * (grid.size - 1)
+    return SplitBrenner(np.ascontiguousarray(sums.swapaxes(0, 1)), _terms(grid), cross / cross_terms, cross_terms)
 
 
 def _grey_rows(image: _Image, grid: PatchGrid, colour: Colour) -> Callable[[slice], _Image]:
@@ -98,40 +100,49 @@ def _grey_rows(image: _Image, grid: PatchGrid, colour: Colour) -> Callable[[slic
     return lambda rows: to_grey(np.asarray(image[rows], np.float32), colour)
 
 
-def _row_of_patches(grey: _Image, odd: int, grid: PatchGrid) -> tuple[FloatArray, FloatArray]:
-    """Sums by parity, shape (2, columns), and products, shape (columns,), of one row of patches.
+class _ColumnSums(NamedTuple):
+    """What each column of one row of patches adds to its patch; X − 2, X − 1 where the pairs reach over columns.
 
     Parameters
     ----------
-    grey : np.ndarray, shape (size, X), float32
-        The rows of the field that these patches cover.
-    odd : int
-        1 if the first of them has an odd number in the field.
+    vertical, horizontal : np.ndarray, shape (2, X or X − 2)
+        Squared differences at even and at odd i + j.
+    vertical_cross, horizontal_cross : np.ndarray, shape (X − 1 or X − 2,)
+        Products of neighbouring differences.
     """
-    vertical = cv2.subtract(grey[2:], grey[:-2])
-    horizontal = cv2.subtract(grey[:, 2:], grey[:, :-2])
-    narrow = grid.size - 2
-    sums = _by_parity(cv2.multiply(vertical, vertical), odd, grid, grid.size)
-    sums += _by_parity(cv2.multiply(horizontal, horizontal), odd, grid, narrow)
-    cross = grid.sum_columns(cv2.multiply(vertical[:, 1:], vertical[:, :-1]), grid.size - 1)
-    cross += grid.sum_columns(cv2.multiply(horizontal[1:], horizontal[:-1]), narrow)
-    return sums, cross
+
+    vertical: FloatArray
+    horizontal: FloatArray
+    vertical_cross: FloatArray
+    horizontal_cross: FloatArray
+
+    @classmethod
+    def of(cls, grey: _Image, odd: int) -> _ColumnSums:
+        """Add up the rows of the field that a row of patches covers.
+
+        Parameters
+        ----------
+        grey : np.ndarray, shape (size, X), float32
+            These rows.
+        odd : int
+            1 if the first of them has an odd number in the field.
+        """
+        down = cv2.subtract(grey[2:], grey[:-2])
+        right = cv2.subtract(grey[:, 2:], grey[:, :-2])
+        return cls(
+            _by_parity(cv2.multiply(down, down), odd),
+            _by_parity(cv2.multiply(right, right), odd),
+            column_sums(cv2.multiply(down[:, 1:], down[:, :-1])),
+            column_sums(cv2.multiply(right[1:], right[:-1])),
+        )
 
 
-def _by_parity(per_pair: _Image, odd: int, grid: PatchGrid, width: int) -> FloatArray:
-    """Sums over each patch of the pairs at even and at odd i + j, shape (2, columns)."""
-    total = grid.sum_columns(per_pair, width)
-    difference = grid.sum_columns(cv2.multiply(per_pair, _alternating(per_pair.shape, odd)), width)
-    return np.stack([total + difference, total - difference]) / 2
-
-
-@lru_cache(maxsize=8)
-def _alternating(shape: tuple[int, ...], odd: int) -> _Image:
-    """+1 where i + j is even, −1 where it is odd, float32; the first row is an even or an odd one of the field."""
-    rows, columns = np.indices(shape, np.int32, sparse=True)
-    signs = (1 - 2 * ((rows + columns + odd) % 2)).astype(np.float32)
-    signs.setflags(write=False)
-    return signs
+def _by_parity(per_pair: _Image, odd: int) -> FloatArray:
+    """Sums of each column over the pairs at even and at odd i + j, shape (2, X)."""
+    rows = column_sums(per_pair[odd::2]), column_sums(per_pair[1 - odd :: 2])  # even rows of the field, odd ones
+    found = np.stack(rows)
+    found[0, 1::2], found[1, 1::2] = rows[1][1::2], rows[0][1::2]
+    return found
 
 
 def _terms(grid: PatchGrid) -> npt.NDArray[np.int64]:

@@ -139,7 +139,7 @@ class PatchGrid:
         np.ndarray, shape (rows, columns), float64
         """
         height, width = (self.size - lost for lost in self._lost(per_pixel))
-        return np.stack([self.sum_columns(per_pixel[y:][:height], width) for y in self.row_starts])
+        return self.add_across(np.stack([column_sums(per_pixel[y:][:height]) for y in self.row_starts]), width)
 
     @property
     def row_starts(self) -> range:
@@ -151,14 +151,23 @@ class PatchGrid:
         """First column, in the field, of each column of patches."""
         return range(self.origin[1], self.origin[1] + self.shape[1] * self.step, self.step)
 
-    def sum_columns(self, band: npt.NDArray[Any], width: int) -> npt.NDArray[np.float64]:
-        """Sums of one row of patches, shape (columns,), float64: all rows of ``band``, ``width`` columns a patch."""
-        along_y = _column_sums(band)
-        columns, item = self.column_starts, along_y.itemsize
-        patches: npt.NDArray[np.float64] = np.ndarray(
-            (len(columns), width), np.float64, along_y, columns.start * item, (columns.step * item, item)
-        )
-        return np.asarray(patches.sum(axis=1))
+    def add_across(self, along_y: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+        """Sums over each patch of what has been added up along its rows: ``width`` columns a patch.
+
+        Parameters
+        ----------
+        along_y : np.ndarray, shape (…, X)
+            A value for each column, for one row of patches or for several.
+        width : int
+            Columns that a patch sums, from its first one.
+
+        Returns
+        -------
+        np.ndarray, shape (…, columns), float64
+        """
+        windows = np.lib.stride_tricks.sliding_window_view(along_y, width, axis=-1)
+        columns = self.column_starts
+        return np.asarray(windows[..., columns.start : columns.stop : columns.step, :].sum(axis=-1), np.float64)
 
     def _lost(self, per_pixel: npt.NDArray[Any]) -> tuple[int, int]:
         """How many rows and columns a per-pixel quantity has less than the field."""
@@ -173,10 +182,10 @@ class PatchGrid:
             raise InputError(f"This grid belongs to a field of {self.field_shape} px, not of {image.shape[:2]} px.")
 
 
-def _column_sums(band: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Sum over the rows of a band, float64; by OpenCV where it can, three times as fast."""
+def column_sums(band: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Sum over the rows of an image, shape (X,), float64; by OpenCV where it can, three times as fast."""
     if band.dtype == np.bool_:
         band = band.view(np.uint8)
-    if band.dtype in (np.uint8, np.uint16, np.int16, np.float32):
+    if band.size and band.dtype in (np.uint8, np.uint16, np.int16, np.float32):
         return np.asarray(cv2.reduce(band, 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F)[0], np.float64)
     return np.asarray(band.sum(axis=0, dtype=np.float64), np.float64)
