@@ -16,6 +16,7 @@ from napari_autofocus.microscope.protocol import Frame
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.routines.refocus_config import Composite, RefocusStep
+from napari_autofocus.widgets.refocus import focus_runs
 from napari_autofocus.widgets.refocus.tab import RefocusSection
 from napari_autofocus.widgets.session import Connection, Session
 from truthful_model import TruthfulModel
@@ -108,13 +109,46 @@ def test_refocus_goes_into_focus_and_says_so(
 
 
 def test_every_frame_is_shown_with_its_estimate(
-    section: RefocusSection, session: Session, rig: SimulatedRig, run: Callable[[], None]
+    section: RefocusSection, session: Session, rig: SimulatedRig, run: Callable[[], None], qtbot: QtBot
 ) -> None:
     estimated: list[float] = []
     session.focus.estimated.connect(lambda found: estimated.append(found.estimate.defocus_um))
     run()
-    assert session.view.frames_shown == section.record.frames == len(estimated)
+    qtbot.waitUntil(lambda: session.view.frames_shown == section.record.frames == len(estimated))
     assert estimated[0] == pytest.approx(5.5, abs=0.1)
+    assert abs(estimated[-1]) < 0.3
+
+
+def test_what_came_of_a_run_is_told_before_its_last_frame_is_drawn(
+    section: RefocusSection,
+    session: Session,
+    rig: SimulatedRig,
+    run: Callable[[], None],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(focus_runs, "_DRAWN_AFTER_MS", 2000)  # however slow this machine is
+    shown: list[int] = []
+    section.finished.connect(lambda _: shown.append(session.view.frames_shown))
+    run()
+    assert shown == [section.record.frames - 1]
+    qtbot.waitUntil(lambda: session.view.frames_shown == section.record.frames)
+
+
+def test_in_live_mode_the_last_frame_is_drawn_before_newer_ones(
+    section: RefocusSection,
+    session: Session,
+    rig: SimulatedRig,
+    run: Callable[[], None],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(focus_runs, "_DRAWN_AFTER_MS", 60_000)
+    estimated: list[float] = []
+    session.focus.estimated.connect(lambda found: estimated.append(found.estimate.defocus_um))
+    session.set_live(True)
+    qtbot.waitUntil(lambda: session.view.frames_shown >= 1)
+    run()
     assert abs(estimated[-1]) < 0.3
 
 

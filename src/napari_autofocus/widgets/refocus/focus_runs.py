@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_autofocus.errors import AutofocusError, InputError, MicroscopeTaken, MoveRefused
 from napari_autofocus.io.fused import FusedOrigin
@@ -21,6 +21,9 @@ from napari_autofocus.widgets.parts.sentences import plain_um
 from napari_autofocus.widgets.refocus.undoing import UndoStack, go_back
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.worker import Listener, Work
+
+_DRAWN_AFTER_MS = 50
+"""How long a verifying frame waits to be drawn, which takes as long: mostly what came of the run is told before."""
 
 
 class FocusRuns(QObject):
@@ -56,7 +59,10 @@ class FocusRuns(QObject):
         self._relay.kept.connect(self._on_record)
         self._first: Frame | None = None
         self._last: Frame | None = None
-        self._verifying: Estimated | None = None
+        self._undrawn: RefocusStep | None = None
+        self._drawing = QTimer(self)
+        self._drawing.setSingleShot(True)
+        self._drawing.timeout.connect(self._draw_held)
         self._composite: Composite | None = None
         self._pending = False
 
@@ -116,7 +122,8 @@ class FocusRuns(QObject):
         if self._session.is_running:
             work.close()
             return
-        self._first = self._last = self._verifying = self._composite = None
+        self._first = self._last = self._undrawn = self._composite = None
+        self._drawing.stop()
         self._pending = True
         self.started.emit(words)
         self._session.start_run(work, step=self._on_step, done=done, failed=self._end_with(self._on_failed))
@@ -131,7 +138,23 @@ class FocusRuns(QObject):
     # what becomes of it
 
     def _on_step(self, step: RefocusStep | SweepStep) -> None:
+        self._draw_held()
         self._first, self._last = self._first or step.frame, step.frame
+        if isinstance(step, RefocusStep) and step.phase == "verify":
+            self._undrawn = step
+            self._drawing.start(_DRAWN_AFTER_MS)
+        else:
+            self._draw(step)
+        self.stepped.emit(step)
+
+    def _draw_held(self) -> None:
+        """Draw the verifying frame: later than what came of the run is told, which somebody waits for."""
+        self._drawing.stop()
+        held, self._undrawn = self._undrawn, None
+        if held is not None:
+            self._draw(held)
+
+    def _draw(self, step: RefocusStep | SweepStep) -> None:
         composite = getattr(step, "composite", None)
         if composite is not None:
             self._on_composite(step.frame, composite)
@@ -141,16 +164,7 @@ class FocusRuns(QObject):
         if estimate is not None:
             first = getattr(step, "first", None)
             other = None if first is None else FrameSeen(first).read()
-            self._verifying = Estimated(FrameSeen(step.frame).read(), estimate, other)
-            if step.phase != "verify":
-                self._tell_verifying()
-        self.stepped.emit(step)
-
-    def _tell_verifying(self) -> None:
-        """What a verifying frame shows is drawn once it has been told what came of the run: that is waited for."""
-        held, self._verifying = self._verifying, None
-        if held is not None:
-            self._state.tell(held)
+            self._state.tell(Estimated(FrameSeen(step.frame).read(), estimate, other))
 
     def _on_composite(self, frame: Frame, composite: Composite) -> None:
         """Told with all that its layers need; the run's entry in the log keeps it, small."""
@@ -170,7 +184,8 @@ class FocusRuns(QObject):
         first, last = (None if frame is None else frame.image for frame in (self._first, self._last))
         self._first = self._last = None
         self.recorded.emit(record)
-        self._tell_verifying()
+        if self._session.is_live:
+            self._draw_held()  # before newer frames come
         try:
             self._session.runs.add(record, before=first, after=last, composite=self._composite)
         except InputError as error:
