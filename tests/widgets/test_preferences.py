@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,15 +10,22 @@ from typing import Any
 import pytest
 from napari import settings
 from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QWidget
 
 from made_records import refocus_record
 from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets import choices, preferences
 from napari_autofocus.widgets.choices import RunningChoice
+from napari_autofocus.widgets.estimating import LiveEstimator
+from napari_autofocus.widgets.image_choice import ImageChoice
+from napari_autofocus.widgets.microscope import MicroscopePanel
 from napari_autofocus.widgets.preferences import PLUGIN, Preferences
-from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.session import Connection, Session
+from napari_autofocus.widgets.virtual_model import VirtualModelChoice
 from napari_autofocus.workflows.run_log import read_json
+from rigs import RigMaker
 
 
 def page(**stated: Any) -> SimpleNamespace:
@@ -47,6 +55,46 @@ def test_a_usual_objective_serves_where_nobody_names_another(state: Any, viewer:
     session = Session.of(viewer)
     assert session.focus.objective == Objective.parse("20x/0.75", pixel_size_um=0.345)
     session.close()
+
+
+@pytest.fixture
+def twenty(state: Any) -> None:
+    state(objective="20x/0.75")
+
+
+@pytest.fixture
+def panels(twenty: None, session: Session, qtbot: QtBot) -> dict[str, QWidget]:
+    """Those in which an objective is chosen."""
+    made = {
+        "image": ImageChoice(session, LiveEstimator(session), "dark"),
+        "microscope": MicroscopePanel(session.viewer),
+        "virtual": VirtualModelChoice(session, "dark"),
+    }
+    for panel in made.values():
+        qtbot.addWidget(panel)
+    return made
+
+
+@pytest.mark.parametrize("where", ["image", "microscope", "virtual"])
+@pytest.mark.parametrize("text", ["unknown", "10x/0.3"])
+def test_what_is_chosen_in_a_panel_wins_over_the_preferences(
+    panels: dict[str, QWidget],
+    session: Session,
+    make_rig: RigMaker,
+    at_rest: Callable[[], None],
+    where: str,
+    text: str,
+) -> None:
+    """Also when the microscope is connected afterwards, or again."""
+    boxes = {name: getattr(panel, "optics", panel).objective_box for name, panel in panels.items()}
+    assert {box.currentText() for box in boxes.values()} == {"20x/0.75"}
+    boxes[where].lineEdit().setText(text)
+    boxes[where].lineEdit().editingFinished.emit()
+    for _ in range(2):
+        rig = make_rig()
+        session.connect(Connection("unnamed", rig.microscope, rig.close))
+        at_rest()
+        assert {box.currentText() for box in boxes.values()} == {text}
 
 
 @pytest.mark.parametrize("stated", [{"objective": "a good one"}, {"runs_folder": "/nowhere/at/all"}])

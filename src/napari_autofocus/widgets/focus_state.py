@@ -78,7 +78,7 @@ class FocusState:
 
     A model of one shot is :attr:`model`, one of two shots :attr:`pair`; one of them at most is in use, the other None.
     What reads frames as they come (live estimates, a hold of focus) asks :attr:`model` only. A refocus by one shot asks
-    the :attr:`fallback` where it is left in doubt.
+    the :attr:`fallback` where it is left in doubt. An objective that nobody has named is the :attr:`usual` one.
 
     Signals are emitted on the GUI thread: ``model_changed`` (ModelPredictor, PairModelPredictor or None),
     ``settings_changed`` (objective, insisting, direction, region or distance of two shots changed), ``estimated``
@@ -100,6 +100,9 @@ class FocusState:
         self.dz_um: float | None = None
         self.first_shot: Layer | None = None
         self.objective: Objective | None = None
+        self.usual: Objective | None = None
+        self.seen_through: tuple[str, float] | None = None
+        self._chosen: dict[tuple[str, float], Objective | None] = {}
         self.insist = False
         self.focus_direction = 0
         self.region: BoolImage | None = None
@@ -143,6 +146,23 @@ class FocusState:
         """What the user or the microscope says of the objective; its pixel size gives way to the image's own."""
         self.objective = objective
         self.settings_changed.emit()
+
+    def choose_objective(self, objective: Objective | None) -> None:
+        """What the user says of the objective, in any panel (None: it is unknown).
+
+        It is remembered for the microscope and pixel size that are :attr:`seen_through`, so that a turret that is
+        turned back finds its own. The objective of the Preferences gives way to it until the window is closed.
+        """
+        if self.seen_through is not None:
+            self._chosen[self.seen_through] = objective
+        if objective is None or (self.seen_through is None and self.usual is not None):
+            self.usual = objective
+        self.state_objective(objective)
+
+    def see_through(self, microscope: str, pixel_um: float) -> None:
+        """A microscope that does not know its objective, by its name and pixel size, µm: take what was said of it."""
+        self.seen_through = microscope, pixel_um
+        self.state_objective(self._chosen.get(self.seen_through, self.usual))
 
     def set_insist(self, insist: bool) -> None:
         """Whether to estimate although the optics are unknown or unlike the model's."""

@@ -99,7 +99,7 @@ class Session:
         self.view = LiveView(viewer)
         self.preferences = preferences()
         self.focus = FocusState()
-        self.usual_lens = self.focus.objective = self.preferences.lens()
+        self.focus.usual = self.focus.objective = self.preferences.lens()
         self.focus.settings_changed.connect(self._on_settings_changed)
         self.runs = RunLog(self.preferences.runs_file())
         self.connection: Connection | None = None
@@ -160,6 +160,7 @@ class Session:
         self._set_live(False)
         self._stop_listening()
         gone, self.connection = self.connection, None
+        self.focus.seen_through = None
         with contextlib.suppress(AutofocusError):  # an unplugged camera cannot be stopped
             gone.microscope.live.let_go()
         with contextlib.suppress(AutofocusError, RuntimeError):

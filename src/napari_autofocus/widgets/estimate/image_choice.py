@@ -170,7 +170,7 @@ class ImageChoice(QWidget):
         except InputError as error:
             self.message.fail(error)
             return
-        self._state.state_objective(objective)
+        self._state.choose_objective(objective)
 
     @property
     def _objective_name(self) -> str:

@@ -21,11 +21,7 @@ _PIXEL_TIP = "Size of a pixel in the sample, µm; taken from the microscope wher
 
 
 class OpticsSection(Fold):
-    """Says through what the sample is seen.
-
-    Statements are remembered for each microscope and pixel size, so that a turret that is turned, or a configuration
-    that is loaded again, finds its own.
-    """
+    """Says through what the sample is seen."""
 
     refused = Signal(object)
 
@@ -35,7 +31,6 @@ class OpticsSection(Fold):
         self._name = ""
         self._pixel_um: float | None = None
         self._typed_um: float | None = None
-        self._stated: dict[tuple[str, float], Objective] = {}
         self.objective_box = _objectives()
         self.pixel_box = number(0, 0, 100, 0.05, "µm", _PIXEL_TIP, decimals=4, width_px=112)
         self.pixel_box.setSpecialValueText(_UNKNOWN)
@@ -65,7 +60,7 @@ class OpticsSection(Fold):
         with QSignalBlocker(self.pixel_box):
             self.pixel_box.setValue(state.pixel_size_um)
         if not self._known:
-            self._session.focus.state_objective(self._stated.get(self._key, self._session.usual_lens))
+            self._session.focus.see_through(self._name, state.pixel_size_um)
         self.show_objective()
 
     def show_objective(self) -> None:
@@ -79,10 +74,6 @@ class OpticsSection(Fold):
         seen = self._seen_through()
         self.dof_label.setText(f"depth of field {seen.dof_um:.3g} µm" if seen else "")
         self.set_title(f"Optics: {_in_words(objective, self.pixel_box.value())}")
-
-    @property
-    def _key(self) -> tuple[str, float]:
-        return self._name, self._pixel_um or 0.0
 
     def _seen_through(self) -> Objective | None:
         objective, pixel_um = self._session.focus.objective, self.pixel_box.value()
@@ -106,11 +97,7 @@ class OpticsSection(Fold):
             self._state(objective.with_pixel_size(value_um))
 
     def _state(self, objective: Objective | None) -> None:
-        if objective is None:
-            self._stated.pop(self._key, None)
-        else:
-            self._stated[self._key] = objective
-        self._session.focus.state_objective(objective)
+        self._session.focus.choose_objective(objective)
         self.show_objective()
 
 

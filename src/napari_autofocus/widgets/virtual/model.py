@@ -205,7 +205,7 @@ class VirtualModelChoice(QWidget):
             self.message.fail(error)
             return
         self.message.say("")
-        self._state.state_objective(objective)
+        self._state.choose_objective(objective)
 
     def _on_settings_changed(self) -> None:
         self._show_objective()
