@@ -23,11 +23,25 @@ def share_again(panel: QWidget) -> None:
 
 
 def _soon(panel: QWidget, function: Callable[[QWidget], None]) -> None:
-    timer = QTimer(panel)  # goes with the panel, should that be sooner
-    timer.setSingleShot(True)
-    timer.timeout.connect(lambda: function(panel))
-    timer.timeout.connect(timer.deleteLater)
-    timer.start(0)
+    _Soon(panel, function).start(0)
+
+
+class _Soon(QTimer):
+    """Calls a function with its parent once the event loop is free, and goes with it should that be sooner.
+
+    A lambda that held the panel would be a cycle with it: of a panel that nobody holds any more, Python empties the
+    lambda first, and the timer then calls what is left of it, which crashes.
+    """
+
+    def __init__(self, panel: QWidget, function: Callable[[QWidget], None]) -> None:
+        super().__init__(panel)
+        self._function = function
+        self.setSingleShot(True)
+        self.timeout.connect(self._on_timeout)
+
+    def _on_timeout(self) -> None:
+        self.deleteLater()
+        self._function(self.parent())
 
 
 def _raise(panel: QWidget) -> None:
