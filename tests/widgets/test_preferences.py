@@ -18,12 +18,12 @@ from napari_autofocus.microscope.simulated import SimulatedRig
 from napari_autofocus.optics import Objective
 from napari_autofocus.widgets import choices, preferences
 from napari_autofocus.widgets.choices import RunningChoice
-from napari_autofocus.widgets.estimating import LiveEstimator
-from napari_autofocus.widgets.image_choice import ImageChoice
+from napari_autofocus.widgets.estimate.estimating import LiveEstimator
+from napari_autofocus.widgets.estimate.image_choice import ImageChoice
 from napari_autofocus.widgets.microscope import MicroscopePanel
 from napari_autofocus.widgets.preferences import PLUGIN, Preferences
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.widgets.virtual_model import VirtualModelChoice
+from napari_autofocus.widgets.virtual.model import VirtualModelChoice
 from napari_autofocus.workflows.run_log import read_json
 from rigs import RigMaker
 
