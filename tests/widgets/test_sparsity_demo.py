@@ -19,14 +19,15 @@ SMALL = SparsitySettings(shape=(256, 320), slides=(SLIDES[0], SLIDES[3]))
 
 @pytest.fixture
 def installed_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """napari's own fixtures hide every plugin; show the installed ones."""
+    """napari's own fixtures hide every plugin; show the installed ones. They register their commands once for each
+    application: ``mock_app_model`` goes with this, lest the next test meet them."""
     manager = PluginManager()
     manager.discover()
     monkeypatch.setattr(PluginManager, "instance", classmethod(lambda cls: manager))
 
 
 @pytest.mark.gui
-@pytest.mark.usefixtures("installed_plugins", "qtbot")
+@pytest.mark.usefixtures("installed_plugins", "mock_app_model", "qtbot")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_tour_leaves_a_picture_of_every_field_the_figure_and_a_report(tmp_path: Path) -> None:
     lines: list[str] = []

@@ -37,13 +37,14 @@ def detail(film: Image.Image) -> float:
 
 @pytest.fixture
 def _installed_plugins(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
-    """napari's own fixtures hide every plugin; show the installed ones."""
+    """napari's own fixtures hide every plugin; show the installed ones. They register their commands once for each
+    application: ``mock_app_model`` goes with this, lest the next test meet them."""
     manager = PluginManager()
     manager.discover()
     monkeypatch.setattr(PluginManager, "instance", classmethod(lambda cls: manager))
 
 
-@pytest.mark.usefixtures("_installed_plugins")
+@pytest.mark.usefixtures("_installed_plugins", "mock_app_model")
 def test_the_tour_refocuses_holds_labels_and_leaves_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tour, "HOLD_S", 4.0)
     report = run_tour(SMALL, tmp_path, seconds=250, told=lambda line: None)
@@ -64,7 +65,7 @@ def test_the_tour_refocuses_holds_labels_and_leaves_pictures(tmp_path: Path, mon
     assert own_threads() == []
 
 
-@pytest.mark.usefixtures("_installed_plugins")
+@pytest.mark.usefixtures("_installed_plugins", "mock_app_model")
 def test_the_film_begins_out_of_focus_and_ends_in_focus(tmp_path: Path) -> None:
     film_refocus(SMALL, tmp_path / "refocus.gif", seconds=200)
     with Image.open(tmp_path / "refocus.gif") as film:
