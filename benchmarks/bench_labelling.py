@@ -29,8 +29,9 @@ STACKS, QUICK_STACKS = 4, 2
 PLANES, STEP_UM = 21, 0.5
 SEED = 31
 _BEYOND = (
-    "squared differences are summed for each patch, across and along and apart for the pixels of either parity, and a"
-    " peak is fitted to the curve of each patch; a plane is measured while the next one is read, which hides the"
+    "squared differences are summed for each patch, across and along and apart for the pixels of either parity, each"
+    " plane is reduced and kept, since contrast that inverts tells transparent specimens, and a peak is fitted to the"
+    " curve of each patch once all planes are read; a plane is measured while the next one is read, which hides the"
     " shorter of the two where a second core is free"
 )
 

@@ -60,7 +60,11 @@ def measure(quick: bool, threads: int) -> Findings:
     return found
 
 
-_CLICK_BEYOND = "the panel's own work for each step, drawing among it, shares two cores with the worker's estimates"
+_CLICK_BEYOND = (
+    "the run passes between two threads at every step, asks camera and drive and puts them back as they were; the first"
+    " frame is drawn while the drive moves, the last one after the record is told, yet drawing shares two cores with"
+    " the second estimate"
+)
 
 
 def _panel(quick: bool) -> dict[str, Any]:
