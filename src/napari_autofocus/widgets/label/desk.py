@@ -58,6 +58,7 @@ class AtDesk(QObject):
         self._items: dict[Path, WorkItem] = {}
         self._told = False
         self._looking = False
+        self._closed = False
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self.look)
@@ -86,6 +87,9 @@ class AtDesk(QObject):
         )
 
     def _on_opened(self, desk: LabellingDesk, at: Path | None, opinion: Opinion | None) -> None:
+        if self._closed:  # meanwhile: nobody would end the threads that reading it takes
+            desk.close()
+            return
         if self.desk is not None:
             self.turning.emit()
             self._measuring.call(self._put_away().close)
@@ -115,6 +119,7 @@ class AtDesk(QObject):
 
     def close(self) -> None:
         """Put the folder away for good, and end the threads."""
+        self._closed = True
         self.turning.emit()
         self._worker.close()
         self._measuring.close()
