@@ -126,6 +126,23 @@ def test_a_plane_is_taken_where_nothing_else_is_better() -> None:
     assert set(mapped.compared_um) == {"plane", "spline", "rbf"}
 
 
+def test_the_error_of_the_tilt_is_as_large_as_the_tilt_scatters() -> None:
+    rng = np.random.default_rng(20)
+    maps = [fit_focus_map(surveyed(lambda x, y: 0.003 * x - 0.001 * y, rng), surface="plane") for _ in range(60)]
+    off = np.array([mapped.tilt_um_per_mm for mapped in maps]) - (3, -1)
+    told = np.array([mapped.tilt_error_um_per_mm for mapped in maps])
+    assert off.std(axis=0) == pytest.approx(told.mean(axis=0), rel=0.3)
+
+
+def test_the_error_of_the_tilt_of_three_points_is_by_what_they_state() -> None:
+    corners = [(0.0, 0.0), (1000.0, 0.0), (0.0, 1000.0)]
+    stated = fit_focus_map([FocusPoint(x, y, 1.0, uncertainty_um=0.1) for x, y in corners])
+    silent = fit_focus_map([FocusPoint(x, y, 1.0) for x, y in corners])
+    assert stated.tilt_error_um_per_mm == pytest.approx((0.1414, 0.1414), abs=1e-3)
+    assert np.isnan(silent.tilt_error_um_per_mm).all()
+    assert FocusMap.from_json(silent.to_json()).tilt_um_per_mm == pytest.approx((0, 0), abs=1e-9)
+
+
 def test_exact_points_give_an_exact_plane_and_no_outliers() -> None:
     mapped = fit_focus_map(_plane_points())
     assert mapped.rejected == {}

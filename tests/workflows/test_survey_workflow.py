@@ -100,6 +100,7 @@ def test_figures_are_against_the_truth_on_points_and_between_them(slide: Slide) 
     assert told["mae_um"] == pytest.approx(1.0, abs=0.05)
     assert told["between_um"] == pytest.approx(1.0, abs=0.05)
     assert told["outcomes"] == {"found": 20}
+    assert told["tilt_error_um_per_mm"] == surface.tilt_error_um_per_mm
     unknown = summarise_survey(record, None)
     assert (unknown["mae_um"], unknown["between_um"], unknown["surface"]) == (None, None, None)
 

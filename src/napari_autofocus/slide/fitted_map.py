@@ -107,6 +107,17 @@ class FittedMap:
         x, y = self.plane.coefficients[-2:] * 1000 / self.spacing_um
         return float(x), float(y)
 
+    @property
+    def tilt_error_um_per_mm(self) -> tuple[float, float]:
+        """Standard errors of the tilt, by how far the points lie off the plane; NaN where nothing says.
+
+        Of three points, which lie on it, by what they state of themselves.
+        """
+        variance = self._stated_um2 if math.isnan(self.plane.variance_um2) else self.plane.variance_um2
+        shape = np.maximum(-np.diagonal(self.plane.inverse)[-2:], 0.0)
+        x, y = np.sqrt(variance * shape) * 1000 / self.spacing_um
+        return float(x), float(y)
+
     def z_um(self, places_um: FloatArray) -> FloatArray:
         """The surface at places (M, 2), µm."""
         places = self._in_spacings(places_um)

@@ -91,6 +91,8 @@ class FocusMap:
         it. NaN for three points.
     tilt_um_per_mm : tuple of float
         Slope of the plane through the points along x and along y, µm for each mm.
+    tilt_error_um_per_mm : tuple of float
+        Its standard errors, by how far the points lie off that plane; NaN for three points without an uncertainty.
     compared_um : mapping
         ``error_um`` of each surface that was tried.
     """
@@ -100,6 +102,7 @@ class FocusMap:
     rejected: Mapping[int, str]
     error_um: float
     tilt_um_per_mm: tuple[float, float]
+    tilt_error_um_per_mm: tuple[float, float]
     compared_um: Mapping[str, float]
     _fitted: FittedMap
 
@@ -141,6 +144,9 @@ class FocusMap:
                 "stiffness": asdict(self._fitted.stiffness),
                 "error_um": self.error_um if math.isfinite(self.error_um) else None,
                 "tilt_um_per_mm": list(self.tilt_um_per_mm),
+                "tilt_error_um_per_mm": [
+                    value if math.isfinite(value) else None for value in self.tilt_error_um_per_mm
+                ],
                 "compared_um": {
                     name: value if math.isfinite(value) else None for name, value in self.compared_um.items()
                 },
@@ -228,6 +234,7 @@ def _made(
         rejected=rejected,
         error_um=fitted.left_out_um,
         tilt_um_per_mm=fitted.tilt_um_per_mm,
+        tilt_error_um_per_mm=fitted.tilt_error_um_per_mm,
         compared_um=compared,
         _fitted=fitted,
     )

@@ -109,10 +109,13 @@ def _say(record: SurveyRecord, told: dict[str, Any]) -> None:
     counts = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in record.outcomes.items())
     typer.echo(f"{summary['places']} places: {counts}. {record.exposures} exposures, {record.seconds:.1f} s.")
     if summary["surface"] is not None:
-        x, y = summary["tilt_um_per_mm"]
+        (x, y), errors = summary["tilt_um_per_mm"], summary["tilt_error_um_per_mm"]
+        by_x, by_y = ("", "") if errors is None else (f" ± {one:.2f}" for one in errors)
         left_out = summary["left_out_um"]
         error = "" if left_out is None else f"; it misses a point that is left out by {left_out:.2f} µm"
-        typer.echo(f"Surface: {summary['surface']}, tilt {x:+.2f} µm/mm along x and {y:+.2f} along y{error}.")
+        typer.echo(
+            f"Surface: {summary['surface']}, tilt {x:+.2f}{by_x} µm/mm along x and {y:+.2f}{by_y} along y{error}."
+        )
     if summary["mae_um"] is not None:
         between = "–" if summary["between_um"] is None else f"{summary['between_um']:.2f}"
         typer.echo(

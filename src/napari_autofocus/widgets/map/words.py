@@ -94,8 +94,9 @@ def map_words(found: FocusMap) -> str:
     ]
     over = f" ({', '.join(others)})" if others else ""
     out = f" {len(found.rejected)} left out." if found.rejected else ""
-    x, y = found.tilt_um_per_mm
-    tilt = minus(f" Tilt {x:+.1f} µm/mm along x, {y:+.1f} along y.")
+    (x, y), errors = found.tilt_um_per_mm, found.tilt_error_um_per_mm
+    by_x, by_y = (f" ± {error:.2g}" if math.isfinite(error) else "" for error in errors)
+    tilt = minus(f" Tilt {x:+.1f}{by_x} µm/mm along x, {y:+.1f}{by_y} along y.")
     return f"{_KINDS.get(found.surface, found.surface)} through {used} of {known} points{error}{over}.{out}{tilt}"
 
 

@@ -85,6 +85,7 @@ def summarise_survey(
         "surface": None if surface is None else surface.surface,
         "left_out_um": None if surface is None or not math.isfinite(surface.error_um) else surface.error_um,
         "tilt_um_per_mm": None if surface is None else surface.tilt_um_per_mm,
+        "tilt_error_um_per_mm": None if surface is None else _known(surface.tilt_error_um_per_mm),
         "rejected": 0 if surface is None else len(surface.rejected),
     }
 
@@ -137,6 +138,10 @@ def compare_surveys(record: SurveyRecord, other: SurveyRecord) -> dict[str, Any]
 
 def _planned(record: SurveyRecord) -> list[Place]:
     return [record.places[number] for number in record.numbers]
+
+
+def _known(errors: tuple[float, float]) -> tuple[float, float] | None:
+    return errors if all(math.isfinite(error) for error in errors) else None
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float | None:
