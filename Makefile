@@ -51,7 +51,7 @@ LOWEST := .venv-lowest
 lowest: | system
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt torch
-	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt -e ".[napari,dev]"
+	$(LOWEST)/bin/pip install --disable-pip-version-check -q -c constraints-lowest.txt -e ".[napari,dev,interop]"
 	$(LOWEST)/bin/python -m pytest -o filterwarnings=default
 
 # Hours of two CPU cores; goes on where it was stopped. With a GPU: make models DEVICE=cuda
