@@ -63,8 +63,8 @@ def test_a_closed_training_leaves_no_file(begun: Begun) -> None:
 
 
 def test_a_training_goes_on_where_it_was_closed(begun: Begun) -> None:
-    stages = [step.stage for step in begun.steps if isinstance(step, StageProgress)]
-    assert stages == ["defocus"]  # the first stage was finished before
+    stages = {step.stage for step in begun.steps if isinstance(step, StageProgress)}
+    assert stages == {"defocus"}  # the first stage was finished before
 
 
 def test_the_package_answers_for_its_optics_alone(begun: Begun) -> None:
@@ -124,7 +124,7 @@ def test_a_base_keeps_its_first_stage_and_lends_its_second(begun: Begun, tmp_pat
     base = begun.model.package
     settings = replace(ONE_STEP, base=str(base.path), name="finer", seed=2)
     steps, made = run(begun.folder, tmp_path / "m.zip", settings)
-    assert [step.stage for step in steps if isinstance(step, StageProgress)] == ["defocus"]
+    assert {step.stage for step in steps if isinstance(step, StageProgress)} == {"defocus"}
     assert made.package.members["importance.safetensors"] == base.members["importance.safetensors"]
     assert made.package.members["defocus.safetensors"] != base.members["defocus.safetensors"]
     assert made.package.card.name == "finer"
