@@ -294,5 +294,14 @@ def test_another_process_refuses_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_going_on_is_told_for_where_it_was_begun(bench: Bench) -> None:
-    asked = undertaking(PLAN, bench.rig.microscope, (120.0, -40.0))
+    asked = undertaking(PLAN, bench.rig.microscope, (120.0, -40.0, 0.0))
     assert "within ±300 µm of x 120, y −40 µm" in asked.sentences()[1]
+
+
+def test_a_calibration_that_was_killed_far_from_focus_says_where_to_go_back_to(bench: Bench) -> None:
+    microscope = bench.rig.microscope
+    far_um = PLAN.looking_um + 5.0
+    assert "begun with" not in " ".join(undertaking(PLAN, microscope, (0.0, 0.0, 1.0)).sentences())
+    told = undertaking(PLAN, microscope, (0.0, 0.0, -far_um)).sentences()
+    assert f"begun with the focus drive at −{far_um:.1f} µm, and it stands at 0.0 µm now" in told[0]
+    assert bench.rig.z_stage.get_position_um() == 0.0

@@ -139,14 +139,14 @@ class CalibrationPanel(QWidget):
             return
         self.message.say("")
         begun = self._begun
-        middle = None if begun is None else begun.middle
+        begun_at = None if begun is None else begun.begun_at
         try:
             plan_for = self.form.planner() if begun is None else lambda _: begun.plan
         except InputError as error:
             self.message.fail(error)
             return
         self._session.hardware.call(
-            lambda: _look(microscope, plan_for, middle), done=self._on_looked, failed=self.message.fail
+            lambda: _look(microscope, plan_for, begun_at), done=self._on_looked, failed=self.message.fail
         )
 
     def _on_looked(self, asked: tuple[CalibrationPlan, Undertaking]) -> None:
@@ -293,11 +293,11 @@ class CalibrationPanel(QWidget):
 def _look(
     microscope: CoreMicroscope,
     plan_for: Callable[[float | None], CalibrationPlan],
-    middle: tuple[float, float] | None,
+    begun_at: tuple[float, float, float] | None,
 ) -> tuple[CalibrationPlan, Undertaking]:
     """Runs on the hardware thread: the plan, and what it will do."""
     plan = plan_for(microscope.snap().pixel_size_um)
-    return plan, undertaking(plan, microscope, middle)
+    return plan, undertaking(plan, microscope, begun_at)
 
 
 def _put_in_use(folder: Path, target: Path) -> tuple[CalibrationRecord, ModelPredictor]:

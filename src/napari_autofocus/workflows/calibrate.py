@@ -103,7 +103,7 @@ def _made(
     teaching: Teaching,
 ) -> Steps:
     """What needs the microscope, and the teaching meanwhile: stacks, a model, live runs that prove it."""
-    asked, home = undertaking(record.plan, microscope, record.middle), Home.of(microscope)
+    asked, home = undertaking(record.plan, microscope, record.begun_at), Home.of(microscope)
     record.write(folder)
     middle = Home(*record.middle, home.z_um)
     with (

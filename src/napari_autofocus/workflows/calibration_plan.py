@@ -165,6 +165,9 @@ class Undertaking:
         Frames to expose, about.
     minutes : float
         Time to compute, about; taking the frames comes on top.
+    begun_um : float or None
+        Where the drive stood when a calibration that is gone on with was begun, µm, if that is too far from here for
+        the focus to be looked for from here.
     """
 
     here_um: float
@@ -179,6 +182,7 @@ class Undertaking:
     proofs: int
     frames: int
     minutes: float
+    begun_um: float | None = None
 
     def sentences(self) -> tuple[str, ...]:
         """For a person who has to agree."""
@@ -187,6 +191,7 @@ class Undertaking:
         here = f"{self.here_um:.1f}".replace("-", "−")
         place = f"x {self.x_um:.0f}, y {self.y_um:.0f}".replace("-", "−")
         return (
+            *self._strayed(here),
             f"The focus drive, now at {here} µm, will move between {low} and {high} µm; its limits are {first} to"
             f" {last} µm and are never left.",
             f"The stage will move within ±{self.area_um:g} µm of {place} µm. Both go home in the end.",
@@ -194,9 +199,20 @@ class Undertaking:
             f" about {self.frames} frames, and about {self.minutes:.0f} min of computing.",
         )
 
+    def _strayed(self, here: str) -> tuple[str, ...]:
+        """That a calibration was killed far from its focus, which is not looked for so far away."""
+        if self.begun_um is None:
+            return ()
+        begun = f"{self.begun_um:.1f}".replace("-", "−")
+        return (
+            f"This calibration was begun with the focus drive at {begun} µm, and it stands at {here} µm now, too far to"
+            " find the same focus from here: unless you have focused anew, say no, move the drive back there and start"
+            " again.",
+        )
+
 
 def undertaking(
-    plan: CalibrationPlan, microscope: SlideMicroscope, middle: tuple[float, float] | None = None
+    plan: CalibrationPlan, microscope: SlideMicroscope, begun: tuple[float, float, float] | None = None
 ) -> Undertaking:
     """What the calibration will do with this microscope; asks it where it is, and moves nothing.
 
@@ -206,8 +222,9 @@ def undertaking(
         What is asked for.
     microscope : SlideMicroscope
         Which stands where it is to begin.
-    middle : tuple of float, optional
-        Around which place (x, y) fields are taken, where a calibration is gone on with, µm; otherwise around here.
+    begun : tuple of float, optional
+        Where stage and drive stood (x, y, z) when a calibration that is gone on with was begun, µm: fields are taken
+        around there, otherwise around here.
 
     Raises
     ------
@@ -218,7 +235,8 @@ def undertaking(
     """
     drive, here_um = microscope.focus, microscope.focus.position_um()
     here = _stage(microscope)
-    x_um, y_um = here if middle is None else middle
+    x_um, y_um = here if begun is None else begun[:2]
+    begun_um = None if begun is None or abs(begun[2] - here_um) <= plan.looking_um else begun[2]
     _check_direction(drive, plan)
     low, high = drive.limits_um
     if high - low < 2 * plan.reach_um or not low <= here_um <= high:
@@ -240,6 +258,7 @@ def undertaking(
         proofs=plan.proofs,
         frames=plan.stacks * (plan.planes + _FRAMES_A_SEARCH) + plan.proofs * _FRAMES_A_PROOF,
         minutes=plan.minutes * (1 + plan.folds),
+        begun_um=begun_um,
     )
 
 

@@ -91,7 +91,7 @@ def undertake(microscope: CoreMicroscope, plan: CalibrationPlan, folder: Path, s
     begun = read_record(folder)
     if begun is not None and begun.verdict is not None:
         return  # it is only told again
-    for sentence in undertaking(plan, microscope, None if begun is None else begun.middle).sentences():
+    for sentence in undertaking(plan, microscope, None if begun is None else begun.begun_at).sentences():
         say(sentence)
     if not stand.is_simulated:
         require_yes(stand, "Is it safe to do that?")

@@ -192,6 +192,11 @@ class CalibrationRecord:
         return float(self.microscope["x_um"]), float(self.microscope["y_um"])
 
     @property
+    def begun_at(self) -> tuple[float, float, float]:
+        """Where stage and drive (x, y, z) stood when it was begun, µm."""
+        return (*self.middle, float(self.microscope["z_um"]))
+
+    @property
     def set_aside(self) -> tuple[SetAside, ...]:
         """All that was left out, with its reason."""
         return (*(self.taught.set_aside if self.taught else ()), *self.passed_over)
