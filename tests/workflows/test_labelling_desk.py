@@ -241,10 +241,10 @@ def test_a_person_who_confirms_brenner_is_a_person_in_the_history(desk: Labellin
     assert (pair.first, pair.second, pair.mean_abs_dof, pair.within_half_dof) == ("ann", "Brenner", 0.0, 1.0)
 
 
-def test_a_label_is_withdrawn_and_brenner_holds_again(desk: LabellingDesk) -> None:
+def test_a_label_is_taken_back_and_brenner_holds_again(desk: LabellingDesk) -> None:
     to_end(desk.brenner(["a.ome.tif"]))
     desk.say("a.ome.tif", sharp(1.0))
-    desk.withdraw("a.ome.tif")
+    desk.undo()
     assert desk.item("a.ome.tif").consensus.status == "brenner"
 
 

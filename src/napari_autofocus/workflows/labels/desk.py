@@ -156,11 +156,6 @@ class LabellingDesk:
         value = None if painting.is_empty else painting.to_value()
         return self._store(path, value, scope="importance", key=PAINTING)
 
-    def withdraw(self, path: PathLike, patch: Corner | None = None) -> LabelEntry:
-        """Take the annotator's own label of a stack, or of one of its patches, back."""
-        where = {"scope": "patch", "key": key_of(patch)} if patch is not None else {}
-        return self._store(path, None, **where)
-
     def painting(self, path: PathLike) -> Painting | None:
         """What was painted over a stack: the annotator's own, and others' where that is empty; None if nothing."""
         paintings = self._list.paintings(self._list.name(path))
