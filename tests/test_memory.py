@@ -45,7 +45,9 @@ def test_frames_are_blocks_of_their_own_which_go_back_however_large_another_was(
     assert int(ran.stdout) == of_their_own
 
 
-@pytest.mark.parametrize("name", ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+@pytest.mark.parametrize(
+    "name", ["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"]
+)
 def test_what_the_user_has_chosen_is_kept(name: str) -> None:
     assert not give_freed_memory_back({name: "1"})
 

@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Mapping
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as glibc's malloc.h numbers them
-SETTINGS = {_MMAP_THRESHOLD: 1 << 20, _TRIM_THRESHOLD: 1 << 20}
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # as glibc's malloc.h numbers them
+SETTINGS = {_MMAP_THRESHOLD: 1 << 20, _TRIM_THRESHOLD: 1 << 20, _ARENA_MAX: 2}
 """A block of 1 MB or more, as most frames are, is the system's own and goes back when it is freed; what is smaller lies
-in pools, whose unused ends go back too."""
-_OF_THE_USER = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+in two pools for all threads, whose unused ends go back too."""
+_OF_THE_USER = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def give_freed_memory_back(environment: Mapping[str, str] = os.environ) -> bool:
@@ -21,9 +21,8 @@ def give_freed_memory_back(environment: Mapping[str, str] = os.environ) -> bool:
     then on frames lie in the pools of the threads that made them, whose ends are given back only beyond twice that
     size: each of up to eight pools a core keeps as much as it ever needed at once.
 
-    It holds for the whole process from then on, so it is for programs that own theirs: call it first. It costs page
-    faults where large blocks come and go: 2 to 5 ms of the 30 ms of processor time that an estimate of a 1024 x 1024
-    frame takes.
+    It holds for the whole process from then on, so it is for programs that own theirs: call it first, before there are
+    threads. It costs page faults where large blocks come and go (``benchmarks/freed_memory.py``).
 
     Parameters
     ----------
