@@ -40,14 +40,14 @@ def panel(
     session.connect(Connection("rig", rig.microscope, rig.close, LENS.dof_um, LENS, rig))
     made = CalibrationPanel(viewer)
     qtbot.addWidget(made)
-    qtbot.waitUntil(lambda: not session.analysis.busy)
+    qtbot.waitUntil(lambda: not session.analysis.busy, timeout=60_000)
     return made
 
 
 def asked(panel: Panel, qtbot: QtBot) -> Panel:
     """Somebody has pressed the button."""
     panel.start_button.click()
-    qtbot.waitUntil(lambda: not panel.question.isHidden())
+    qtbot.waitUntil(lambda: not panel.question.isHidden(), timeout=60_000)
     return panel
 
 
