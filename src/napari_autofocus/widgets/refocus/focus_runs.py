@@ -22,8 +22,10 @@ from napari_autofocus.widgets.refocus.undoing import UndoStack, go_back
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.widgets.worker import Listener, Work
 
-_DRAWN_AFTER_MS = 50
-"""How long a verifying frame waits to be drawn, which takes as long: mostly what came of the run is told before."""
+_DRAWN_AFTER_MS = 250
+"""How long a verifying frame waits at most to be drawn: mostly what came of the run is told long before."""
+_WORDS_FIRST_MS = 20
+"""How long it waits once that is told, so that the words are painted first: drawing a frame takes 50 ms."""
 
 
 class FocusRuns(QObject):
@@ -186,6 +188,8 @@ class FocusRuns(QObject):
         self.recorded.emit(record)
         if self._session.is_live:
             self._draw_held()  # before newer frames come
+        elif self._undrawn is not None:
+            self._drawing.start(_WORDS_FIRST_MS)
         try:
             self._session.runs.add(record, before=first, after=last, composite=self._composite)
         except InputError as error:
