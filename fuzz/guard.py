@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import sysconfig
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -76,6 +77,8 @@ class _Watch:
         self.seen: list[tuple[str, str]] = []
         places = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(__file__).parents[1])]
         self._readable = tuple({os.path.realpath(place) + os.sep for place in places})
+        # SciPy 1.14 gives Qhull a file of its own making for what it has to say of points that span no surface.
+        self._scipy = os.path.realpath(tempfile.gettempdir()) + os.sep + "scipy-"
         self._readable += ("/usr/", "/lib", "/proc/", "/sys/", "/dev/", "/etc/ld.so", "/etc/localtime", "/etc/mime")
 
     def __call__(self, event: str, values: tuple[Any, ...]) -> None:
@@ -95,7 +98,7 @@ class _Watch:
         if event == "sqlite3.connect" and text.startswith("file:"):
             text = text[5:].partition("?")[0]
         place = os.path.realpath(text) if "\0" not in text else text
-        if (place + os.sep).startswith(self.folder + os.sep):
+        if (place + os.sep).startswith(self.folder + os.sep) or place.startswith(self._scipy):
             return
         writes = event in _WRITES or (event == "open" and _is_writing(values))
         if writes or (not place.startswith(self._readable) and place.startswith("/") and ":memory:" not in place):
