@@ -21,15 +21,18 @@ def run_to_end(work: Generator[Step, None, Result], on_step: Callable[[Step], ob
     on_step : callable, optional
         Called with each record.
     """
-    with contextlib.closing(work):
-        while True:
-            try:
-                step = next(work)
-            except StopIteration as finished:
-                result: Result = finished.value
-                return result
-            if on_step is not None:
-                on_step(step)
+
+    def told(step: Step) -> None:
+        if on_step is not None:
+            on_step(step)
+
+    silent: Generator[None, None, Result] = relay(work, told)
+    try:
+        next(silent)
+    except StopIteration as finished:
+        result: Result = finished.value
+        return result
+    raise AssertionError("work of which nothing is told has told something")
 
 
 def relay(work: Generator[Step, None, Result], told: Callable[[Step], Told | None]) -> Generator[Told, None, Result]:
