@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_autofocus.widgets.parts.quiet_table import QuietTable
 from napari_autofocus.widgets.parts.theme import theme_colours
 from napari_autofocus.workflows.sparse.records import (
     EVERY_PATCH,
@@ -37,11 +36,11 @@ _HEADERS = (
     ("Frames", "Frames exposed for the answer"),
 )
 _REFUSALS = {"no_content": "refuses", "reverted": "gives up"}
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _ROW_PX = 24
+_WIDTH_PX = 300
 
 
-class AnswerTable(QTableWidget):
+class AnswerTable(QuietTable):
     """A row for each method, the model's own first.
 
     Parameters
@@ -51,35 +50,12 @@ class AnswerTable(QTableWidget):
     """
 
     def __init__(self, theme: str) -> None:
-        super().__init__(1 + len(RIVALS), len(_HEADERS))
+        super().__init__(_HEADERS, row_px=_ROW_PX, width_px=_WIDTH_PX)
         self._theme = theme
         self._found: SparsityField | None = None
-        self.setHorizontalHeaderLabels([name for name, _ in _HEADERS])
-        for column, (_, tip) in enumerate(_HEADERS):
-            self.horizontalHeaderItem(column).setToolTip(tip)
-            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column else Qt.AlignmentFlag.AlignLeft)
-        self._style()
-        self.show_field(None)
-
-    def _style(self) -> None:
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        header.setStyleSheet("QHeaderView::section { border: none; padding: 2px 4px; }")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_PX)
-        self.setShowGrid(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        for policy in (self.setHorizontalScrollBarPolicy, self.setVerticalScrollBarPolicy):
-            policy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setRowCount(1 + len(RIVALS))
         self.setFixedHeight(_ROW_PX * (self.rowCount() + 1) + 4)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(300, self.height())
+        self.show_field(None)
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
@@ -92,27 +68,18 @@ class AnswerTable(QTableWidget):
         answers = {} if found is None else {answer.name: answer for answer in found.answers}
         for row, name in enumerate((OURS, *RIVALS)):
             answer = answers.get(name)
-            self._put(row, 0, NAMES[name], _MEANT[name])
+            self.put(row, 0, NAMES[name], _MEANT[name])
             texts = ("", "", "", "") if answer is None or found is None else row_of(answer, found.dof_um)
             for column, text in enumerate(texts, 1):
-                self._put(row, column, text, answer.note if answer else "")
+                self.put(row, column, text, answer.note if answer else "")
             self._colour(row, answer)
-
-    def _put(self, row: int, column: int, text: str, tip: str) -> None:
-        item = QTableWidgetItem(text)
-        item.setToolTip(tip)
-        if column:
-            item.setTextAlignment(_RIGHT)
-        self.setItem(row, column, item)
 
     def _colour(self, row: int, answer: Answer | None) -> None:
         """What is wrong, or claimed where there is nothing, stands out; the numbers say it too."""
         colours, found = theme_colours(self._theme), self._found
         if row == 0:
-            font = self.item(0, 0).font()
-            font.setBold(True)
             for column in range(self.columnCount()):
-                self.item(0, column).setFont(font)
+                self.embolden(0, column)
         if answer is None or found is None or answer.answer_um is None:
             return
         if answer.error_um is None or abs(answer.error_um) > found.dof_um / 2:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem
-
+from napari_autofocus.widgets.parts.quiet_table import QuietTable
 from napari_autofocus.widgets.virtual.figures import Figure
 
 _HEADERS = (
@@ -16,41 +14,16 @@ _HEADERS = (
     ("SSIM", "Structural similarity to the true image, up to 1"),
     ("Cells", "Cells or nuclei counted (a number)"),
 )
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _ROW_PX = 22
 _WIDTH_PX = 220
 
 
-class FigureTable(QTableWidget):
+class FigureTable(QuietTable):
     """A row for each image; the recovered one, and what is best of shots and recovered, in bold."""
 
     def __init__(self) -> None:
-        super().__init__(0, len(_HEADERS))
-        self.setHorizontalHeaderLabels([name for name, _ in _HEADERS])
-        for column, (_, tip) in enumerate(_HEADERS):
-            self.horizontalHeaderItem(column).setToolTip(tip)
-            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column else Qt.AlignmentFlag.AlignLeft)
-        self._style()
+        super().__init__(_HEADERS, row_px=_ROW_PX, width_px=_WIDTH_PX)
         self.hide()
-
-    def _style(self) -> None:
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        header.setStyleSheet("QHeaderView::section { border: none; padding: 2px 4px; }")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_PX)
-        self.setShowGrid(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        for policy in (self.setHorizontalScrollBarPolicy, self.setVerticalScrollBarPolicy):
-            policy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(_WIDTH_PX, self.height())
 
     def show_rows(self, rows: Sequence[Figure]) -> None:
         """Show these images; none hides the table, and a column that says nothing is hidden."""
@@ -58,11 +31,7 @@ class FigureTable(QTableWidget):
         texts = [_texts(row) for row in rows]
         for place, (row, told) in enumerate(zip(rows, texts, strict=True)):
             for column, text in enumerate(told):
-                item = QTableWidgetItem(text)
-                item.setToolTip(row.about)
-                if column:
-                    item.setTextAlignment(_RIGHT)
-                self.setItem(place, column, item)
+                self.put(place, column, text, row.about)
         for column in range(1, len(_HEADERS)):
             self.setColumnHidden(column, not any(told[column] for told in texts))
         self._embolden(rows)
@@ -74,10 +43,7 @@ class FigureTable(QTableWidget):
         for column, values in ((1, [row.psnr_db for row in rows]), (2, [row.ssim for row in rows])):
             known = [(value, place) for place, value in enumerate(values) if value is not None]
             if known:
-                item = self.item(max(known)[1], column)
-                font = item.font()
-                font.setBold(True)
-                item.setFont(font)
+                self.embolden(max(known)[1], column)
 
 
 def _texts(row: Figure) -> tuple[str, str, str, str]:
