@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
@@ -15,7 +15,7 @@ from napari_autofocus.widgets.hold.drift_row import DriftRow
 from napari_autofocus.widgets.hold.plot import DriftPlot
 from napari_autofocus.widgets.hold.words import ENDS, STATES, counted, duration
 from napari_autofocus.widgets.parts.forms import Message, Tone, button, connect_while_alive, label, number, row
-from napari_autofocus.widgets.parts.paced import PacedJob
+from napari_autofocus.widgets.parts.paced import CurrentJob, PacedJob
 from napari_autofocus.widgets.parts.sentences import signed_um
 from napari_autofocus.widgets.session import Connection, Session
 
@@ -44,7 +44,7 @@ class HoldSection(QWidget):
         super().__init__()
         self._session = session
         self._state = session.focus
-        self._current = _Current()
+        self._current = CurrentJob()
         self._since_s = 0.0
         self.record: TrackRecord | None = None
         self._build(theme)
@@ -235,18 +235,3 @@ class HoldSection(QWidget):
         self.hold_button.setEnabled(holding or (not self._hindrance() and not self._session.is_running))
         for part in (self.interval_box, self.band_box, self.window_box):
             part.setEnabled(not holding)
-
-
-class _Current(QObject):
-    """The hold that is on; it outlives a panel that is closed meanwhile, until its generator is closed."""
-
-    kept = Signal(object)  # emitted on the hardware thread, heard on the GUI's
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.job: PacedJob | None = None
-
-    def cancel(self) -> None:
-        """End it, if there is one."""
-        if self.job is not None:
-            self.job.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
@@ -10,7 +10,7 @@ from napari_autofocus.routines.follow import FollowConfig, FollowRecord, FollowS
 from napari_autofocus.slide.focus_map import FocusMap
 from napari_autofocus.widgets.map.book import MapBook
 from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, label, number, row, snug
-from napari_autofocus.widgets.parts.paced import PacedJob
+from napari_autofocus.widgets.parts.paced import CurrentJob, PacedJob
 from napari_autofocus.widgets.session import Session
 
 _START, _STOP = "Follow the map while I move", "Stop following"
@@ -40,7 +40,7 @@ class FollowSection(QWidget):
     def __init__(self, session: Session, book: MapBook, theme: str) -> None:
         super().__init__()
         self._session, self._book = session, book
-        self._current = _Current()
+        self._current = CurrentJob()
         self._followed: FocusMap | None = None
         self.record: FollowRecord | None = None
         self._build(theme)
@@ -161,18 +161,3 @@ class FollowSection(QWidget):
             self.message.say(lacking)
         for part in (self.offset_box, self.step_box):
             part.setEnabled(not following)
-
-
-class _Current(QObject):
-    """The following that is on; it outlives a panel that is closed meanwhile, until its generator is closed."""
-
-    kept = Signal(object)  # emitted on the hardware thread, heard on the GUI's
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.job: PacedJob | None = None
-
-    def cancel(self) -> None:
-        """End it, if there is one."""
-        if self.job is not None:
-            self.job.cancel()

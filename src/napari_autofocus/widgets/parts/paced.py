@@ -157,3 +157,18 @@ class PacedJob(QObject):
         self._session.running_changed.disconnect(self._on_running_changed)
         self._session.connection_changed.disconnect(self._on_connection_changed)
         self.ended.emit()
+
+
+class CurrentJob(QObject):
+    """The job of a panel that is on; it outlives a panel that is closed meanwhile, until its generator is closed."""
+
+    kept = Signal(object)  # emitted on the hardware thread, heard on the GUI's
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.job: PacedJob | None = None
+
+    def cancel(self) -> None:
+        """End it, if there is one."""
+        if self.job is not None:
+            self.job.cancel()
