@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import napari.viewer
 from qtpy.QtCore import QUrl
@@ -13,12 +11,11 @@ from qtpy.QtWidgets import QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError
 from napari_autofocus.files import make_folder
-from napari_autofocus.microscope.mmcore import CoreMicroscope
-from napari_autofocus.models.extras import require_training
-from napari_autofocus.models.predictor import ModelPredictor, load_model
 from napari_autofocus.widgets.calibrate.form import CalibrationForm
 from napari_autofocus.widgets.calibrate.progress import CalibrationProgress
 from napari_autofocus.widgets.calibrate.result import CalibrationResult
+from napari_autofocus.widgets.calibrate.use import CalibratedModel
+from napari_autofocus.widgets.calibrate.work import calibrate, look
 from napari_autofocus.widgets.parts.docks import share_height
 from napari_autofocus.widgets.parts.forms import Message, button, connect_while_alive, row, scrolled, snug
 from napari_autofocus.widgets.session import Session
@@ -26,19 +23,10 @@ from napari_autofocus.workflows.calibration.apart import teach_apart
 from napari_autofocus.workflows.calibration.record import CalibrationRecord, read_record
 from napari_autofocus.workflows.calibration.report import REPORT
 from napari_autofocus.workflows.calibration.steps import CalibrationStep
-from napari_autofocus.workflows.calibration_plan import CalibrationPlan, Undertaking, undertaking
-from napari_autofocus.workflows.calibration_undo import install_again, undo_calibration
+from napari_autofocus.workflows.calibration_plan import CalibrationPlan, Undertaking
 
 if TYPE_CHECKING:
     from napari_autofocus.workflows.calibration.teaching import Teaching
-
-
-def calibrate(*arguments: Any, **options: Any) -> Generator[CalibrationStep, None, CalibrationRecord]:
-    """As in ``workflows/calibrate.py``, which knows torch: the panel opens without. Raises InputError without it."""
-    require_training()
-    from napari_autofocus.workflows.calibrate import calibrate as begin
-
-    return begin(*arguments, **options)
 
 
 _START, _GO_ON = "Calibrate to this microscope…", "Go on with this calibration…"
@@ -57,8 +45,6 @@ class CalibrationPanel(QWidget):
         self._viewer = self._session.viewer
         self._asked: tuple[CalibrationPlan, Undertaking] | None = None
         self._begun: CalibrationRecord | None = None
-        self._former: ModelPredictor | None = None
-        self._used: ModelPredictor | None = None
         self._ours = self._stopping = False
         self._build(self._viewer.theme)
         self._arrange()
@@ -76,6 +62,7 @@ class CalibrationPanel(QWidget):
         self.progress = CalibrationProgress(theme)
         self.stop_button = button("Stop", "Halt the drive and go home; it can be gone on with later")
         self.result = CalibrationResult(theme)
+        self._model = CalibratedModel(self._session, self)
         snug(self.question, self.message)
 
     def _arrange(self) -> None:
@@ -88,7 +75,7 @@ class CalibrationPanel(QWidget):
         column.addStretch(1)
 
     def _connect(self) -> None:
-        result, session = self.result, self._session
+        result, model, session = self.result, self._model, self._session
         for signal, slot in (
             (self.form.changed, self._on_name_changed),
             (self.start_button.clicked, self._on_start_clicked),
@@ -99,6 +86,9 @@ class CalibrationPanel(QWidget):
             (result.undo_button.clicked, self._on_undo_clicked),
             (result.report_button.clicked, self._on_report_clicked),
             (result.again_button.clicked, self._on_again_clicked),
+            (model.recorded, self._on_installed),
+            (model.said, self.message.say),
+            (model.failed, self._on_result_failed),
         ):
             signal.connect(slot)
         connect_while_alive(
@@ -146,7 +136,7 @@ class CalibrationPanel(QWidget):
             self.message.fail(error)
             return
         self._session.hardware.call(
-            lambda: _look(microscope, plan_for, begun_at), done=self._on_looked, failed=self.message.fail
+            lambda: look(microscope, plan_for, begun_at), done=self._on_looked, failed=self.message.fail
         )
 
     def _on_looked(self, asked: tuple[CalibrationPlan, Undertaking]) -> None:
@@ -242,36 +232,18 @@ class CalibrationPanel(QWidget):
     def _enable_result(self) -> None:
         begun = self._begun
         trusted = begun is not None and begun.verdict is not None and begun.verdict.trust != "no"
-        self.result.use_button.setEnabled(trusted and self._used is None)
-        self.result.undo_button.setEnabled(trusted and (begun.installed is not None or self._used is not None))
+        self.result.use_button.setEnabled(trusted and not self._model.is_used)
+        self.result.undo_button.setEnabled(trusted and (begun.installed is not None or self._model.is_used))
 
     def _on_use_clicked(self) -> None:
-        folder, target = self.form.folder, self.form.target
         self.result.use_button.setEnabled(False)
-        self._session.analysis.call(
-            lambda: _put_in_use(folder, target), done=self._on_loaded, failed=self._on_result_failed
-        )
-
-    def _on_loaded(self, loaded: tuple[CalibrationRecord, ModelPredictor]) -> None:
-        state = self._session.focus
-        self._begun, model = loaded
-        self._former, self._used = state.model, model
-        state.use_model(model)
-        self.message.say(f"{model.name} is in use, in the Autofocus panel too.", "good")
-        self._enable_result()
+        self._model.use(self.form.folder, self.form.target)
 
     def _on_undo_clicked(self) -> None:
-        folder = self.form.folder
-        if self._used is not None and self._session.focus.model is self._used:
-            self._session.focus.use_model(self._former)
-        self._used = None
-        self._session.analysis.call(lambda: _undone(folder), done=self._on_undone, failed=self._on_result_failed)
+        self._model.undo(self.form.folder)
 
-    def _on_undone(self, record: CalibrationRecord) -> None:
+    def _on_installed(self, record: CalibrationRecord) -> None:
         self._begun = record
-        model = self._session.focus.model
-        now = f"{model.name} is in use" if model is not None else "no model is in use"
-        self.message.say(f"Undone: {now}. The calibrated model is kept in its folder.")
         self._enable_result()
 
     def _on_result_failed(self, error: AutofocusError) -> None:
@@ -282,31 +254,9 @@ class CalibrationPanel(QWidget):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.form.folder / REPORT)))
 
     def _on_again_clicked(self) -> None:
-        self._used = None
+        self._model.forget()
         self.form.suggest(self._session.focus.objective)
 
     def _on_theme_changed(self, *_: object) -> None:
         for part in (self.question, self.message, self.progress, self.result):
             part.set_theme(self._viewer.theme)
-
-
-def _look(
-    microscope: CoreMicroscope,
-    plan_for: Callable[[float | None], CalibrationPlan],
-    begun_at: tuple[float, float, float] | None,
-) -> tuple[CalibrationPlan, Undertaking]:
-    """Runs on the hardware thread: the plan, and what it will do."""
-    plan = plan_for(microscope.snap().pixel_size_um)
-    return plan, undertaking(plan, microscope, begun_at)
-
-
-def _put_in_use(folder: Path, target: Path) -> tuple[CalibrationRecord, ModelPredictor]:
-    """Runs beside the GUI."""
-    return install_again(folder, target), load_model(target)
-
-
-def _undone(folder: Path) -> CalibrationRecord:
-    undo_calibration(folder)
-    record = read_record(folder)
-    assert record is not None  # it was just written
-    return record
