@@ -1,4 +1,4 @@
-"""How to refocus: the method, what helps where the model does not know, and which way an unknown drive focuses."""
+"""How to refocus: the method, and what helps where the model does not know."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_autofocus.focus.estimate import ImageOptics
 from napari_autofocus.routines.refocus_config import LEAST_PROBE_UM, RefocusConfig
-from napari_autofocus.widgets.parts.forms import Message, button, choice, columns_form, connect_while_alive, row
+from napari_autofocus.widgets.parts.forms import button, choice, columns_form, connect_while_alive, row
 from napari_autofocus.widgets.refocus.fallback_choice import FallbackChoice
 from napari_autofocus.widgets.refocus.sweeping import SweepSettings
 from napari_autofocus.widgets.session import Session
@@ -138,47 +138,3 @@ class RefocusOptions(QWidget):
             part.setVisible(by_model)
         self.more.setVisible(by_model and self.more_button.isChecked())
         self.changed.emit()
-
-
-class DirectionQuestion(QWidget):
-    """Asks which way a drive focuses that does not know it itself; nothing moves by a guess."""
-
-    answered = Signal(int)
-    probe_wanted = Signal()
-
-    def __init__(self, theme: str) -> None:
-        super().__init__()
-        self.message = Message(theme)
-        self.together_button = button("Together", "A growing z brings sample and objective together")
-        self.apart_button = button("Apart", "A growing z moves sample and objective apart")
-        self.probe_button = button("Find out", "Move sample and objective a little, and compare two estimates")
-        self.cancel_button = button("Cancel", "Do nothing")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.message)
-        column.addLayout(row(self.together_button, self.apart_button, self.probe_button, self.cancel_button))
-        self.together_button.clicked.connect(lambda: self._answer(1))
-        self.apart_button.clicked.connect(lambda: self._answer(-1))
-        self.probe_button.clicked.connect(self._on_probe_clicked)
-        self.cancel_button.clicked.connect(self.hide)
-        self.hide()
-
-    def ask(self, probe_um: float = LEAST_PROBE_UM, *, may_probe: bool) -> None:
-        """Show the question; a proposal, by which nothing moves, may not find out by a move."""
-        self.probe_button.setText(f"Find out by {probe_um:g} µm")
-        self.probe_button.setToolTip(f"Move sample and objective by {probe_um:g} µm, and compare two estimates")
-        self.message.say("Does a growing z bring sample and objective together, or apart?", "warning")
-        self.probe_button.setVisible(may_probe)
-        self.show()
-
-    def _answer(self, focus_direction: int) -> None:
-        self.hide()
-        self.answered.emit(focus_direction)
-
-    def _on_probe_clicked(self) -> None:
-        self.hide()
-        self.probe_wanted.emit()
-
-    def set_theme(self, theme: str) -> None:
-        """Wear the colours of a napari theme."""
-        self.message.set_theme(theme)

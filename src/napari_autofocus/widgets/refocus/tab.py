@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_autofocus.errors import AutofocusError, InputError, OpticsRefused
-from napari_autofocus.records import FocusRecord, RefocusRecord
+from napari_autofocus.records import FocusRecord
 from napari_autofocus.routines.refocus_config import Proposal, RefocusStep
 from napari_autofocus.routines.sweep import SweepStep
 from napari_autofocus.widgets.estimate.readings import refusal_of
@@ -17,17 +17,15 @@ from napari_autofocus.widgets.parts.forms import Message, Tone, connect_while_al
 from napari_autofocus.widgets.parts.sentences import plain_um, proposal_sentence, run_sentence, step_sentence
 from napari_autofocus.widgets.plots import FocusCurvePlot
 from napari_autofocus.widgets.refocus.buttons import RefocusButtons
+from napari_autofocus.widgets.refocus.direction import DirectionQuestion
 from napari_autofocus.widgets.refocus.focus_runs import FocusRuns
-from napari_autofocus.widgets.refocus.options import DirectionQuestion, RefocusOptions
+from napari_autofocus.widgets.refocus.options import RefocusOptions
+from napari_autofocus.widgets.refocus.words import SAME_PLACE_UM, reasons_of, sweep_step, tilt_words
 from napari_autofocus.widgets.session import Connection, Session
-from napari_autofocus.workflows.reports.tilt import common_tilt, tilt_of
 
-_SAME_PLACE_UM = 0.2
 _PLOT_PX = 100
 _TONES: dict[str, Tone] = {"focused": "good", "already_in_focus": "good", "cancelled": "plain", "failed": "error"}
 _CURVE_PHASES = ("scan", "sweep")
-_RUNS_ASKED = 20
-"""The newest runs tell the tilt of the stage; older ones may be of another insert."""
 _NO_MICROSCOPE = "Connect a microscope in the Microscope panel first."
 _NO_MODEL = "Choose a model above first, or take the method Sweep."
 
@@ -50,13 +48,12 @@ class RefocusSection(QWidget):
         super().__init__()
         self._session = session
         self._state = session.focus
-        self._asked_for: Callable[[], None] = self._refocus
         self.record: FocusRecord | None = None
         self.proposal: Proposal | None = None
         self.runs = FocusRuns(session)
         self.options = RefocusOptions(session, theme)
         self.buttons = RefocusButtons(session.viewer, self)
-        self.direction = DirectionQuestion(theme)
+        self.direction = DirectionQuestion(session, theme)
         self.message, self.reasons = Message(theme), Message(theme)
         self.depth = DepthRow(session, theme)
         self.plot = FocusCurvePlot(theme)
@@ -86,7 +83,6 @@ class RefocusSection(QWidget):
             (buttons.undo.clicked, runs.undo),
             (buttons.stop.clicked, self._on_stop_clicked),
             (self.options.changed, self._on_possible_changed),
-            (self.direction.answered, self._on_direction_answered),
             (self.direction.probe_wanted, self._on_probe_wanted),
             (runs.started, self._on_started),
             (runs.stepped, self._on_step),
@@ -152,16 +148,7 @@ class RefocusSection(QWidget):
 
     def _ask_or(self, start: Callable[[], None]) -> None:
         """Start, unless nobody knows which way the drive focuses."""
-        microscope = self._session.microscope
-        if microscope is None or microscope.focus.focus_direction or self._state.focus_direction:
-            start()
-        else:
-            self._asked_for = start
-            self.direction.ask(self.options.probe_um, may_probe=start == self._refocus)
-
-    def _on_direction_answered(self, focus_direction: int) -> None:
-        self._state.state_direction(focus_direction)
-        self._asked_for()
+        self.direction.before(start, self.options.probe_um, may_probe=start == self._refocus)
 
     def _on_probe_wanted(self) -> None:
         self._try(lambda: self.runs.refocus(self.options.config(probe=True)))
@@ -185,7 +172,7 @@ class RefocusSection(QWidget):
         if is_sweep or step.phase in _CURVE_PHASES:
             self.curve_wanted.emit(True)
             self.plot.add_point(step.z_um, step.sharpness or 0.0)
-        self.message.say(_sweep_step(step) if is_sweep else step_sentence(step))
+        self.message.say(sweep_step(step) if is_sweep else step_sentence(step))
 
     # what came of it
 
@@ -195,19 +182,10 @@ class RefocusSection(QWidget):
         self.plot.set_peak(best, record.uncertainty_um if best is not None else None)
         self.plot.set_marker(record.end_um)
         self.message.say(run_sentence(record), _TONES.get(record.outcome, "warning"))
-        reasons = () if _needs_no_reasons(record) else record.reasons
-        self.reasons.say("\n".join((*reasons, *self._tilt_words(record))))
+        others = [entry.record for entry in self._session.runs.entries if entry.record is not record]
+        self.reasons.say("\n".join((*reasons_of(record), *tilt_words(record, others))))
         self._enable()
         self.finished.emit(record)
-
-    def _tilt_words(self, record: FocusRecord) -> tuple[str, ...]:
-        """How the sample lies askew, where that shows: by all runs that saw the same, otherwise by this one."""
-        own = tilt_of(record)
-        if own is None or not isinstance(record, RefocusRecord):
-            return ()
-        others = [entry.record for entry in self._session.runs.entries if entry.record is not record]
-        tilt = common_tilt([*others[-_RUNS_ASKED:], record]) or own
-        return (tilt.sentence(record.dof_um),) if tilt.across_um >= record.dof_um / 2 and tilt.is_significant else ()
 
     def _on_proposed(self, proposal: Proposal) -> None:
         self.proposal = proposal if proposal.target_um is not None else None
@@ -252,7 +230,7 @@ class RefocusSection(QWidget):
 
     def _on_z_changed(self, z_um: float) -> None:
         self.plot.set_marker(z_um)
-        moved = self.proposal is not None and abs(z_um - self.proposal.frame.z_um) > _SAME_PLACE_UM
+        moved = self.proposal is not None and abs(z_um - self.proposal.frame.z_um) > SAME_PLACE_UM
         if moved and not self._session.is_running:
             self._drop_proposal("The drive was moved since; propose again.")
 
@@ -284,13 +262,3 @@ class RefocusSection(QWidget):
             proposal=self.proposal,
             undo=not running and self._session.connection is not None and self.runs.can_undo,
         )
-
-
-def _sweep_step(step: SweepStep) -> str:
-    of = f" of about {step.planned}" if step.planned else ""
-    return f"Sweeping: frame {step.index + 1}{of}, z {plain_um(step.z_um)}"
-
-
-def _needs_no_reasons(record: FocusRecord) -> bool:
-    back = abs(record.end_um - record.start_um) <= _SAME_PLACE_UM
-    return record.outcome in ("focused", "already_in_focus") or (record.outcome == "cancelled" and back)
