@@ -98,6 +98,10 @@ class FocusMapPanel(QWidget):
             (self.book.fitted_changed, self._on_points_changed),
         ):
             signal.connect(slot)
+        self._connect_viewer()
+
+    def _connect_viewer(self) -> None:
+        """What happens outside of the panel, and its own end."""
         session = self._session
         leave = Leaving(self.sight.leave, self.book, self.layers, self.overview_layers, self.plan.area)
         work, take = self.work, self.take

@@ -10,7 +10,7 @@ from napari.layers import Layer, Shapes
 from qtpy.QtCore import QObject, Signal
 
 from napari_autofocus.errors import InputError
-from napari_autofocus.widgets.map.layers import MAP
+from napari_autofocus.widgets.map.marks import MAP
 
 AREA_LAYER = "Area of the focus map"
 _COLOUR = "#ffb000"

@@ -6,25 +6,21 @@ x of the stage runs to the right and y downwards, as in stitched slides. Layers 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import signature
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Points
+from napari.layers import Image, Layer
 from napari.layers import Surface as SurfaceLayer
 from qtpy.QtCore import QTimer
 
 from napari_autofocus.slide.focus_map import FocusPoint
+from napari_autofocus.widgets.layers.looking import look_at
 from napari_autofocus.widgets.layers.redraw import REMOVE_EVERY_MS, remove_in_turn
-from napari_autofocus.widgets.layers.stack_layer import METADATA_KEY
-from napari_autofocus.widgets.map.marks import COLOURS, DARK, border_of, face_colours, symbol_of
+from napari_autofocus.widgets.map.marks import COLOURS, DARK, MAP, border_of, face_colours, points_layer, symbol_of
 from napari_autofocus.widgets.map.picture import FloatImage, Limits, MapPicture, mesh_of, spacing_of
 from napari_autofocus.widgets.parts.colours import DIVERGING
 
-MAP = {METADATA_KEY: {"overlay": "map"}}
-"""Metadata by which a layer in stage µm is told from those in the camera's own."""
 POINTS, SURFACE, MESH, PLAN, ERROR, STAGE = (
     "Focus points",
     "Focus map (µm)",
@@ -67,7 +63,7 @@ class MapLayers:
         layer = self.layer(PLAN)
         if layer is None:
             settings = {"face_color": "transparent", "border_color": "#00c8ff", "border_width": 0.15}
-            self._add(PLAN, _points_layer(data, PLAN, size, (4, 12), **settings))
+            self._add(PLAN, points_layer(data, PLAN, size, (4, 12), **settings))
         else:
             layer.data = data
             layer.size = size
@@ -78,7 +74,7 @@ class MapLayers:
         layer = self.layer(POINTS)
         size = 0.6 * spacing_of(data)
         if layer is None:
-            layer = self._add(POINTS, _points_layer(data, POINTS, size, _LIMITS_PX, border_width=0.1))
+            layer = self._add(POINTS, points_layer(data, POINTS, size, _LIMITS_PX, border_width=0.1))
         else:
             layer.data = data
         if len(points):
@@ -102,7 +98,7 @@ class MapLayers:
             return
         if layer is None:
             settings = {"face_color": _HERE, "border_color": _HERE, "symbol": "cross"}
-            self._add(STAGE, _points_layer(np.array([[y_um, x_um]]), STAGE, 200.0, (14, 16), **settings))
+            self._add(STAGE, points_layer(np.array([[y_um, x_um]]), STAGE, 200.0, (14, 16), **settings))
         else:
             layer.data = np.array([[y_um, x_um]])
 
@@ -239,30 +235,3 @@ class MapLayers:
             self._viewer.layers.selection.active = active
         self._made[name] = layer
         return layer
-
-
-def look_at(viewer: ViewerModel, layers: Sequence[Layer]) -> None:
-    """Fit the view to these layers; before napari 0.9, or beside layers of more axes, to all there are."""
-    fit = getattr(viewer, "fit_to_view", None)
-    alike = all(layer.ndim == viewer.dims.ndim for layer in layers)  # napari 0.9.2: IndexError otherwise
-    if fit is None or not alike or "layers" not in signature(fit).parameters:
-        viewer.reset_view()
-    elif layers:
-        fit(layers=layers)
-
-
-def _points_layer(
-    data: npt.NDArray[Any], name: str, size: float, limits_px: tuple[int, int], **settings: Any
-) -> Points:
-    layer = Points(
-        data,
-        ndim=2,
-        name=name,
-        size=size,
-        canvas_size_limits=limits_px,
-        units=("um", "um"),
-        metadata=MAP,
-        **settings,
-    )
-    layer.editable = False  # places are changed in the table, where it can be undone
-    return layer

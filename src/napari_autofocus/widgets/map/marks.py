@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Points
 from napari.utils.colormaps import ensure_colormap
 
 from napari_autofocus.slide.focus_map import FocusPoint
+from napari_autofocus.widgets.layers.stack_layer import METADATA_KEY
 from napari_autofocus.widgets.map.picture import Limits
 
+MAP = {METADATA_KEY: {"overlay": "map"}}
+"""Metadata by which a layer in stage µm is told from those in the camera's own."""
 COLOURS = "viridis"
 DARK = "#202020"
 NO_FOCUS = ("failed", "refused", "out_of_reach")
@@ -50,3 +55,33 @@ def border_of(point: FocusPoint, is_left_out: bool) -> str:
     if point.z_um is None:
         return _CROSS if point.outcome in NO_FOCUS else _RING
     return DARK
+
+
+def points_layer(data: npt.NDArray[Any], name: str, size: float, limits_px: tuple[int, int], **settings: Any) -> Points:
+    """A layer of places in stage µm that nobody can move in the canvas.
+
+    Parameters
+    ----------
+    data : np.ndarray, shape (N, 2)
+        y and x of each, µm.
+    name : str
+        Of the layer.
+    size : float
+        Of a mark, µm.
+    limits_px : tuple of int
+        A mark is never smaller or larger than this on the screen, px.
+    **settings
+        Of napari's Points.
+    """
+    layer = Points(
+        data,
+        ndim=2,
+        name=name,
+        size=size,
+        canvas_size_limits=limits_px,
+        units=("um", "um"),
+        metadata=MAP,
+        **settings,
+    )
+    layer.editable = False  # places are changed in the table, where it can be undone
+    return layer

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_autofocus.slide.scout import Overview, tissue_mask
 from napari_autofocus.widgets.layers.redraw import remove_in_turn
-from napari_autofocus.widgets.map.layers import MAP
+from napari_autofocus.widgets.map.marks import MAP
 from napari_autofocus.widgets.map.picture import spacing_of
 
 OVERVIEW, GLASS = "Overview", "Bare glass"

@@ -15,10 +15,11 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QWidget
 
 from napari_autofocus.slide.focus_map import FocusPoint
+from napari_autofocus.widgets.layers.looking import look_at
 from napari_autofocus.widgets.layers.stack_layer import METADATA_KEY
 from napari_autofocus.widgets.map.area import MapArea
 from napari_autofocus.widgets.map.book import MapBook
-from napari_autofocus.widgets.map.layers import MapLayers, look_at
+from napari_autofocus.widgets.map.layers import MapLayers
 from napari_autofocus.widgets.map.overview import OverviewLayers
 from napari_autofocus.widgets.map.picture import spacing_of
 from napari_autofocus.widgets.parts.forms import button, label, row
