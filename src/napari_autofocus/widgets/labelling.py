@@ -1,7 +1,7 @@
 """Label z-stacks: a folder of them as a work list, or the one that is open; by keys, by dragging, by Brenner.
 
-Joins the parts: ``label_source`` (what is labelled), ``label_list``, ``label_measure``, ``label_view`` (the stack at
-hand), ``label_paint`` and ``label_keys``; ``label_single`` and ``label_folder`` are the two ways of working.
+Joins the parts that stand in ``label/``: ``source`` (what is labelled), ``list``, ``measure``, ``view`` (the stack at
+hand), ``paint`` and ``keys``; ``single`` and ``folder`` are the two ways of working.
 """
 
 from __future__ import annotations

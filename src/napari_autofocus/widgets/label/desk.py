@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_autofocus.errors import AutofocusError
 from napari_autofocus.focus.zstack import ZStack
 from napari_autofocus.io import open_stack
 from napari_autofocus.labelling.opinions import Opinion
 from napari_autofocus.labelling.painting import Painting
+from napari_autofocus.widgets.label.others import Others
 from napari_autofocus.widgets.label.prefetch import Prefetch, ReadStack
 from napari_autofocus.widgets.label.words import counts_words, opinion_words, short_name
 from napari_autofocus.widgets.parts.sentences import plain_um
@@ -21,7 +22,6 @@ from napari_autofocus.workflows.labels.desk import LabellingDesk, WorkItem
 
 AHEAD = 2
 """How many stacks are read before they are needed."""
-_LOOK_MS = 3000
 _SAVED = "Each label is on the disk the moment you give it; Ctrl+Z takes it back."
 
 
@@ -57,11 +57,10 @@ class AtDesk(QObject):
         self._path: Path | None = None
         self._items: dict[Path, WorkItem] = {}
         self._told = False
-        self._looking = False
         self._closed = False
-        self._timer = QTimer(self)
-        self._timer.setInterval(_LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._others = Others(worker, self)
+        self._others.found.connect(self.tell)
+        self._others.failed.connect(self.failed)
 
     # the folder
 
@@ -99,7 +98,7 @@ class AtDesk(QObject):
         self._reading.has_read.connect(self._on_read)
         self._reading.refused.connect(self._on_refused)
         self._take_items()
-        self._timer.start()
+        self._others.watch(desk)
         self.opened.emit(desk)
         first = next((path for path in self._items if at is not None and path.resolve() == at.resolve()), None)
         self.turn_to(first or self._first_open())
@@ -127,7 +126,7 @@ class AtDesk(QObject):
             self._put_away().close()
 
     def _put_away(self) -> LabellingDesk:
-        self._timer.stop()
+        self._others.rest()
         self._reading.close()
         desk, self.desk, self._reading, self._path, self._items = self.desk, None, None, None, {}
         return desk
@@ -153,18 +152,7 @@ class AtDesk(QObject):
 
     def look(self) -> None:
         """See what others have said meanwhile, beside the GUI."""
-        desk = self.desk
-        if desk is None or self._looking or self._worker.busy:
-            return
-        self._looking = True
-        self._worker.call(desk.refresh, done=self._on_looked, failed=self.failed, ended=self._on_look_ended)
-
-    def _on_looked(self, paths: Any) -> None:
-        if paths and self.desk is not None:
-            self.tell(tuple(paths))
-
-    def _on_look_ended(self) -> None:
-        self._looking = False
+        self._others.look()
 
     def tell(self, paths: tuple[Path, ...]) -> None:
         """The labels of these stacks have changed."""
