@@ -187,10 +187,10 @@ def test_optics_unlike_the_models_are_refused_until_the_user_insists(
     session.focus.state_objective(None)
     two.run_button.click()
     rest()
-    assert "optics of the frame are unknown" in two.model.optics_line.text()
+    assert "optics of the frame are unknown" in two.model.optics.line.text()
     assert two.message.tone == "error"
     assert len(viewer.layers) == 2
-    two.model.insist_box.click()
+    two.model.optics.insist_box.click()
     two.run_button.click()
     rest()
     assert [asked["insist"] for asked in refocuser.asked] == [False, True]
@@ -218,8 +218,8 @@ def test_of_a_stack_the_planes_around_its_best_focus_are_suggested_and_that_is_t
     assert panel.source.kind == "stack"
     assert panel.source.stack.best_z_um == pytest.approx(BEST_UM, abs=0.1)
     assert [box.currentText() for box in panel.source.stack.plane_boxes] == ["0.00 µm", "2.00 µm"]
-    assert panel.model.objective_box.currentText() == "20x/0.75"
-    assert not panel.model.objective_box.isEnabled()
+    assert panel.model.optics.objective_box.currentText() == "20x/0.75"
+    assert not panel.model.optics.objective_box.isEnabled()
     panel.run_button.click()
     rest()
     made = viewer.layers["virtual: stack z +0.00 and +2.00 µm (fake-tsva)"]

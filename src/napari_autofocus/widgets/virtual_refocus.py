@@ -63,7 +63,7 @@ class VirtualRefocusPanel(QWidget):
         self.compare_heading = heading("Compare")
         self.compare = CompareSection(session, self.layers, theme)
         self._of_result = (self.result, self.compare_heading, self.compare)
-        self.scan = ScanSection(session, theme, lambda: (self.model.refocuser, self.model.insist))
+        self.scan = ScanSection(session, theme, lambda: (self.model.refocuser, self.model.optics.insist))
 
     def _arrange(self) -> None:
         snug(self.note, self.message)
@@ -131,7 +131,7 @@ class VirtualRefocusPanel(QWidget):
         self.progress.setRange(0, 0)
         self.message.say("Recovering…")
         optics = pair.optics(self._session.focus.objective)
-        self.work.start(Order(pair, refocuser, optics, self.model.insist))
+        self.work.start(Order(pair, refocuser, optics, self.model.optics.insist))
         self._enable()
 
     def _on_cancel_clicked(self) -> None:
@@ -170,7 +170,7 @@ class VirtualRefocusPanel(QWidget):
 
     def _on_failed(self, error: AutofocusError) -> None:
         if isinstance(error, OpticsRefused):
-            self.model.tell_differences(error.differences)
+            self.model.optics.tell_differences(error.differences)
             self.message.say("The model refuses these shots: see above; state their optics, or insist.", "error")
         else:
             self.message.fail(error)
@@ -206,7 +206,7 @@ class VirtualRefocusPanel(QWidget):
 
     def _refresh(self, *_: object) -> None:
         pair, hindrance = self._wish()
-        self.model.show_own(None if pair is None else pair.objective)
+        self.model.optics.show_own(None if pair is None else pair.objective)
         said = "" if hindrance == self.source.told else hindrance
         self.note.say(said or self._half_note(pair), "plain" if said == NO_IMAGES else "warning")
         self._enable(hindrance)

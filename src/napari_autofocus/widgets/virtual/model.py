@@ -1,4 +1,4 @@
-"""Which model recovers images: shipped, installed or from a file, and the optics that it is asked about."""
+"""Which model recovers images: shipped, installed or from a file; the optics of the shots stand below it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from napari_autofocus.errors import AutofocusError, InputError
-from napari_autofocus.focus.estimate import ImageOptics
+from napari_autofocus.errors import AutofocusError
 from napari_autofocus.models.library import InstalledModel, installed_models
 from napari_autofocus.models.package import VirtualCard
 from napari_autofocus.models.refocuser import VirtualRefocuser, load_refocuser
-from napari_autofocus.models.seeing.optics_check import differences
-from napari_autofocus.optics import PRESETS, Objective
 from napari_autofocus.widgets.estimate.readings import broken_sentence
 from napari_autofocus.widgets.parts.forms import NAME_PX, Message, button, choice, connect_while_alive, label, row, snug
 from napari_autofocus.widgets.session import Session
+from napari_autofocus.widgets.virtual.optics import OpticsOfShots
 from napari_autofocus.widgets.virtual.words import NO_MODEL, virtual_card_details, virtual_card_sentence
-
-_UNKNOWN = "unknown"
-_OBJECTIVE_TIP = "Objective that the shots were taken with, as 20x/0.75 or 100x/1.4 oil; a model refuses unknown optics"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +44,12 @@ class VirtualModelChoice(QWidget):
     def __init__(self, session: Session, theme: str) -> None:
         super().__init__()
         self._session = session
-        self._state = session.focus
         self._wanted: Path | None = None
         self._used: Path | None = None
-        self._own: Objective | None = None
         self.refocuser: VirtualRefocuser | None = None
         self._build(theme)
         self._arrange()
         self._connect()
-        self._show_objective()
         self.message.say("Looking for models…")
         session.analysis.call(_installed, done=self._on_listed, failed=self.message.fail)
 
@@ -66,45 +58,31 @@ class VirtualModelChoice(QWidget):
         self.open_button = button("Open…", "Use a model from a file (.zip)")
         self.card_line = label("", wrap=True)
         self.card_line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.objective_box = choice([(_UNKNOWN, None), *((name, name) for name in PRESETS)], _OBJECTIVE_TIP)
-        self.objective_box.setEditable(True)
-        self.message, self.optics_line = Message(theme), Message(theme)
-        self.insist_box = QCheckBox("Use it all the same")
-        self.insist_box.setToolTip(
-            "Recover although the optics are unknown or unlike the model's: details may then be invented"
-        )
+        self.message = Message(theme)
+        self.optics = OpticsOfShots(self._session.focus, theme)
 
     def _arrange(self) -> None:
-        snug(self.card_line, self.message, self.optics_line)
+        snug(self.card_line, self.message)
+        title = label("Model")
+        title.setFixedWidth(NAME_PX)
+        named = row(title, self.box, self.open_button)
+        named.setStretch(1, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        for name, parts in (("Model", (self.box, self.open_button)), ("Optics", (self.objective_box,))):
-            title = label(name)
-            title.setFixedWidth(NAME_PX)
-            line = row(title, *parts)
-            line.setStretch(1, 1)
-            column.addLayout(line)
-            if name == "Model":
-                column.addWidget(self.card_line)
-        for part in (self.message, self.optics_line, self.insist_box):
+        column.addLayout(named)
+        for part in (self.card_line, self.message, self.optics):
             column.addWidget(part)
 
     def _connect(self) -> None:
         self.box.activated.connect(self._on_chosen)
         self.open_button.clicked.connect(self._on_open_clicked)
-        self.objective_box.activated.connect(self._on_objective_entered)
-        self.objective_box.lineEdit().editingFinished.connect(self._on_objective_entered)
-        self.insist_box.toggled.connect(self._on_insist_toggled)
-        pairs = [
-            (self._state.settings_changed, self._on_settings_changed),
-            (self._session.refocuser_chosen, self.use_file),
-        ]
-        connect_while_alive(self, pairs)
+        self.optics.changed.connect(self.changed)
+        connect_while_alive(self, [(self._session.refocuser_chosen, self.use_file)])
 
     def set_theme(self, theme: str) -> None:
         """Wear the colours of a napari theme."""
-        for part in (self.message, self.optics_line):
+        for part in (self.message, self.optics):
             part.set_theme(theme)
 
     # which model
@@ -113,11 +91,6 @@ class VirtualModelChoice(QWidget):
     def card(self) -> VirtualCard | None:
         """Card of the model in use."""
         return None if self.refocuser is None else self.refocuser.card
-
-    @property
-    def insist(self) -> bool:
-        """Whether to recover although the optics do not fit."""
-        return bool(self.insist_box.isChecked())
 
     def use_file(self, path: Path) -> None:
         """Load a model and use it; what is wrong with its file is told, and the model before stays."""
@@ -183,57 +156,7 @@ class VirtualModelChoice(QWidget):
         if refocuser is not None:
             self.card_line.setText(virtual_card_sentence(refocuser.card))
             self.card_line.setToolTip(virtual_card_details(refocuser.card, refocuser.fingerprint))
-        self._check_optics()
-        self.changed.emit()
-
-    # how the shots were taken
-
-    def show_own(self, objective: Objective | None) -> None:
-        """The objective that the shots' own file names; it comes before the one that is stated."""
-        if objective != self._own:
-            self._own = objective
-            self._show_objective()
-            self._check_optics()
-
-    def _on_objective_entered(self, *_: object) -> None:
-        text = self.objective_box.currentText().strip()
-        if self._own is not None or text == _name_of(self._state.objective):
-            return
-        try:
-            objective = None if text in ("", _UNKNOWN) else Objective.parse(text)
-        except InputError as error:
-            self.message.fail(error)
-            return
-        self.message.say("")
-        self._state.choose_objective(objective)
-
-    def _on_settings_changed(self) -> None:
-        self._show_objective()
-        self._check_optics()
-        self.changed.emit()
-
-    def _show_objective(self) -> None:
-        self.objective_box.setEnabled(self._own is None)
-        self.objective_box.setEditText(_name_of(self._own or self._state.objective))
-        self.objective_box.lineEdit().setCursorPosition(0)
-        by_file = "" if self._own is None else "\nStated by the file of the shots"
-        self.objective_box.setToolTip(f"{_OBJECTIVE_TIP}{by_file}")
-
-    def _check_optics(self) -> None:
-        """What can be told before the shots have been read."""
-        lens = self._own or self._state.objective
-        self.tell_differences(() if lens is None or self.card is None else _unlike(self.card, lens))
-
-    def tell_differences(self, found: tuple[str, ...]) -> None:
-        """In which ways the shots are unlike those that the model was made for; the user may insist."""
-        self.insist_box.setVisible(self.insist or bool(found))
-        self.optics_line.say("" if self.insist else " ".join(found), "warning")
-
-    def _on_insist_toggled(self, insist: bool) -> None:
-        if insist:
-            self.optics_line.say("")
-        else:
-            self._check_optics()
+        self.optics.compare_with(self.card)
         self.changed.emit()
 
 
@@ -247,11 +170,3 @@ def _open(path: Path) -> _Opened:
         return _Opened(path, load_refocuser(path))
     except AutofocusError as error:
         return _Opened(path, None, str(error))
-
-
-def _name_of(objective: Objective | None) -> str:
-    return _UNKNOWN if objective is None else objective.name
-
-
-def _unlike(card: VirtualCard, objective: Objective) -> tuple[str, ...]:
-    return differences(card.optics, ImageOptics(objective), card.optics.colour)
