@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_autofocus.cli.parts.fitting import fitting_model, real_optics, real_sight, simulated_sight
-from napari_autofocus.cli.parts.focus_runs import UNKNOWN, TrialSlide, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.parts.focus_runs import UNKNOWN, SlidesOfRuns, runs_on_real, runs_on_simulated
 from napari_autofocus.cli.parts.options import AroundUm, AsJson, LensFile, Records
 from napari_autofocus.cli.parts.output import DONE_IN_PART, reserved_stdout
 from napari_autofocus.cli.parts.proposals import tell_proposals
@@ -97,7 +97,7 @@ def refocus(
     stand: Stand,
     range_um: AroundUm = None,
     lens: LensFile = None,
-    slide: TrialSlide,
+    slide: SlidesOfRuns,
     records: Records = None,
     as_json: AsJson = False,
 ) -> None:
@@ -148,7 +148,7 @@ def refocus(
 
 def _run(
     stand: Stand,
-    slide: TrialSlide,
+    slide: SlidesOfRuns,
     model: str | None,
     routine_of: Callable[[Model, ImageOptics | None], Callable[[Microscope], Steps]],
     propose: bool,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_autofocus.cli.parts.focus_runs import TrialSlide, runs_on_real, runs_on_simulated
+from napari_autofocus.cli.parts.focus_runs import SlidesOfRuns, runs_on_real, runs_on_simulated
 from napari_autofocus.cli.parts.options import AsJson, LensFile, Records
 from napari_autofocus.cli.parts.output import DONE_IN_PART, reserved_stdout
 from napari_autofocus.cli.parts.runs_table import require_folder, tell_runs
@@ -77,7 +77,7 @@ def sweep(
     ] = 60.0,
     stand: Stand,
     lens: LensFile = None,
-    slide: TrialSlide,
+    slide: SlidesOfRuns,
     records: Records = None,
     as_json: AsJson = False,
 ) -> None:

@@ -12,7 +12,7 @@ from napari_autofocus.cli.parts.file_options import Optics, StackFiles
 from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, refuse_file, reserved_stdout, say, sentence_of
 from napari_autofocus.cli.parts.progress import Advance, follow_reading, progress_bar
 from napari_autofocus.cli.parts.spreading import Scheduler, WorkerCount, workers_of
-from napari_autofocus.cli.parts.teaching import kept_words, ready_to_teach
+from napari_autofocus.cli.parts.teaching import kept_words, own_settings, ready_to_teach
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
@@ -116,19 +116,8 @@ def train(
     who = workers_of(scheduler, workers)
     with reserved_stdout(as_json):
         ready_to_teach(require_training)
-        from napari_autofocus.workflows.own_plan import OwnSettings
-
-        settings = OwnSettings(
-            minutes=minutes,
-            base=base,
-            kind=kind,
-            name=name,
-            range_um=range_um,
-            lens=optics.lens(),
-            pixel_size_um=optics.pixel_um,
-            reading=files.reading(),
-            seed=seed,
-            device=device,
+        settings = own_settings(
+            optics, files, minutes=minutes, base=base, kind=kind, name=name, range_um=range_um, seed=seed, device=device
         )
         if settings_file is not None:
             settings = _with_found(settings, settings_file)

@@ -12,7 +12,7 @@ import typer
 from napari_autofocus.cli.parts.file_options import Optics, StackFiles
 from napari_autofocus.cli.parts.output import DONE_IN_PART, print_json, reserved_stdout, say
 from napari_autofocus.cli.parts.progress import Advance, follow_reading, progress_bar
-from napari_autofocus.cli.parts.teaching import kept_words, ready_to_teach
+from napari_autofocus.cli.parts.teaching import kept_words, own_settings, ready_to_teach
 from napari_autofocus.errors import InputError
 from napari_autofocus.steps import run_to_end
 
@@ -113,19 +113,9 @@ def tune(
     from napari_autofocus.models.extras import require_tuning
 
     ready_to_teach(require_tuning)
-    from napari_autofocus.workflows.own.settings import OwnSettings
-
     with reserved_stdout(as_json):
         settings = _search(population, generations, minutes, samples, workers, seed)
-        own = OwnSettings(
-            base=base,
-            range_um=range_um,
-            lens=optics.lens(),
-            pixel_size_um=optics.pixel_um,
-            reading=files.reading(),
-            seed=seed,
-            device=device,
-        )
+        own = own_settings(optics, files, base=base, range_um=range_um, seed=seed, device=device)
         _check_out(out)
         found = _run(dataset, out, settings, own, recipe, work)
     if as_json:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_autofocus.cli.parts.options import CameraColour, Shape, TrialDensity, TrialStain, parse_shape
+from napari_autofocus.cli.parts.options import TrialDensity, TrialStain, parse_shape
 from napari_autofocus.cli.parts.output import say
 from napari_autofocus.cli.parts.progress import Advance, progress_bar
-from napari_autofocus.cli.parts.stand import Stand, ask_to_move, check_camera, drive_words, simulated
+from napari_autofocus.cli.parts.stand import NamedSlide, Stand, ask_to_move, drive_words, simulated
 from napari_autofocus.steps import run_to_end
 
 if TYPE_CHECKING:
@@ -35,16 +35,11 @@ SETTLING_S = 0.05
 
 
 @dataclass(frozen=True)
-class TrialSlide:
-    """What lies on the simulated microscope: one slide for all runs, or another for each."""
+class SlidesOfRuns(NamedSlide):
+    """One slide for all runs, or another for each."""
 
     stain: TrialStain = "he"
     density: TrialDensity = "dense"
-    camera: CameraColour = None
-    shape: Shape = "512x612"
-
-    def __post_init__(self) -> None:
-        check_camera(self.camera)
 
     def slides(self, stand: Stand, lens: Objective, **settings: Any) -> TrialSlides:
         """The slides seen through an objective; settings are those of ``TrialSlides``."""

@@ -103,8 +103,8 @@ class Stand:
 
 
 @dataclass(frozen=True)
-class SimulatedSlide:
-    """What lies on the simulated microscope."""
+class NamedSlide:
+    """What lies on the simulated microscope, and the camera that sees it, as they are spelt."""
 
     stain: Stain = "he"
     density: Density = "dense"
@@ -113,6 +113,11 @@ class SimulatedSlide:
 
     def __post_init__(self) -> None:
         check_camera(self.camera)
+
+
+@dataclass(frozen=True)
+class SimulatedSlide(NamedSlide):
+    """One slide."""
 
     def scene(self, stand: Stand, lens: Objective, **settings: Any) -> Scene:
         """The slide seen through an objective; settings are those of ``Scene.build``."""
