@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import qtpy
+
 ROOT = Path(__file__).parents[1]
 LONGEST_S = 120
 
@@ -26,6 +28,8 @@ def run_alone(check: Path) -> subprocess.CompletedProcess[str]:
         "no:cacheprovider",
         "-p",
         "no:logging",
+        "-o",
+        f"qt_api={qtpy.API}",  # the binding that this process runs on
         str(check),
     ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S)

@@ -205,7 +205,7 @@ class WorkList(QWidget):
     def _on_filter_changed(self, *_: object) -> None:
         self._filter.wanted = self.filter_box.currentData()
         self._filter.words = self.search_edit.text().strip().lower()
-        self._filter.invalidateFilter()
+        self._filter.invalidate()
 
     def _on_clicked(self, index: QModelIndex) -> None:
         item = self.model.item(self._filter.mapToSource(index).row())
