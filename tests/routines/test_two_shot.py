@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from fake_microscope import FakeMicroscope, run_to_end
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fake_pair import FakePair
@@ -404,6 +405,7 @@ answers = st.builds(
 
 
 @settings(deadline=None, max_examples=60)
+@example([FocusEstimate("flat", 2.0, 0.1), FocusEstimate("uneven", 1.0, 0.1)], 1, True)  # nearer than at the start
 @given(drawn=st.lists(answers, min_size=1, max_size=12), direction=st.sampled_from([1, -1]), fallback=st.booleans())
 def test_whatever_a_model_says_the_drive_ends_at_the_start_or_where_a_pair_agreed(
     drawn: list[FocusEstimate], direction: int, fallback: bool
@@ -421,8 +423,10 @@ def test_whatever_a_model_says_the_drive_ends_at_the_start_or_where_a_pair_agree
     if record.outcome == "focused":
         assert record.after_um is not None
         assert abs(record.after_um) <= 0.5
-    else:
-        assert error(microscope) == pytest.approx(4.0)
+    elif error(microscope) != pytest.approx(4.0):
+        said_um = [estimate.defocus_um or 0.0 for estimate in drawn]
+        assert any(abs(later) < abs(earlier) for earlier, later in pairwise(said_um))
+        assert "the best place that was verified" in record.reasons[-1]
     assert RefocusRecord.from_json(record.to_json()) == record
 
 

@@ -33,6 +33,8 @@ def pool(values: FloatArray, weights: FloatArray, pooling: Pooling, dof_um: floa
     dof_um : float
         Depth of field, µm: the scale on which a value lies far off, for the Huber kind.
     """
+    order = np.lexsort((weights, values))  # sums of the same numbers in another order differ in their last digit
+    values, weights = values[order], weights[order]
     if pooling == "median":
         return float(np.median(values))
     if pooling == "mean":
