@@ -25,7 +25,7 @@ from napari_autofocus.models.labelled_stacks import (
 from napari_autofocus.models.learning.distributed import PartDone, is_main, main_first
 from napari_autofocus.models.package import ModelPackage
 from napari_autofocus.models.package.writing import write_package
-from napari_autofocus.models.packaging import package
+from napari_autofocus.models.packaging import KnownFrames, package
 from napari_autofocus.models.teaching import (
     FrameSeen,
     Taught,
@@ -203,8 +203,10 @@ def _package(own: OwnPlan, target: Path, name: str, taught: Taught) -> Generator
         target,
         card,
         taught,
-        calibration_frames=own.known_frames(calibration) if few >= FEWEST_FIELDS else (),
-        evaluation_frames=own.known_frames(evaluation),
+        KnownFrames(
+            calibration=own.known_frames(calibration) if few >= FEWEST_FIELDS else (),
+            evaluation=own.known_frames(evaluation),
+        ),
         otherwise=card.decision.calibration,
     )
     results: list[FieldResult] = []

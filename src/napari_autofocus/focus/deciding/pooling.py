@@ -61,9 +61,26 @@ def weighted_huber(values: FloatArray, weights: FloatArray, reach: float) -> flo
     """
     location = weighted_median(values, weights)
     for _ in range(_HUBER_STEPS):
-        pulls = weights * np.minimum(1.0, reach / np.maximum(np.abs(values - location), reach * 1e-9))
-        location = float(np.average(values, weights=pulls))
+        location = float(np.average(values, weights=_pulls(values, weights, location, reach)))
     return location
+
+
+def _pulls(values: FloatArray, weights: FloatArray, location: float, reach: float) -> FloatArray:
+    """Weights with which the plain weighted mean is Huber's location, once that is reached."""
+    held = np.minimum(1.0, reach / np.maximum(np.abs(values - location), reach * 1e-9))
+    return np.asarray(weights * held, np.float64)
+
+
+def shares(values: FloatArray, weights: FloatArray, pooling: Pooling, dof_um: float) -> FloatArray:
+    """Part of each value in the pooled one, shape (N,), adding up to 1; parameters as for :func:`pool`.
+
+    Medians have no such parts: Huber's, with the weights of their kind, stand in for them.
+    """
+    counted = weights if pooling.startswith("weighted") else np.ones_like(weights)
+    if pooling not in ("mean", "weighted_mean"):
+        reach = HUBER_DOF * dof_um
+        counted = _pulls(values, counted, weighted_huber(values, counted, reach), reach)
+    return np.asarray(counted / counted.sum(), np.float64)
 
 
 def effective_count(weights: FloatArray, pooling: Pooling) -> float:

@@ -1,6 +1,6 @@
 """The numbers behind a decision: how patches are pooled, what separates the verdicts, and the calibration of a model.
 
-They travel with a model's package; ``decision.py`` uses them, ``calibration.py`` fits them.
+They travel with a model's package; ``decision.py`` uses them, ``calibration.py`` and ``response_fit.py`` fit them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from napari_autofocus.errors import InputError
+from napari_autofocus.focus.deciding.response import ResponseCurve
 
 Pooling = Literal["median", "mean", "weighted_median", "weighted_mean", "weighted_huber"]
 
@@ -92,6 +93,9 @@ class DecisionSettings:
         Patches it takes to speak of a tilt (ours).
     calibration : Calibration
         From patches to a field.
+    response : ResponseCurve or None
+        From what the network reads in a patch to its defocus; None where the reading is taken as it is. Belongs to the
+        weights that it was fitted to.
 
     Raises
     ------
@@ -107,6 +111,7 @@ class DecisionSettings:
     largest_sigma_share: float = 0.3
     least_plane_patches: int = 6
     calibration: Calibration = Calibration()
+    response: ResponseCurve | None = None
 
     def __post_init__(self) -> None:
         for name in ("dof_um", "range_um", "largest_sigma_dof", "largest_sigma_share"):

@@ -49,7 +49,7 @@ it will tell about focus; `defocus.onnx`, the weights of this resource, judges t
 With napari-autofocus: `napari-autofocus estimate {files} --model FILE`, or in Python
 `napari_autofocus.{call}`. Other software can run `defocus.onnx` on patches; each answer has
 three columns: defocus in µm, its standard uncertainty in µm, and the probability that the defocus is positive.
-
+{_corrected(card)}
 - **Optics**: {optics.objective.name}, {optics.pixel_size_um:g} µm a pixel, {optics.colour}; others are refused unless
   one insists, and then the sign itself may be wrong.
 - **Trained on**: {", ".join(card.stains) or "not stated"}; defocus within ±{card.range_um:g} µm; depth of field
@@ -60,6 +60,14 @@ three columns: defocus in µm, its standard uncertainty in µm, and the probabil
 {_measured(card)}
 Patches and importance follow SparseFocus (Zhai et al.), the decision by spread Liao et al., Biomed. Opt. Express 13(1)
 314, 2021{"; the difference of two shots Rai Dastidar, CVPR workshops 2019" if two else ""}.
+"""
+
+
+def _corrected(card: ModelCard) -> str:
+    if card.decision.response is None:
+        return ""
+    return """The first is a raw reading, drawn towards focus where it is near: napari-autofocus takes it through the
+curve that stands in `rdf.yaml` as `response`, from `reading_um` to `defocus_um`, with straight lines between.
 """
 
 

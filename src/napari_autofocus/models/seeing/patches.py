@@ -6,6 +6,7 @@ What a patch is cut from (a frame, the difference of two shots) is said by whoev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +109,7 @@ class PatchReader:
         scores = importance.ravel().tolist()
         inside = [True] * len(grid) if allowed is None else allowed.ravel().tolist()
         return [
-            PatchPrediction(y, x, grid.size, score, index in predicted, *predicted.get(index, ()))
+            self._corrected(PatchPrediction(y, x, grid.size, score, index in predicted, *predicted.get(index, ())))
             for index, ((y, x), score) in enumerate(zip(grid, scores, strict=True))
             if inside[index]
         ]
@@ -118,6 +119,17 @@ class PatchReader:
         if optics is not None and optics.objective is not None:
             return optics.objective.pixel_size_um
         return self.card.optics.pixel_size_um
+
+    def _corrected(self, patch: PatchPrediction) -> PatchPrediction:
+        """The patch with the defocus that its reading stands for; its uncertainty and doubt about the side stay.
+
+        Moving the side along with the value leaves more fields near focus undecided, since even optics then seem to
+        know theirs (measured on calibration fields).
+        """
+        response = self.decision.response
+        if response is None or patch.defocus_um is None:
+            return patch
+        return replace(patch, defocus_um=float(response.defocus(patch.defocus_um)))
 
     def _most_important(self, importance: Float32, grid: PatchGrid, allowed: BoolArray | None) -> Sequence[int]:
         return choose_patches(importance, grid, self.card.selection, allowed=allowed)

@@ -6,7 +6,7 @@ frame follows from the settings, the density and the number of its field alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -32,6 +32,7 @@ USUAL_CONTENT_UM2 = 25.0
 DIMMEST = {"fluorescence": 0.02, "beads": 0.02, "unstained": 0.3}
 """How much dimmer than usual a stain is taken: exposures reach from this share of the usual one up to it."""
 _PLACES_TRIED, _SLIDE_UM = 200, 3000.0
+_WITH_CONTENT = DENSITIES[:3]
 
 
 class CheckedCard(Protocol):
@@ -159,21 +160,60 @@ def check_field(card: CheckedCard, settings: CheckSettings, density: str, number
     seed = settings.slide_seed(density, number)
     stains, lens = check_stains(card, settings), check_lens(card, settings)
     stain = stains[(number + DENSITIES.index(density)) % len(stains)]
-    rng = np.random.default_rng([seed, 60])
-    camera = camera_of(card.optics.colour, int(rng.integers(1 << 30)))
-    scene = Scene(Specimen(stain, density, seed, drawn_topography(rng)), Optics(lens), camera, settings.shape)
-    place = place_with_content(scene, rng)
+    scene, place, rng = _slide(card, lens, stain, density, seed, settings.shape)
     focus_um, dz_um = scene.best_focus_um(*place), card.dz_um
     said = f"simulated-{seed}", f"simulated-{seed}", stain, density, ImageOptics(lens)
     for true_um in rng.uniform(-card.range_um, card.range_um, settings.draws):
-        light = drawn_exposure(camera, rng, DIMMEST[stain]) if stain in DIMMEST else 1.0
-        exposure_ms, axial_um = light * camera.default_exposure_ms, focus_um + float(true_um)
+        exposure_ms, axial_um = _exposure_ms(scene, rng), focus_um + float(true_um)
         frame = scene.snap(*place, axial_um, exposure_ms=exposure_ms, rng=rng)
         if dz_um is None:
             yield KnownFrame(frame, float(true_um), *said)
         else:
             first = scene.snap(*place, axial_um - dz_um, exposure_ms=exposure_ms, rng=rng)
             yield KnownPair(first, frame, dz_um, float(true_um), *said)
+
+
+def focal_series(
+    card: CheckedCard, number: int, seed: int, defocus_um: Sequence[float], *, shape: tuple[int, int] = FRAME
+) -> Iterator[KnownFrame]:
+    """One field at several defocus values, for a model of one shot; densities and the model's stains take turns.
+
+    Parameters
+    ----------
+    card : CheckedCard
+        Says through which optics, by what camera.
+    number : int
+        Of the field in its series.
+    seed : int
+        Of the slide.
+    defocus_um : sequence of float
+        In this order, µm.
+    shape : tuple of int
+        Height and width of a frame, px.
+    """
+    lens, (turn, which) = check_lens(card), divmod(number, len(_WITH_CONTENT))
+    stain, density = card.stains[turn % len(card.stains)], _WITH_CONTENT[which]
+    scene, place, rng = _slide(card, lens, stain, density, seed, shape)
+    focus_um, name = scene.best_focus_um(*place), f"simulated-{seed}"
+    for true_um in map(float, defocus_um):
+        frame = scene.snap(*place, focus_um + true_um, exposure_ms=_exposure_ms(scene, rng), rng=rng)
+        yield KnownFrame(frame, true_um, name, name, stain, density, ImageOptics(lens))
+
+
+def _slide(
+    card: CheckedCard, lens: Objective, stain: str, density: str, seed: int, shape: tuple[int, int]
+) -> tuple[Scene, tuple[float, float], np.random.Generator]:
+    """A slide under the model's optics and camera, a place on it with content, and the chance that goes on from it."""
+    rng = np.random.default_rng([seed, 60])
+    camera = camera_of(card.optics.colour, int(rng.integers(1 << 30)))
+    scene = Scene(Specimen(stain, density, seed, drawn_topography(rng)), Optics(lens), camera, shape)
+    return scene, place_with_content(scene, rng), rng
+
+
+def _exposure_ms(scene: Scene, rng: np.random.Generator) -> float:
+    stain, camera = scene.specimen.stain, scene.camera
+    light = drawn_exposure(camera, rng, DIMMEST[stain]) if stain in DIMMEST else 1.0
+    return light * camera.default_exposure_ms
 
 
 def camera_of(colour: str, dust_seed: int) -> Camera:

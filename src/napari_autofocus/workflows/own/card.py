@@ -21,7 +21,8 @@ def decision_of(own: OwnPlan) -> DecisionSettings:
     calibration = replace(
         inherited.calibration, floor_um=inherited.calibration.floor_um * own.dof_um / inherited.dof_um
     )
-    return replace(inherited, dof_um=own.dof_um, range_um=own.range_um, calibration=calibration)
+    # A response curve belongs to the weights it was fitted to, and these are about to change.
+    return replace(inherited, dof_um=own.dof_um, range_um=own.range_um, calibration=calibration, response=None)
 
 
 def card_of(own: OwnPlan, name: str, taught: Taught) -> ModelCard:

@@ -8,6 +8,7 @@ Models of two shots are in ``pairs.py``, virtual refocusers in ``refocusers.py``
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +17,10 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
+from napari_autofocus import __version__
+from napari_autofocus.errors import InputError
 from napari_autofocus.focus.deciding.selection import SelectionSettings
 from napari_autofocus.focus.deciding.settings import Pooling
 from napari_autofocus.focus.estimate import DecisionSettings
@@ -28,7 +32,8 @@ from napari_autofocus.models.importance import ImportanceSettings
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, open_package
-from napari_autofocus.models.packaging import package
+from napari_autofocus.models.packaging import KnownFrames, package, recalibrate
+from napari_autofocus.models.simulated.checks import focal_series
 from napari_autofocus.models.simulated.fields import (
     FIELDS_OF_ONE_OPTICS,
     SimulatedFields,
@@ -73,6 +78,8 @@ class Recipe:
         Fields to calibrate with and to measure on, and frames of each.
     even_optics, even_fields : int
         Even optics to calibrate with, and fields seen through each.
+    response_seed, response_fields : int
+        First seed of the slides to fit the response curve with, and their number; none for a model without a curve.
     """
 
     name: str
@@ -89,6 +96,8 @@ class Recipe:
     draws: int = 6
     even_optics: int = 5
     even_fields: int = 8
+    response_seed: int = 610_000
+    response_fields: int = 0
 
 
 _SIMULATED_ONLY = (
@@ -125,6 +134,7 @@ RECIPES = {
                 disturbances=DISTURBANCES,
                 balance=0.5,
             ),
+            response_fields=48,
         ),
         Recipe(
             name="brightfield-10x",
@@ -211,15 +221,49 @@ def make_model(
     base = open_package(find_model(recipe.base)) if recipe.base else None
     plan, dof_um = _on(recipe.plan, device), _objective(recipe).dof_um
     taught = yield from teach(plan, Dataset(data), work, dof_um=dof_um, base=base)
-    return (
-        yield from package(
-            target,
-            _card(recipe, taught),
-            taught,
-            calibration_frames=chain(_frames(recipe, recipe.calibration_seed), _even_frames(recipe)),
-            evaluation_frames=_frames(recipe, recipe.evaluation_seed),
-        )
+    card = _card(recipe, taught)
+    return (yield from package(target, card, taught, _known_frames(recipe, card)))
+
+
+def recalibrate_model(recipe: Recipe, target: Path) -> Generator[FrameSeen, None, ModelPackage]:
+    """Calibrate and measure a model that is there already as its recipe says, and write it; nothing is taught.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How the model was made.
+    target : Path
+        The package, which is replaced.
+
+    Yields
+    ------
+    FrameSeen
+    """
+    made = open_package(target)
+    said: dict[str, JsonValue] = {
+        "date": datetime.date.today().isoformat(),
+        "code_version": __version__,
+        "response_seed": recipe.response_seed,
+        "response_fields": recipe.response_fields,
+        "calibration_seed": recipe.calibration_seed,
+        "evaluation_seed": recipe.evaluation_seed,
+    }
+    return (yield from recalibrate(made, target, _known_frames(recipe, made.card), said))
+
+
+def _known_frames(recipe: Recipe, card: ModelCard) -> KnownFrames:
+    return KnownFrames(
+        calibration=chain(_frames(recipe, recipe.calibration_seed), _even_frames(recipe)),
+        evaluation=_frames(recipe, recipe.evaluation_seed),
+        response=_series(recipe, card) if recipe.response_fields else None,
     )
+
+
+def _series(recipe: Recipe, card: ModelCard) -> Iterator[KnownFrame]:
+    """Fields through focus, an eighth of a depth of field apart, to fit a response curve with."""
+    planes = (np.arange(-2, 2.001, 0.125) * card.dof_um).tolist()
+    for number in range(recipe.response_fields):
+        yield from focal_series(card, number, recipe.response_seed + number, planes)
 
 
 def _write_shard(fields: SimulatedFields, data: Path, number: int) -> None:
@@ -286,14 +330,26 @@ def _words(step: ShardWritten | StageProgress | FrameSeen) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make models by name; progress goes to standard error."""
-    return exit_code(_make, reader("Make the models that ship.", NAMES).parse_args(arguments))
+    told = reader("Make the models that ship.", NAMES)
+    told.add_argument("--recalibrate", action="store_true", help="leave the networks as they are; models of one shot")
+    return exit_code(_make, told.parse_args(arguments))
+
+
+def one_shot(name: str) -> Recipe:
+    """The recipe of a model of one shot. Raises InputError if it is of two."""
+    if name not in RECIPES:
+        raise InputError(f"{name} takes two shots, and only models of one shot can be calibrated anew; leave it out.")
+    return RECIPES[name]
 
 
 def _make(wanted: argparse.Namespace) -> None:
     for name in wanted.names:
         target = target_of(name, wanted, NAMES)
         how = {"device": wanted.device, "processes": wanted.processes}
-        if name in PAIR_RECIPES:
+        steps: Iterator[ShardWritten | StageProgress | FrameSeen]
+        if wanted.recalibrate:
+            steps = recalibrate_model(one_shot(name), target)
+        elif name in PAIR_RECIPES:
             recipe = PAIR_RECIPES[name]
             steps = make_pair_model(recipe, wanted.work / recipe.folder, target, **how)
         else:

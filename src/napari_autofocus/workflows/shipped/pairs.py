@@ -19,7 +19,7 @@ from napari_autofocus.models.importance import ImportanceSettings
 from napari_autofocus.models.library import find_model
 from napari_autofocus.models.networks import network_card
 from napari_autofocus.models.package import CardOptics, ModelCard, ModelPackage, open_package
-from napari_autofocus.models.packaging import package
+from napari_autofocus.models.packaging import KnownFrames, package
 from napari_autofocus.models.pair.task import ShownShots
 from napari_autofocus.models.pair.teaching import importance_for, teach_pairs
 from napari_autofocus.models.simulated.fields import FIELDS_OF_ONE_OPTICS
@@ -162,10 +162,12 @@ def make_pair_model(
             target,
             _card(recipe, taught),
             taught,
-            calibration_frames=_calibration_pairs(recipe),
-            evaluation_frames=_pairs(recipe, recipe.pairs, recipe.evaluation_seed, recipe.checked_fields),
-            unseen_frames=_pairs(
-                recipe, replace(recipe.pairs, stains=recipe.unseen), recipe.unseen_seed, recipe.unseen_fields
+            KnownFrames(
+                calibration=_calibration_pairs(recipe),
+                evaluation=_pairs(recipe, recipe.pairs, recipe.evaluation_seed, recipe.checked_fields),
+                unseen=_pairs(
+                    recipe, replace(recipe.pairs, stains=recipe.unseen), recipe.unseen_seed, recipe.unseen_fields
+                ),
             ),
         )
     )
