@@ -20,7 +20,7 @@ from napari_autofocus.records import HoldEnd, Outcome
 from napari_autofocus.widgets.autofocus import AutofocusPanel
 from napari_autofocus.widgets.run.model import MODEL_COLUMN
 from napari_autofocus.widgets.run.words import HOLD_WORDS, OUTCOME_WORDS, sentence_of
-from napari_autofocus.widgets.runs import _PICTURES, _RECORDS, _TABLE, RunsTable
+from napari_autofocus.widgets.runs import _DRIFT, _PICTURES, _RECORDS, _TABLE, RunsTable
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.workflows.run_log import RunLog, read_json
 
@@ -175,6 +175,27 @@ def test_export_writes_by_the_ending(
         assert [entry.record for entry in read_json(tmp_path / written)] == [refocus_record()]
     else:
         assert (tmp_path / written).read_text(encoding="utf-8").splitlines()[1].startswith("1,")
+
+
+def test_the_drift_that_runs_tell_is_exported(
+    table: RunsTable, log: RunLog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "drift"), _DRIFT))
+    log.add(refocus_record(focus_direction=0))
+    qtbot.mouseClick(table.export_button, Qt.MouseButton.LeftButton)
+    assert table.message.text().startswith("No run tells where best focus lay")
+
+    log.add(refocus_record())
+    log.add(sweep_record())
+    qtbot.mouseClick(table.export_button, Qt.MouseButton.LeftButton)
+
+    qtbot.waitUntil(lambda: table.message.text().startswith("2 looks written"))
+    with (tmp_path / "drift.csv").open(encoding="utf-8") as file:
+        looks = {look["source"]: look for look in csv.DictReader(file)}
+    assert float(looks["sweep"]["best_z_um"]) == sweep_record().best_z_um
+    ended = refocus_record()
+    left_um = ended.focus_direction * (ended.after_um or 0.0)
+    assert float(looks["refocus"]["best_z_um"]) == pytest.approx(ended.end_um - left_um)
 
 
 def test_an_export_that_fails_is_told_in_a_sentence(table: RunsTable, log: RunLog, qtbot: QtBot) -> None:

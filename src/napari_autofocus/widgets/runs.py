@@ -23,12 +23,14 @@ from napari_autofocus.widgets.run.details import RunDetails
 from napari_autofocus.widgets.run.model import MODEL_COLUMN, RunsModel
 from napari_autofocus.widgets.session import Session
 from napari_autofocus.workflows.run_log import RunEntry, RunLog
+from napari_autofocus.workflows.runs.drift_log import looks_of_runs, write_looks
 from napari_autofocus.workflows.runs.files import as_text
 
-_TABLE, _RECORDS, _PICTURES = (
+_TABLE, _RECORDS, _PICTURES, _DRIFT = (
     "Table, one row a run (*.csv)",
     "Full records (*.json)",
     "Full records and pictures (*.json)",
+    "Drift: where best focus lay, one row a look (*.csv)",
 )
 _ROOM_FOR_MODEL_PX = 520
 _ROW_PX = 22
@@ -55,7 +57,9 @@ class RunsTable(QWidget):
         self.model = RunsModel(log, theme)
         self.count = label("")
         self.copy_button = button("Copy", "Copy the selected runs, or all, for a spreadsheet (Ctrl+C in the table)")
-        self.export_button = button("Export…", "Write all runs to a file: CSV, one row a run, or JSON, full records")
+        self.export_button = button(
+            "Export…", "Write all runs to a file: a table, full records, or the drift they tell"
+        )
         self.clear_button = button("Clear", "Forget all runs, after a question")
         self.details = RunDetails(theme)
         self.message = Message(theme)
@@ -161,9 +165,11 @@ class RunsTable(QWidget):
         self.message.say(f"{_runs(len(copied))} copied.")
 
     def _on_export_clicked(self) -> None:
-        filters = ";;".join((_TABLE, _RECORDS, _PICTURES))
+        filters = ";;".join((_TABLE, _RECORDS, _PICTURES, _DRIFT))
         name, chosen = QFileDialog.getSaveFileName(self, "Export all runs", "runs.csv", filters)
-        if name:
+        if name and chosen == _DRIFT:
+            self.export_drift(_with_suffix(Path(name), chosen))
+        elif name:
             self.export(_with_suffix(Path(name), chosen), pictures=chosen == _PICTURES)
 
     def export(self, path: Path, *, pictures: bool = False) -> None:
@@ -180,6 +186,19 @@ class RunsTable(QWidget):
             write, done=lambda _: self.message.say(f"{_runs(count)} written to {path}."), failed=self.message.fail
         )
 
+    def export_drift(self, path: Path) -> None:
+        """Write where best focus lay by every run that tells, beside the GUI: a table for ``.csv``."""
+        looks = looks_of_runs(self._log.entries)
+        if not looks:
+            self.message.say("No run tells where best focus lay, so there is no drift to write.", "warning")
+            return
+        count = f"{len(looks)} look{'' if len(looks) == 1 else 's'}"
+        self._session.analysis.call(
+            lambda: write_looks(path, looks),
+            done=lambda _: self.message.say(f"{count} written to {path}."),
+            failed=self.message.fail,
+        )
+
     def _on_clear_clicked(self) -> None:
         question = f"Forget {_runs(len(self._log))}? They are lost unless they were exported."
         if QMessageBox.question(self, "Clear the runs", question) == QMessageBox.StandardButton.Yes:
@@ -194,4 +213,4 @@ def _with_suffix(path: Path, chosen: str) -> Path:
     """The name as typed, with the ending of the chosen kind where it has none of ours."""
     if path.suffix.lower() in (".csv", ".json"):
         return path
-    return path.with_name(f"{path.name}{'.csv' if chosen == _TABLE else '.json'}")
+    return path.with_name(f"{path.name}{'.csv' if chosen in (_TABLE, _DRIFT) else '.json'}")
