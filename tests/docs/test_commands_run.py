@@ -54,6 +54,7 @@ OTHER_PROGRAMS = {
     "dask": "a cluster",
     "torchrun": "several GPUs",
     "xvfb-run": "a benchmark of minutes",
+    "MALLOC_ARENA_MAX=2": "napari itself, for days",
 }
 LINES = commands()
 
