@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from napari_autofocus.microscope.simulated import SimulatedRig, simulated_rig
 from rigs import RigMaker, TextureScene
 from stacks import blurred_stack
 
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
 # Tests run side by side: a thread that waits for its turn must not keep a core busy. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -32,6 +36,13 @@ logging.getLogger("distributed").propagate = False
 settings.register_profile("any machine", deadline=None, derandomize=True)
 settings.register_profile("anew", deadline=None)
 settings.load_profile("any machine")
+
+
+@pytest.fixture
+def load_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Imports a module of the folder ``benchmarks`` by its name, and with it those beside it."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
 
 
 @pytest.fixture

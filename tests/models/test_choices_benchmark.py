@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -12,13 +11,10 @@ import pytest
 
 from napari_autofocus.focus.patches import PatchGrid
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module(request.param)
+def module(load_benchmark: Callable[[str], ModuleType], request: pytest.FixtureRequest) -> ModuleType:
+    return load_benchmark(request.param)
 
 
 crops = pytest.mark.parametrize("module", ["crops"], indirect=True)
@@ -92,8 +88,10 @@ def test_importance_of_another_size_is_that_of_the_patches_inside(module: Module
 
 
 @asking
-def test_the_network_for_any_size_is_the_models_own(module: ModuleType) -> None:
-    networks = importlib.import_module("single_shot_networks")
+def test_the_network_for_any_size_is_the_models_own(
+    module: ModuleType, load_benchmark: Callable[[str], ModuleType]
+) -> None:
+    networks = load_benchmark("single_shot_networks")
     package = networks.package_of("brightfield-20x")
     patches = np.random.default_rng(3).random((2, 3, 128, 128), np.float32)
 

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from napari.components import ViewerModel
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 CYCLES = 12
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module
-
-
-@pytest.fixture
-def leaks(load: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
-    made = load("soak_leaks")
+def leaks(load_benchmark: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
+    made = load_benchmark("soak_leaks")
     yield made
     made.mend()
 
 
-def counted(load: Callable[[str], ModuleType], leak: Callable[[Any], None] | None) -> dict[str, str]:
-    books_module = load("soak_books")
+def counted(load_benchmark: Callable[[str], ModuleType], leak: Callable[[Any], None] | None) -> dict[str, str]:
+    books_module = load_benchmark("soak_books")
     books = books_module.Books(ViewerModel())
     for _ in range(CYCLES):
         if leak is not None:
@@ -40,19 +31,19 @@ def counted(load: Callable[[str], ModuleType], leak: Callable[[Any], None] | Non
 
 
 @pytest.mark.usefixtures("qapp")
-def test_every_kind_of_leak_is_found(load: Callable[[str], ModuleType], leaks: ModuleType) -> None:
+def test_every_kind_of_leak_is_found(load_benchmark: Callable[[str], ModuleType], leaks: ModuleType) -> None:
     def leak(viewer: Any) -> None:
         for each in leaks.LEAKS.values():
             each(viewer)
 
-    found = counted(load, leak)
+    found = counted(load_benchmark, leak)
     named = {name: found[name] for name in leaks.LEAKS}
     assert named == dict.fromkeys(named, "grows")
     assert found["heap_mb"] == "grows"
 
 
-def test_memory_in_the_pools_of_threads_is_told_apart(load: Callable[[str], ModuleType]) -> None:
-    books_module = load("soak_books")
+def test_memory_in_the_pools_of_threads_is_told_apart(load_benchmark: Callable[[str], ModuleType]) -> None:
+    books_module = load_benchmark("soak_books")
     before_mb, kept = books_module.pools_mb(), []
     allocating = threading.Thread(target=lambda: kept.extend(bytearray(60_000) for _ in range(300)))
     allocating.start()
@@ -61,5 +52,5 @@ def test_memory_in_the_pools_of_threads_is_told_apart(load: Callable[[str], Modu
 
 
 @pytest.mark.usefixtures("qapp")
-def test_nothing_is_found_where_nothing_leaks(load: Callable[[str], ModuleType]) -> None:
-    assert "grows" not in counted(load, None).values()
+def test_nothing_is_found_where_nothing_leaks(load_benchmark: Callable[[str], ModuleType]) -> None:
+    assert "grows" not in counted(load_benchmark, None).values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,14 +14,7 @@ from npe2 import PluginManager
 from napari_autofocus.widgets.session import Session
 from own_process import run_alone
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LEAKS_CHECK = Path(__file__).with_name("soak_leaks_found.py")
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module
 
 
 def series(slope: float, noise: float = 0.0) -> list[float]:
@@ -44,9 +36,9 @@ def series(slope: float, noise: float = 0.0) -> list[float]:
     ],
 )
 def test_a_slope_is_told_from_noise_and_from_warming_up(
-    load: Callable[[str], ModuleType], values: list[float], verdict: str
+    load_benchmark: Callable[[str], ModuleType], values: list[float], verdict: str
 ) -> None:
-    assert load("soak_books").slope_of(values, tolerated=0.1)["verdict"] == verdict
+    assert load_benchmark("soak_books").slope_of(values, tolerated=0.1)["verdict"] == verdict
 
 
 def test_every_kind_of_leak_is_found_and_none_where_nothing_leaks() -> None:
@@ -61,12 +53,12 @@ def test_every_kind_of_leak_is_found_and_none_where_nothing_leaks() -> None:
 # vispy and napari's canvas still use NumPy and Qt calls that are on their way out.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_one_cycle_does_its_acts_and_misses_no_stop(
-    load: Callable[[str], ModuleType], make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    load_benchmark: Callable[[str], ModuleType], make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manager = PluginManager()
     manager.discover()
     monkeypatch.setattr(PluginManager, "instance", classmethod(lambda cls: manager))
-    soak_module, stand_module = load("soak"), load("soak_stand")
+    soak_module, stand_module = load_benchmark("soak"), load_benchmark("soak_stand")
     viewer = make_napari_viewer(show=True)
     stand = stand_module.Stand(viewer, Session.of(viewer))
     stand.connect()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -14,14 +13,12 @@ from scipy import ndimage
 from napari_autofocus.models.metrics import FieldResult
 from napari_autofocus.simulation import Specimen
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 DOF_UM = 1.0
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module(request.param)
+def module(load_benchmark: Callable[[str], ModuleType], request: pytest.FixtureRequest) -> ModuleType:
+    return load_benchmark(request.param)
 
 
 def answer(slide: str, true_um: float, estimate_um: float | None, verdict: str = "flat", frames: int = 1) -> dict:

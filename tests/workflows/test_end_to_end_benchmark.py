@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,14 +13,12 @@ import pytest
 from napari_autofocus.focus.deciding.settings import DecisionSettings
 from napari_autofocus.models.metrics import FieldResult
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 DECISION = DecisionSettings(dof_um=1.0, range_um=10.0)
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("end_to_end")
+def module(load_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return load_benchmark("end_to_end")
 
 
 def answer(field: str, draw: int, error_um: float | None, true_um: float = 4.0) -> FieldResult:
